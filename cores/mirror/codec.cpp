@@ -1,0 +1,226 @@
+#include "cores/mirror/codec.hpp"
+
+#include <rte_hash_crc.h>
+
+#include <cstring>
+
+namespace holdfast::mirror {
+namespace {
+
+constexpr std::size_t frame_size = 2 + 1 + 1 + 4;  // size, type, version, crc
+
+/// Reads and writes share one description of each record: `fields(io, record)`.
+class Writer {
+  public:
+    explicit Writer(std::uint8_t* out) : at_(out) {}
+    template <class Number>
+    void number(const Number& value) {
+        auto v = static_cast<std::uint64_t>(value);
+        for (std::size_t i = 0; i < sizeof(Number); ++i, v >>= 8) *at_++ = static_cast<std::uint8_t>(v);
+    }
+    void bytes(const std::uint8_t* data, std::size_t n) {
+        std::memcpy(at_, data, n);
+        at_ += n;
+    }
+    const std::uint8_t* at() const { return at_; }
+    bool ok() const { return true; }
+
+  private:
+    std::uint8_t* at_;
+};
+
+class Reader {
+  public:
+    Reader(const std::uint8_t* from, const std::uint8_t* end) : at_(from), end_(end) {}
+    template <class Number>
+    void number(Number& value) {
+        std::uint64_t v = 0;
+        if (static_cast<std::size_t>(end_ - at_) < sizeof(Number)) return fail();
+        for (std::size_t i = 0; i < sizeof(Number); ++i) v |= static_cast<std::uint64_t>(*at_++) << (8 * i);
+        value = static_cast<Number>(v);
+    }
+    void bytes(std::uint8_t* data, std::size_t n) {
+        if (static_cast<std::size_t>(end_ - at_) < n) return fail();
+        std::memcpy(data, at_, n);
+        at_ += n;
+    }
+    bool ok() const { return ok_ && at_ == end_; }
+
+  private:
+    void fail() {
+        ok_ = false;
+        at_ = end_;
+    }
+    const std::uint8_t* at_;
+    const std::uint8_t* end_;
+    bool ok_ = true;
+};
+
+template <class Io, class E>
+void endpoint(Io& io, E& e) {
+    io.bytes(e.address.bytes.data(), 16);
+    io.number(e.port);
+}
+
+template <class Io, class L>
+void leg(Io& io, L& l) {
+    endpoint(io, l.local);
+    endpoint(io, l.remote);
+    io.number(l.iss.value);
+    io.number(l.irs.value);
+    io.number(l.ts_offset);
+    io.number(l.mss_send);
+    io.number(l.mss_receive);
+}
+
+template <class Io, class Id>
+void identity(Io& io, Id& id) {
+    io.number(id.slot);
+    io.number(id.generation);
+}
+
+template <class Io, class R>
+void session(Io& io, R& r) {
+    identity(io, r.id);
+    io.number(r.term);
+    io.number(r.service);
+    io.number(r.backend);
+    io.number(r.gates);
+    io.number(r.sack);
+    io.number(r.timestamps);
+    io.number(r.window_scaling);
+    io.number(r.scale_client);
+    io.number(r.scale_server);
+    io.number(r.syn_window);
+    leg(io, r.leg[0]);
+    leg(io, r.leg[1]);
+    io.number(r.opened_at.ns);
+}
+
+template <class Io, class P>
+void progress(Io& io, P& p) {
+    identity(io, p.id);
+    io.number(p.side);
+    io.number(p.last_byte);
+    io.number(p.has_last_byte);
+    io.number(p.established);
+    io.number(p.fin_received);
+    io.number(p.fin_sent);
+    io.number(p.version);
+    io.number(p.una);
+    io.number(p.ack);
+    io.number(p.ts_recent);
+    io.number(p.last_active.ns);
+}
+
+struct Fields {
+    template <class Io, class R>
+    static void visit(Io& io, R& r) {
+        using T = std::remove_const_t<R>;
+        if constexpr (std::is_same_v<T, Hello>) {
+            io.number(r.node_id);
+            io.number(r.is_active);
+            io.number(r.lanes);
+            io.number(r.slots);
+            io.number(r.term);
+            io.number(r.configuration);
+            io.number(r.incarnation);
+            io.number(r.shared_clock_ns);
+        } else if constexpr (std::is_same_v<T, Refused>) {
+            io.number(r.reason);
+        } else if constexpr (std::is_same_v<T, EpochStart>) {
+            io.number(r.side);
+            io.number(r.epoch);
+        } else if constexpr (std::is_same_v<T, SnapshotEnd>) {
+            io.number(r.side);
+            io.number(r.sequence);
+        } else if constexpr (std::is_same_v<T, Opened>) {
+            io.number(r.sequence);
+            session(io, r.record);
+        } else if constexpr (std::is_same_v<T, Progress>) {
+            io.number(r.sequence);
+            progress(io, r.record);
+        } else if constexpr (std::is_same_v<T, Closed>) {
+            io.number(r.sequence);
+            identity(io, r.record.id);
+            io.number(r.record.reason);
+        } else {
+            io.number(r.sequence[0]);
+            io.number(r.sequence[1]);
+            io.number(r.ready);
+        }
+    }
+};
+
+std::uint32_t checksum(const std::uint8_t* data, std::size_t size) {
+    return rte_hash_crc(data, static_cast<std::uint32_t>(size), 0xffffffff);
+}
+
+template <std::size_t I = 0>
+bool read_as(std::size_t type, Reader& reader, Record& out) {
+    if constexpr (I < std::variant_size_v<Record>) {
+        if (type != I) return read_as<I + 1>(type, reader, out);
+        auto& r = out.emplace<I>();
+        Fields::visit(reader, r);
+        return reader.ok();
+    } else {
+        return false;
+    }
+}
+
+bool sane(const Record& r) {
+    const auto side_ok = [](Side s) { return s == Side::client || s == Side::server; };
+    if (const auto* p = std::get_if<Progress>(&r)) return side_ok(p->record.side);
+    if (const auto* e = std::get_if<EpochStart>(&r)) return side_ok(e->side);
+    if (const auto* s = std::get_if<SnapshotEnd>(&r)) return side_ok(s->side);
+    if (const auto* o = std::get_if<Opened>(&r)) return o->record.scale_client <= 14 && o->record.scale_server <= 14;
+    if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
+    return true;
+}
+
+}  // namespace
+
+std::string_view to_string(Refusal r) {
+    static constexpr std::string_view words[] = {"",
+                                                 "the nodes speak different versions of the mirror protocol",
+                                                 "the nodes' configurations differ (services, gates, addresses)",
+                                                 "the nodes differ in limits.sessions",
+                                                 "the nodes differ in the number of lanes",
+                                                 "both nodes have the same node.id",
+                                                 "the peer is not active",
+                                                 "the peer's term is older"};
+    static_assert(std::size(words) == static_cast<std::size_t>(Refusal::count_));
+    return words[static_cast<std::size_t>(r)];
+}
+
+std::size_t encode(const Record& record, std::span<std::uint8_t> out) {
+    Writer w(out.data() + 4);
+    std::visit([&w](const auto& r) { Fields::visit(w, r); }, record);
+    out[2] = static_cast<std::uint8_t>(record.index());
+    out[3] = record_version;
+    const auto covered = static_cast<std::size_t>(w.at() - out.data()) - 2;
+    w.number(checksum(out.data() + 2, covered));
+    const auto size = static_cast<std::size_t>(w.at() - out.data());
+    Writer(out.data()).number(static_cast<std::uint16_t>(size - 2));
+    return size;
+}
+
+Decoded decode(std::span<const std::uint8_t> bytes) {
+    Decoded d;
+    if (bytes.size() < 2) return d.verdict = Decoded::Verdict::incomplete, d;
+    const std::size_t size = 2u + bytes[0] + (static_cast<std::size_t>(bytes[1]) << 8);
+    d.verdict = Decoded::Verdict::malformed;
+    if (size < frame_size || size > record_size_max) return d;
+    if (bytes.size() < size) return d.verdict = Decoded::Verdict::incomplete, d;
+    const auto* end = bytes.data() + size - 4;
+    std::uint32_t crc = 0;
+    Reader(end, end + 4).number(crc);
+    if (crc != checksum(bytes.data() + 2, size - 6) || bytes[3] != record_version) return d;
+    Reader reader(bytes.data() + 4, end);
+    if (!read_as(bytes[2], reader, d.record) || !sane(d.record)) return d;
+    d.verdict = Decoded::Verdict::complete;
+    d.size = size;
+    return d;
+}
+
+}  // namespace holdfast::mirror

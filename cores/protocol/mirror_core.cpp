@@ -1,0 +1,349 @@
+#include "cores/protocol/mirror_core.hpp"
+
+#include <rte_hash_crc.h>
+
+#include <string>
+
+#include "lib/base/random.hpp"
+
+namespace holdfast::protocol {
+
+using namespace literals;
+using mirror::Counter;
+using proxy::JournalKind;
+
+namespace {
+
+constexpr Duration reconnect_after = milliseconds(100);
+
+std::uint64_t text_hash(std::uint64_t seed, const std::string& text) {
+    for (const char c : text) seed = mix64(seed ^ static_cast<std::uint8_t>(c));
+    return seed;
+}
+
+/// What must be alike on both nodes for a takeover to make sense.
+std::uint64_t configuration_hash(const Config& c) {
+    std::uint64_t h = 1;
+    for (const auto& s : c.services) {
+        h = text_hash(h, s.address.to_string());
+        h = mix64(h ^ static_cast<std::uint64_t>(s.gate));
+        for (const auto& b : s.backends) h = text_hash(h, b.to_string());
+    }
+    for (const auto& a : c.snat) h = text_hash(h, a.to_string());
+    h = text_hash(h, c.client.virtual_mac.to_string());
+    return text_hash(h, c.server.virtual_mac.to_string());
+}
+
+}  // namespace
+
+std::string_view to_string(MirrorState s) {
+    static constexpr std::string_view names[] = {"down", "connecting", "greeting", "syncing", "in sync", "refused"};
+    return names[static_cast<std::size_t>(s)];
+}
+
+MirrorCore::MirrorCore(const Config& config, std::uint64_t incarnation, proxy::Lane& lane, mirror::Link& link,
+                       mirror::MirrorCounters& counters)
+    : config_(config),
+      incarnation_(incarnation),
+      configuration_(configuration_hash(config)),
+      lane_(lane),
+      link_(link),
+      counters_(counters),
+      image_(config.limits.sessions) {}
+
+void MirrorCore::set_role(proxy::Role role, std::uint64_t term, bool table_empty, Instant now) {
+    term_ = term;
+    table_empty_ = table_empty;
+    if (role == role_) return;
+    role_ = role;
+    link_.close(now);
+    lose(now);
+    link_.listen(role == proxy::Role::active);
+}
+
+void MirrorCore::drop_image(Instant now) {
+    image_.clear();
+    link_.close(now);
+    lose(now);
+}
+
+void MirrorCore::lose(Instant now) {
+    state_ = MirrorState::down;
+    connect_at_ = now + reconnect_after;
+    lane_.node.in_sync.store(false, std::memory_order_release);
+    lane_.node.mirror_epoch.store(0, std::memory_order_release);
+    has_held_[0] = has_held_[1] = false;
+}
+
+void MirrorCore::send(const mirror::Record& record, Instant now) {
+    std::uint8_t bytes[mirror::record_size_max];
+    const auto size = mirror::encode(record, bytes);
+    if (link_.write({bytes, size}, now)) counters_.add(Counter::bytes_sent, size);
+}
+
+void MirrorCore::send_hello(Instant now) {
+    mirror::Hello h;
+    h.node_id = static_cast<std::uint8_t>(config_.node_id);
+    h.is_active = role_ == proxy::Role::active ? 1 : 0;
+    h.slots = config_.limits.sessions;
+    h.term = term_;
+    h.configuration = configuration_;
+    h.incarnation = incarnation_;
+    h.shared_clock_ns = now.ns + lane_.node.clock_offset_ns.load(std::memory_order_relaxed);
+    send(h, now);
+}
+
+void MirrorCore::connection_changed(Instant now) {
+    if (link_.state() != mirror::Link::State::established) return lose(now);
+    state_ = MirrorState::greeting;
+    refusal_ = mirror::Refusal::none;
+    // The standby speaks first; the active answers when it has judged it.
+    if (role_ == proxy::Role::standby) send_hello(now);
+}
+
+void MirrorCore::refuse(mirror::Refusal reason, bool tell, Instant now) {
+    refusal_ = reason;
+    counters_.add(Counter::connections_refused);
+    if (tell) {
+        send(mirror::Refused{reason}, now);
+        link_.flush(now);
+        return;  // the peer closes
+    }
+    link_.close(now);
+    lose(now);
+    state_ = MirrorState::refused;
+    connect_at_ = now + 1_s;
+}
+
+void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
+    auto reason = mirror::Refusal::none;
+    const bool active = role_ == proxy::Role::active;
+    if (h.configuration != configuration_) reason = mirror::Refusal::configuration;
+    if (h.slots != config_.limits.sessions) reason = mirror::Refusal::slots;
+    if (h.lanes != 1) reason = mirror::Refusal::lanes;
+    if (h.node_id == config_.node_id) reason = mirror::Refusal::same_node;
+    if (!active && h.is_active == 0) reason = mirror::Refusal::not_active;
+    if (reason != mirror::Refusal::none) return refuse(reason, active, now);
+    state_ = MirrorState::syncing;
+    if (active) {
+        send_hello(now);
+        ++epoch_;
+        epoch_seen_[0] = epoch_seen_[1] = false;
+        has_held_[0] = has_held_[1] = false;
+        snapshot_end_[0] = snapshot_end_[1] = 0;
+        lane_.node.confirmed[0].store(0, std::memory_order_relaxed);
+        lane_.node.confirmed[1].store(0, std::memory_order_relaxed);
+        lane_.node.mirror_epoch.store(epoch_, std::memory_order_release);
+        return;
+    }
+    // From here on both nodes count the same clock, whoever is active later.
+    lane_.node.clock_offset_ns.store(h.shared_clock_ns - now.ns, std::memory_order_relaxed);
+    stored_[0] = stored_[1] = confirmed_[0] = confirmed_[1] = 0;
+    ended_[0] = ended_[1] = confirmed_ready_ = false;
+    sweep_next_ = 0;
+    image_.begin_snapshot();
+}
+
+bool MirrorCore::installs_have_room() const {
+    // One record makes at most three entries for each core.
+    return lane_.install[0].free_count() >= 4 && lane_.install[1].free_count() >= 4;
+}
+
+bool MirrorCore::take_opened(const mirror::Opened& o) {
+    switch (image_.opened(o.record)) {
+        case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
+        case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;
+        case mirror::Image::Verdict::news: break;
+    }
+    const auto id = o.record.id;
+    lane_.records[id.slot] = o.record;
+    for (const auto side : {Side::client, Side::server}) {
+        auto& ring = lane_.install[index(side)];
+        ring.push({proxy::InstallKind::install, {}, id, 0, {}});
+        if (const auto* p = image_.early_progress(id, side)) ring.push({proxy::InstallKind::progress, {}, id, 0, *p});
+    }
+    return true;
+}
+
+bool MirrorCore::take_progress(const mirror::Progress& p) {
+    switch (image_.progress(p.record)) {
+        case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); break;
+        case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); break;
+        case mirror::Image::Verdict::news:
+            lane_.install[index(p.record.side)].push({proxy::InstallKind::progress, {}, p.record.id, 0, p.record});
+    }
+    return true;
+}
+
+bool MirrorCore::take_closed(const mirror::Closed& c) {
+    if (image_.closed(c.record.id) == mirror::Image::Verdict::news)
+        for (auto& ring : lane_.install) ring.push({proxy::InstallKind::remove, {}, c.record.id, 0, {}});
+    return true;
+}
+
+void MirrorCore::take_confirm(const mirror::Confirm& c) {
+    counters_.add(Counter::confirmations_received);
+    for (int i = 0; i < 2; ++i)
+        if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed))
+            lane_.node.confirmed[i].store(c.sequence[i], std::memory_order_release);
+    ++progress_;
+    const bool whole = snapshot_end_[0] != 0 && snapshot_end_[1] != 0 && c.sequence[0] >= snapshot_end_[0] &&
+                       c.sequence[1] >= snapshot_end_[1];
+    if (state_ == MirrorState::syncing && whole && c.ready != 0) {
+        state_ = MirrorState::in_sync;
+        counters_.add(Counter::snapshots_finished);
+        lane_.node.in_sync.store(true, std::memory_order_release);
+    }
+}
+
+/// One record; false when the stream makes no sense any more.
+bool MirrorCore::take(const mirror::Record& record, Instant now) {
+    if (const auto* h = std::get_if<mirror::Hello>(&record)) {
+        if (state_ != MirrorState::greeting) return false;
+        take_hello(*h, now);
+        return true;
+    }
+    if (const auto* r = std::get_if<mirror::Refused>(&record)) {
+        refuse(r->reason, false, now);
+        return true;
+    }
+    if (state_ != MirrorState::syncing && state_ != MirrorState::in_sync) return false;
+    if (role_ == proxy::Role::active) {
+        const auto* c = std::get_if<mirror::Confirm>(&record);
+        if (c != nullptr) take_confirm(*c);
+        return c != nullptr;
+    }
+    counters_.add(Counter::records_received);
+    ++progress_;
+    if (std::holds_alternative<mirror::EpochStart>(record)) return true;
+    if (const auto* o = std::get_if<mirror::Opened>(&record)) {
+        stored_[index(Side::client)] = o->sequence;
+        return take_opened(*o);
+    }
+    if (const auto* p = std::get_if<mirror::Progress>(&record)) {
+        stored_[index(p->record.side)] = p->sequence;
+        return take_progress(*p);
+    }
+    if (const auto* c = std::get_if<mirror::Closed>(&record)) {
+        stored_[index(Side::client)] = c->sequence;
+        return take_closed(*c);
+    }
+    if (const auto* e = std::get_if<mirror::SnapshotEnd>(&record)) {
+        stored_[index(e->side)] = e->sequence;
+        ended_[index(e->side)] = true;
+        return true;
+    }
+    return false;
+}
+
+std::uint32_t MirrorCore::read_records(Instant now) {
+    std::uint32_t n = 0;
+    while (link_.state() == mirror::Link::State::established) {
+        if (role_ == proxy::Role::standby && !installs_have_room()) {
+            counters_.add(Counter::install_waits);
+            break;
+        }
+        const auto d = mirror::decode(link_.readable());
+        if (d.verdict == mirror::Decoded::Verdict::incomplete) break;
+        if (d.verdict == mirror::Decoded::Verdict::malformed || !take(d.record, now)) {
+            counters_.add(Counter::records_malformed);
+            link_.close(now);
+            break;
+        }
+        if (link_.state() == mirror::Link::State::established) link_.consume(d.size);
+        ++n;
+    }
+    return n;
+}
+
+bool MirrorCore::write_entry(const proxy::JournalEntry& e, Instant now) {
+    std::uint8_t bytes[mirror::record_size_max];
+    mirror::Record record;
+    switch (e.kind) {
+        case JournalKind::epoch_start: record = mirror::EpochStart{e.side, e.epoch}; break;
+        case JournalKind::opened: record = mirror::Opened{e.sequence, e.opened}; break;
+        case JournalKind::progress: record = mirror::Progress{e.sequence, e.progress}; break;
+        case JournalKind::closed: record = mirror::Closed{e.sequence, e.closed}; break;
+        case JournalKind::snapshot_end: record = mirror::SnapshotEnd{e.side, e.sequence}; break;
+    }
+    const auto size = mirror::encode(record, bytes);
+    if (!link_.write({bytes, size}, now)) return false;
+    if (e.kind == JournalKind::snapshot_end) snapshot_end_[index(e.side)] = e.sequence;
+    counters_.add(Counter::records_sent);
+    counters_.add(Counter::bytes_sent, size);
+    return true;
+}
+
+/// Group commit: all that the cores wrote since the last cycle goes out in as few segments as it fits.
+std::uint32_t MirrorCore::drain_journals(Instant now) {
+    const bool wanted = role_ == proxy::Role::active && (state_ == MirrorState::syncing || state_ == MirrorState::in_sync);
+    std::uint32_t n = 0;
+    for (std::size_t side = 0; side < 2; ++side) {
+        // Entries are discarded until the epoch's own start mark comes by.
+        for (;;) {
+            if (!has_held_[side] && !lane_.journal[side].pop(held_[side])) break;
+            has_held_[side] = true;
+            ++n;
+            auto& e = held_[side];
+            if (wanted && e.epoch == epoch_ && e.kind == JournalKind::epoch_start) epoch_seen_[side] = true;
+            if (!wanted || e.epoch != epoch_ || !epoch_seen_[side])
+                counters_.add(Counter::journal_stale);
+            else if (!write_entry(e, now))
+                break;
+            has_held_[side] = false;
+        }
+    }
+    return n;
+}
+
+/// After the snapshot: sessions that it did not name are gone from the active, and go from here.
+std::uint32_t MirrorCore::sweep() {
+    if (role_ != proxy::Role::standby || state_ != MirrorState::syncing || !ended_[0] || !ended_[1]) return 0;
+    std::uint32_t n = 0;
+    for (; installs_have_room(); ++n) {
+        const auto id = image_.sweep(sweep_next_);
+        if (!id) {
+            state_ = MirrorState::in_sync;
+            break;
+        }
+        for (auto& ring : lane_.install) ring.push({proxy::InstallKind::remove, {}, *id, 0, {}});
+    }
+    return n;
+}
+
+void MirrorCore::confirm(Instant now) {
+    if (role_ != proxy::Role::standby || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync)) return;
+    const bool ready = state_ == MirrorState::in_sync;
+    if (stored_[0] == confirmed_[0] && stored_[1] == confirmed_[1] && ready == confirmed_ready_) return;
+    mirror::Confirm c;
+    c.sequence[0] = confirmed_[0] = stored_[0];
+    c.sequence[1] = confirmed_[1] = stored_[1];
+    c.ready = (confirmed_ready_ = ready) ? 1 : 0;
+    send(c, now);
+    counters_.add(Counter::confirmations_sent);
+}
+
+std::uint32_t MirrorCore::advance(Instant now) {
+    link_.advance(now);
+    if (link_.take_changed()) connection_changed(now);
+    if (role_ == proxy::Role::standby && table_empty_ && link_.state() == mirror::Link::State::closed && now >= connect_at_) {
+        link_.connect(now);
+        state_ = state_ == MirrorState::refused ? state_ : MirrorState::connecting;
+        connect_at_ = now + reconnect_after;
+    }
+    auto work = read_records(now);
+    if (link_.take_changed()) connection_changed(now);
+    work += drain_journals(now);
+    work += sweep();
+    confirm(now);
+    link_.flush(now);
+    return work;
+}
+
+Instant MirrorCore::next_deadline() const {
+    auto at = link_.next_deadline();
+    if (role_ == proxy::Role::standby && link_.state() == mirror::Link::State::closed) at = earlier(at, connect_at_);
+    return at;
+}
+
+}  // namespace holdfast::protocol

@@ -1,0 +1,78 @@
+// The mirror's work on the node core: journals to the standby, records from the active to the protocol cores.
+#pragma once
+
+#include "cores/mirror/image.hpp"
+#include "cores/mirror/link.hpp"
+#include "cores/proxy/lane.hpp"
+
+namespace holdfast::protocol {
+
+enum class MirrorState : std::uint8_t { down, connecting, greeting, syncing, in_sync, refused };
+std::string_view to_string(MirrorState s);
+
+class MirrorCore {
+  public:
+    MirrorCore(const Config& config, std::uint64_t incarnation, proxy::Lane& lane, mirror::Link& link,
+               mirror::MirrorCounters& counters);
+
+    /// The node's role and term as the guard has them; `table_empty`: both cores have carried out the last change.
+    void set_role(proxy::Role role, std::uint64_t term, bool table_empty, Instant now);
+    /// The table was dropped: what the image holds is void.
+    void drop_image(Instant now);
+    /// Everything that can be done now: reads, writes, confirms. Returns how much there was.
+    std::uint32_t advance(Instant now);
+    Instant next_deadline() const;
+
+    MirrorState state() const { return state_; }
+    mirror::Refusal refusal() const { return refusal_; }
+    bool standby_in_sync() const { return role_ == proxy::Role::active && state_ == MirrorState::in_sync; }
+    bool image_ready() const { return role_ == proxy::Role::standby && state_ == MirrorState::in_sync; }
+    std::uint64_t progress() const { return progress_; }
+
+  private:
+    void connection_changed(Instant now);
+    void lose(Instant now);
+    void send(const mirror::Record& record, Instant now);
+    void send_hello(Instant now);
+    void refuse(mirror::Refusal reason, bool tell, Instant now);
+    std::uint32_t read_records(Instant now);
+    bool take(const mirror::Record& record, Instant now);
+    void take_hello(const mirror::Hello& h, Instant now);
+    bool take_opened(const mirror::Opened& o);
+    bool take_progress(const mirror::Progress& p);
+    bool take_closed(const mirror::Closed& c);
+    void take_confirm(const mirror::Confirm& c);
+    bool installs_have_room() const;
+    std::uint32_t drain_journals(Instant now);
+    bool write_entry(const proxy::JournalEntry& e, Instant now);
+    std::uint32_t sweep();
+    void confirm(Instant now);
+
+    const Config& config_;
+    const std::uint64_t incarnation_, configuration_;
+    proxy::Lane& lane_;
+    mirror::Link& link_;
+    mirror::MirrorCounters& counters_;
+    mirror::Image image_;
+    proxy::Role role_ = proxy::Role::booting;
+    std::uint64_t term_ = 0;
+    bool table_empty_ = false;
+    MirrorState state_ = MirrorState::down;
+    mirror::Refusal refusal_ = mirror::Refusal::none;
+    Instant connect_at_{};
+    std::uint64_t progress_ = 0;
+
+    // As active.
+    std::uint32_t epoch_ = 0;
+    bool epoch_seen_[2] = {};
+    proxy::JournalEntry held_[2];      ///< popped and not yet written
+    bool has_held_[2] = {};
+    std::uint64_t snapshot_end_[2] = {};
+
+    // As standby.
+    std::uint64_t stored_[2] = {}, confirmed_[2] = {};
+    bool ended_[2] = {}, confirmed_ready_ = false;
+    std::uint32_t sweep_next_ = 0;
+};
+
+}  // namespace holdfast::protocol

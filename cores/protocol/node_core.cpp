@@ -1,0 +1,242 @@
+#include "cores/protocol/node_core.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace holdfast::protocol {
+namespace {
+
+guard::Settings guard_settings(const Config& c, std::uint64_t boot_nonce, std::uint64_t stored_term) {
+    guard::Settings s;
+    s.node_id = c.node_id;
+    s.key = c.key;
+    s.boot_nonce = boot_nonce;
+    s.stored_term = stored_term;
+    s.heartbeat = c.guard.heartbeat;
+    s.lease = c.guard.lease;
+    s.lease_margin = c.guard.lease_margin;
+    s.boot_wait = c.guard.boot_wait;
+    s.announce_every = c.guard.announce_every;
+    s.announce_for = c.guard.announce_for;
+    s.references = static_cast<unsigned>(c.guard.reference.size());
+    if (const auto error = settings_error(s); !error.empty()) throw std::runtime_error("guard: " + std::string(error));
+    return s;
+}
+
+mirror::LinkSettings link_settings(const Config& c, std::uint64_t seed) {
+    mirror::LinkSettings s{c.mirror.address.address, c.mirror_link.peer, c.mirror_link.tcp_port, c.mirror.mtu, seed, c.tcp};
+    // A private link: handshakes and losses are repeated soon.
+    s.tcp.rto_initial = milliseconds(50);
+    s.tcp.rto_max = seconds(1);
+    s.tcp.rto_min = std::min(s.tcp.rto_min, milliseconds(10));
+    return s;
+}
+
+proxy::Role role_of(guard::Role r) {
+    switch (r) {
+        case guard::Role::booting: return proxy::Role::booting;
+        case guard::Role::standby: return proxy::Role::standby;
+        case guard::Role::active:
+        case guard::Role::resigned: return proxy::Role::active;  // keeps its table; the lease says whether it speaks
+    }
+    return proxy::Role::booting;
+}
+
+}  // namespace
+
+NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool, proxy::Lane& lane,
+                   ControlRings& client, ControlRings& server, Ring<Event>& events, const tcp::Secrets& secrets,
+                   std::uint64_t boot_nonce, std::uint64_t stored_term, LinkCells& links, Instant now)
+    : config_(config),
+      lane_(lane),
+      control_{&client, &server},
+      events_(events),
+      links_(links),
+      pool_(pool),
+      net_(port, pool_, net_counters_),
+      link_(link_settings(config, boot_nonce), secrets, net_, tcp_counters_, mirror_counters_),
+      mirror_(config, boot_nonce, lane, link_, mirror_counters_),
+      guard_(guard_settings(config, boot_nonce, stored_term), now) {
+    status_.detection_bound_ns.store(guard_.detection_bound().ns);
+}
+
+void NodeCore::receive(std::span<rte_mbuf* const> burst, Instant now) {
+    net_counters_.add(net::Counter::frames_received, burst.size());
+    for (auto* m : burst) dispatch(m, now);
+}
+
+void NodeCore::dispatch(rte_mbuf* m, Instant now) {
+    wire::Frame f;
+    const auto kind = wire::parse_frame(m, net_.settings().rx_checksum, f);
+    frame_counters_.add(kind);
+    switch (kind) {
+        case wire::FrameKind::arp:
+        case wire::FrameKind::icmp: net_.receive(m, f, now); return;
+        case wire::FrameKind::heartbeat:
+            guard_.heartbeat_received(guard::Path::mirror,
+                                      {rte_pktmbuf_mtod_offset(m, const std::uint8_t*, f.payload_offset), f.payload_len}, now);
+            publish_lease();
+            break;
+        case wire::FrameKind::tcp:
+            if (f.destination == net_.settings().own_address.address && net_.is_for_us(f)) {
+                link_.receive(f, Packet(m), now);
+                return;
+            }
+            net_counters_.add(net::Counter::frames_not_for_us);
+            break;
+        default: break;
+    }
+    rte_pktmbuf_free(m);
+}
+
+std::uint32_t NodeCore::take_control(Instant now) {
+    std::uint32_t n = 0;
+    Control c;
+    for (const auto path : {guard::Path::client, guard::Path::server})
+        for (auto& ring = control_[static_cast<std::size_t>(path)]->to_node; ring.pop(c); ++n) {
+            if (c.kind == ControlKind::heartbeat_heard)
+                guard_.heartbeat_received(path, {c.bytes.data(), c.size}, now);
+            else if (c.kind == ControlKind::arp_heard)
+                arp_heard(c, now);
+        }
+    return n;
+}
+
+void NodeCore::arp_heard(const Control& c, Instant now) {
+    for (std::size_t i = 0; i < config_.guard.reference.size(); ++i)
+        if (c.address == config_.guard.reference[i] && c.arp_is_reply != 0)
+            guard_.reference_answered(static_cast<unsigned>(i), now);
+    const auto is_virtual = [this](const IpAddress& a) {
+        const auto& s = config_.services;
+        return std::any_of(s.begin(), s.end(), [&](const auto& service) { return service.address.address == a; }) ||
+               std::find(config_.snat.begin(), config_.snat.end(), a) != config_.snat.end();
+    };
+    if (is_virtual(c.address)) guard_.vip_answered(now);
+    const bool is_probe = c.arp_is_reply == 0 && c.address.v4() == 0;
+    if (is_probe && is_virtual(c.target)) guard_.vip_probe_heard(now);
+}
+
+void NodeCore::publish_lease() {
+    lane_.node.speak_until_ns.store(guard_.speak_until().ns, std::memory_order_release);
+}
+
+bool NodeCore::table_followed() const {
+    const auto epoch = lane_.node.role_epoch.load(std::memory_order_relaxed);
+    return lane_.core[0].role_epoch_done.load(std::memory_order_acquire) == epoch &&
+           lane_.core[1].role_epoch_done.load(std::memory_order_acquire) == epoch;
+}
+
+void NodeCore::send_heartbeat(const guard::Outputs::Frame& frame) {
+    if (frame.path == guard::Path::mirror) {
+        net_.send_raw(frame.payload, wire::ethertype_heartbeat, MacAddress::broadcast());
+        return;
+    }
+    Control c;
+    c.kind = ControlKind::send_heartbeat;
+    c.size = static_cast<std::uint8_t>(frame.payload.size());
+    std::memcpy(c.bytes.data(), frame.payload.data(), frame.payload.size());
+    control_[static_cast<std::size_t>(frame.path)]->to_core.push(c);
+}
+
+void NodeCore::broadcast_control(const Control& c) {
+    for (auto* rings : control_) rings->to_core.push(c);
+}
+
+void NodeCore::act_on(const guard::Outputs& out, Instant now) {
+    for (std::size_t i = 0; i < out.heartbeat_count; ++i) send_heartbeat(out.heartbeats[i]);
+    Control c;
+    if (out.query_references)
+        for (const auto& target : config_.guard.reference) {
+            c.kind = ControlKind::query;
+            c.address = target;
+            const auto side = config_.client.address.contains(target) ? Side::client : Side::server;
+            control_[index(side)]->to_core.push(c);
+        }
+    if (out.query_vip) {
+        c.kind = ControlKind::probe;
+        c.address = config_.services.front().address.address;
+        control_[index(Side::client)]->to_core.push(c);
+        c.address = config_.snat.front();
+        control_[index(Side::server)]->to_core.push(c);
+    }
+    if (out.announce) {
+        c.kind = ControlKind::announce;
+        broadcast_control(c);
+    }
+    to_persist_ = out.term_to_persist;
+    for (std::size_t i = 0; i < out.event_count; ++i) events_.push(out.events[i]);
+    follow_guard(out, now);
+    guard_deadline_ = out.next_deadline;
+}
+
+/// Carries the guard's decisions to the protocol cores and the mirror.
+void NodeCore::follow_guard(const guard::Outputs& out, Instant now) {
+    auto& node = lane_.node;
+    const auto role = role_of(guard_.role());
+    const bool unsure = out.resumed == guard::Resumed::unsure;
+    node.term.store(guard_.term(), std::memory_order_relaxed);
+    if (role != role_ || out.drop_table || unsure || out.became_active) {
+        role_ = role;
+        if (out.drop_table) {
+            node.table_epoch.fetch_add(1, std::memory_order_release);
+            mirror_.drop_image(now);
+        }
+        if (unsure) node.retake_epoch.fetch_add(1, std::memory_order_release);
+        node.role.store(role, std::memory_order_release);
+        node.role_epoch.fetch_add(1, std::memory_order_release);
+        if (out.became_active) opening_since_ = now;
+    }
+    publish_lease();
+    mirror_.set_role(role, guard_.term(), table_followed(), now);
+    if (opening_since_.is_never() || !table_followed()) return;
+    const auto took = now - opening_since_;
+    opening_since_ = Instant::never();
+    status_.last_takeover_ns.store(took.ns, std::memory_order_relaxed);
+    const auto sessions = lane_.core[0].sessions.load(std::memory_order_relaxed);
+    events_.push({now, EventKind::takeover_opened, 0, 0, sessions, static_cast<std::uint64_t>(took.to_us())});
+}
+
+std::uint32_t NodeCore::advance(Instant now) {
+    auto work = take_control(now);
+    guard::Inputs in;
+    in.standby_in_sync = mirror_.standby_in_sync();
+    in.image_ready = mirror_.image_ready();
+    in.mirror_progress = mirror_.progress();
+    for (std::size_t i = 0; i < 2; ++i) in.progress[i] = lane_.core[i].cycles.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < guard::path_count; ++i) in.link[i] = links_.up[i].load(std::memory_order_relaxed);
+    guard_.set_inputs(in);
+    act_on(guard_.advance(now), now);
+    work += mirror_.advance(now);
+    net_.advance(now);
+    publish_status(now);
+    return work;
+}
+
+void NodeCore::publish_status(Instant now) {
+    status_.role.store(guard_.role(), std::memory_order_relaxed);
+    status_.state.store(guard_.state(now), std::memory_order_relaxed);
+    status_.hold.store(guard_.hold(), std::memory_order_relaxed);
+    status_.mirror.store(mirror_.state(), std::memory_order_relaxed);
+    status_.refusal.store(mirror_.refusal(), std::memory_order_relaxed);
+    status_.term.store(guard_.term(), std::memory_order_relaxed);
+    status_.paths_heard.store(guard_.paths_heard(now), std::memory_order_relaxed);
+    status_.last_detect_ns.store(guard_.last_detection().ns, std::memory_order_relaxed);
+    const auto until = guard_.speak_until();
+    status_.lease_left_ns.store(until < now ? -1 : (until - now).ns, std::memory_order_relaxed);
+}
+
+void NodeCore::term_persisted(std::uint64_t term) {
+    guard_.term_persisted(term);
+    to_persist_.reset();
+}
+
+std::uint32_t NodeCore::transmit(std::span<rte_mbuf*> out, Instant) { return net_.transmit(out, true); }
+
+Instant NodeCore::next_deadline() const {
+    return earlier(earlier(guard_deadline_, mirror_.next_deadline()), net_.next_deadline());
+}
+
+std::uint64_t NodeCore::held_mbufs() const { return link_.held_mbufs() + net_.held_mbufs(); }
+
+}  // namespace holdfast::protocol

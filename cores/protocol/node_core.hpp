@@ -1,0 +1,88 @@
+// The node core: guard and mirror on the mirror port. It decides who speaks and keeps the standby in sync.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "cores/guard/guard.hpp"
+#include "cores/net/interface.hpp"
+#include "cores/protocol/control.hpp"
+#include "cores/protocol/core.hpp"
+#include "cores/protocol/mirror_core.hpp"
+
+namespace holdfast::protocol {
+
+/// What the node core publishes for people; written by it, read by any thread.
+struct StatusCells {
+    std::atomic<guard::Role> role{guard::Role::booting};
+    std::atomic<guard::State> state{guard::State::boot};
+    std::atomic<guard::Hold> hold{guard::Hold::none};
+    std::atomic<MirrorState> mirror{MirrorState::down};
+    std::atomic<mirror::Refusal> refusal{mirror::Refusal::none};
+    std::atomic<std::uint64_t> term{0};
+    std::atomic<std::int64_t> last_detect_ns{0}, last_takeover_ns{0}, lease_left_ns{0}, detection_bound_ns{0};
+    std::atomic<std::uint32_t> paths_heard{0};
+};
+
+/// Link states as the host sees them; written by the host.
+struct LinkCells {
+    std::array<std::atomic<bool>, guard::path_count> up{true, true, true};
+};
+
+class NodeCore final : public Core {
+  public:
+    NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool, proxy::Lane& lane,
+             ControlRings& client, ControlRings& server, Ring<Event>& events, const tcp::Secrets& secrets,
+             std::uint64_t boot_nonce, std::uint64_t stored_term, LinkCells& links, Instant now);
+
+    void receive(std::span<rte_mbuf* const> burst, Instant now) override;
+    std::uint32_t advance(Instant now) override;
+    std::uint32_t transmit(std::span<rte_mbuf*> out, Instant now) override;
+    Instant next_deadline() const override;
+    std::uint64_t held_mbufs() const override;
+
+    std::optional<std::uint64_t> term_to_persist() const { return to_persist_; }
+    void term_persisted(std::uint64_t term);
+
+    const StatusCells& status() const { return status_; }
+    const net::NetCounters& net_counters() const { return net_counters_; }
+    const tcp::TcpCounters& tcp_counters() const { return tcp_counters_; }
+    const mirror::MirrorCounters& mirror_counters() const { return mirror_counters_; }
+    const Counters<guard::Counter>& guard_counters() const { return guard_.counters(); }
+    const Counters<wire::FrameKind>& frame_counters() const { return frame_counters_; }
+
+  private:
+    void dispatch(rte_mbuf* m, Instant now);
+    std::uint32_t take_control(Instant now);
+    void arp_heard(const Control& c, Instant now);
+    void act_on(const guard::Outputs& out, Instant now);
+    void follow_guard(const guard::Outputs& out, Instant now);
+    void send_heartbeat(const guard::Outputs::Frame& frame);
+    void broadcast_control(const Control& c);
+    void publish_lease();
+    void publish_status(Instant now);
+    bool table_followed() const;
+
+    const Config& config_;
+    proxy::Lane& lane_;
+    ControlRings* control_[2];   ///< by Side
+    Ring<Event>& events_;
+    LinkCells& links_;
+    PacketPool pool_;
+    net::NetCounters net_counters_;
+    tcp::TcpCounters tcp_counters_;
+    mirror::MirrorCounters mirror_counters_;
+    Counters<wire::FrameKind> frame_counters_;
+    net::Interface net_;
+    mirror::Link link_;
+    MirrorCore mirror_;
+    guard::Guard guard_;
+    StatusCells status_;
+    std::optional<std::uint64_t> to_persist_;
+    Instant guard_deadline_{};
+    Instant opening_since_ = Instant::never();   ///< became active; the cores have not all followed
+    proxy::Role role_ = proxy::Role::booting;
+};
+
+}  // namespace holdfast::protocol

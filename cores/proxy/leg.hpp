@@ -1,0 +1,90 @@
+// One leg of a session as its core holds it: the TCB and what the proxy adds.
+#pragma once
+
+#include "cores/proxy/lane.hpp"
+#include "cores/tcp/arrival.hpp"
+#include "cores/tcp/handshake.hpp"
+#include "lib/table/flow_key.hpp"
+
+namespace holdfast::proxy {
+
+enum class Phase : std::uint8_t {
+    free,
+    opening,     ///< client leg: the server leg is being opened
+    storing,     ///< client leg: the record is on its way to the standby
+    answering,   ///< client leg: SYN-ACK sent, the final ACK is awaited
+    connecting,  ///< server leg: SYN sent
+    accepted,    ///< server leg: SYN-ACK received and not yet acknowledged
+    terminated,  ///< served by our TCP
+    installed,   ///< standby: known from the mirror
+    translated,  ///< after a takeover: numbers are mapped, nothing is held
+    dead,        ///< over; its tuple stays quarantined
+};
+
+/// What is known of an endpoint across a takeover. Positions as in LegCell.
+struct Hints {
+    Position una = 1;             ///< acknowledged by the endpoint, at least
+    Position ack = 1;             ///< acknowledged to the endpoint, at least
+    std::uint8_t last_byte = 0;   ///< at una - 1, if has_last_byte
+    bool has_last_byte = false;
+    bool established = false;     ///< the endpoint is past its handshake
+    bool fin_received = false, fin_sent = false;
+    std::uint32_t version = 0;
+    std::uint32_t ts_recent = 0;
+    Instant last_active{};
+};
+
+/// Translated mode: what was heard from this endpoint since the takeover.
+struct Heard {
+    bool any = false;
+    Position seq_edge = 0;        ///< highest position after anything that it sent (SND.NXT as far as seen)
+    Position ack = 0;             ///< highest position that it acknowledged
+    Position edge = 0;            ///< highest right edge that it granted
+    bool fin = false;
+    Position fin_position = 0;
+    std::uint8_t tail_byte = 0;   ///< last payload byte forwarded TO this endpoint, ending at tail_end
+    Position tail_end = 0;
+    Instant last_segment{};
+    std::uint8_t probes = 0;      ///< unanswered
+    bool reset_seen = false;
+};
+
+struct Leg {
+    tcp::Tcb tcb;
+    FlowKey key;
+    std::uint32_t generation = 0;
+    Phase phase = Phase::free;
+    std::uint8_t gates = 0;
+    std::uint16_t service = 0;
+    tcp::HandshakeOffer offer;    ///< what our SYN or SYN-ACK offers
+
+    bool touched = false;         ///< waits in the core's list for service()
+    bool retry = false;           ///< a ring refused; try again next cycle
+    bool reset_sent = false;      ///< dead by reset: strays are answered by RST
+    std::uint16_t pending = 0;    ///< bit per MessageKind that the ring refused
+    bool other_over = false;      ///< the other leg has ended
+    bool other_released = false;  ///< client leg: the server leg's slot is free again
+    bool closed_written = false;  ///< client leg: the Closed record is written
+    std::uint32_t held_counted = 0;  ///< mbufs of this leg in the core's sum
+    std::uint32_t probe_requests_seen = 0;
+    std::uint8_t idle_probes = 0;
+
+    Instant window_probe_at = Instant::never();
+    Duration window_probe_wait{};
+    Instant idle_at = Instant::never();
+    Instant dead_until = Instant::never();
+    Instant store_deadline = Instant::never();
+
+    std::uint64_t opened_sequence = 0;  ///< journal sequence of the Opened record, 0 = not written
+    std::uint32_t opened_epoch = 0;
+    bool opened_pending = false;        ///< the Opened record must be written (again)
+    std::uint32_t progress_version = 0;
+    Instant progress_at = Instant::never();  ///< next Progress record
+
+    Hints hints;
+    Heard heard;
+    Instant takeover_probe_at = Instant::never();
+    std::uint32_t newer = 0xffffffff, older = 0xffffffff;  ///< standby: order of activity
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,380 @@
+#include "cores/proxy/sessions.hpp"
+
+#include <algorithm>
+
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+
+Sessions::Sessions(const SessionsSettings& settings)
+    : s_(settings),
+      flows_(settings.name_prefix + "_flows", settings.config.limits.sessions, settings.socket),
+      wheel_(settings.config.limits.sessions, settings.now),
+      legs_(settings.config.limits.sessions),
+      random_(settings.seed),
+      now_(settings.now),
+      next_backend_(settings.config.services.size()) {
+    touched_.reserve(legs_.size());
+    retry_.reserve(legs_.size());
+    retrying_.reserve(legs_.size());
+    if (!is_client()) return;
+    storing_.reserve(legs_.size());
+    free_slots_.reserve(legs_.size());
+    for (auto slot = s_.lane.slots; slot-- > 0;) free_slots_.push_back(slot);
+}
+
+Sessions::~Sessions() {
+    for (auto& leg : legs_) tcp::discard_queue(leg.tcb);
+    // Messages on their way to us own packets.
+    Message m;
+    while (s_.lane.to[index(s_.side)].pop(m))
+        if (m.packet != nullptr) rte_pktmbuf_free(m.packet);
+}
+
+Instant Sessions::shared_now() const {
+    return now_ + Duration{s_.lane.node.clock_offset_ns.load(std::memory_order_relaxed)};
+}
+
+tcp::Context Sessions::context(const Leg& leg) {
+    // TSval: the shared millisecond clock, the leg's offset, and a guard of 10 s for every term since the session
+    // opened, so that it never goes back across a takeover and a late segment of the old node fails PAWS.
+    const auto slot = static_cast<std::size_t>(&leg - legs_.data());
+    const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - s_.lane.records[slot].term;
+    const auto ms = static_cast<std::uint64_t>(shared_now().ns / 1'000'000) + terms * 10'000;
+    return {now_, static_cast<std::uint32_t>(ms), s_.config.tcp, s_.net, s_.tcp_counters};
+}
+
+Leg* Sessions::leg_of(SessionId id) {
+    if (id.slot >= legs_.size()) return nullptr;
+    auto& leg = legs_[id.slot];
+    if (leg.phase != Phase::free && leg.generation == id.generation) return &leg;
+    s_.counters.add(Counter::stale_message);
+    return nullptr;
+}
+
+bool Sessions::send_message(Message m) {
+    if (s_.lane.to[index(other(s_.side))].push(m)) return true;
+    s_.counters.add(Counter::ring_refused);
+    auto& leg = legs_[m.id.slot];
+    if (!leg.retry) {
+        leg.retry = true;
+        retry_.push_back(m.id.slot);
+    }
+    return false;
+}
+
+/// Sends a message that must not be lost; what the ring refuses is sent again next cycle.
+void Sessions::post(std::uint32_t slot, MessageKind kind) {
+    legs_[slot].pending = static_cast<std::uint16_t>(legs_[slot].pending | 1u << static_cast<unsigned>(kind));
+    send_pending(slot);
+}
+
+void Sessions::send_pending(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    // In the order of MessageKind, which is the order of a session's life.
+    for (unsigned kind = 0; leg.pending >> kind != 0; ++kind) {
+        if ((leg.pending >> kind & 1) == 0) continue;
+        if (!send_message({static_cast<MessageKind>(kind), 0, 0, id_of(slot), 0, nullptr, 0, 0})) return;
+        leg.pending = static_cast<std::uint16_t>(leg.pending & ~(1u << kind));
+    }
+}
+
+void Sessions::recount(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto held = leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
+    held_ += held - leg.held_counted;
+    leg.held_counted = held;
+}
+
+void Sessions::touch(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.touched) return;
+    leg.touched = true;
+    touched_.push_back(slot);
+}
+
+void Sessions::service_touched() {
+    // service() may touch further slots; they are served in the same pass.
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+        const auto slot = touched_[i];
+        legs_[slot].touched = false;
+        if (legs_[slot].phase == Phase::terminated) service(slot);
+        if (legs_[slot].phase != Phase::free) arm(slot);
+    }
+    touched_.clear();
+}
+
+void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packets, Instant now) {
+    now_ = now;
+    FlowKey keys[32];
+    const FlowKey* pointers[32];
+    std::uint32_t slots[32];
+    for (std::size_t base = 0; base < frames.size(); base += 32) {
+        const auto n = std::min<std::size_t>(32, frames.size() - base);
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto& f = frames[base + i];
+            keys[i] = {f.destination, f.source, f.tcp.destination_port, f.tcp.source_port, 0};
+            pointers[i] = &keys[i];
+        }
+        flows_.find_bulk({pointers, n}, {slots, n});
+        for (std::size_t i = 0; i < n; ++i) {
+            Packet packet(packets[base + i]);
+            // An earlier frame of this burst may have opened the flow or ended it.
+            if (slots[i] == FlowTable::none || legs_[slots[i]].key != keys[i]) slots[i] = flows_.find(keys[i]);
+            if (!active_)
+                s_.counters.add(Counter::not_active);
+            else if (slots[i] != FlowTable::none)
+                segment(slots[i], frames[base + i], std::move(packet));
+            else
+                unknown_segment(frames[base + i], std::move(packet));
+        }
+    }
+    service_touched();
+}
+
+void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+    auto& leg = legs_[slot];
+    switch (leg.phase) {
+        case Phase::free: break;
+        case Phase::opening:
+        case Phase::storing:
+        case Phase::answering: in_handshake(slot, frame, std::move(packet)); break;
+        case Phase::connecting:
+        case Phase::accepted: in_connecting(slot, frame); break;
+        case Phase::terminated: in_terminated(slot, frame, std::move(packet)); break;
+        case Phase::installed:
+            take_over(slot);
+            [[fallthrough]];
+        case Phase::translated: in_translated(slot, frame, std::move(packet)); break;
+        case Phase::dead: in_dead(slot, frame, std::move(packet)); break;
+    }
+    touch(slot);
+}
+
+void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
+    const bool is_syn = frame.tcp.has(wire::flag::syn) && !frame.tcp.has(wire::flag::ack);
+    if (is_client() && is_syn) return open(frame, std::move(packet));
+    s_.counters.add(Counter::unknown_flow);
+    if (frame.tcp.has(wire::flag::rst)) return;
+    // Just after a takeover an unknown flow may be one whose record is still on its way from the old active's
+    // last words to an endpoint's retransmission: silence does no harm, a RST would.
+    if (now_ < quiet_until_) {
+        s_.counters.add(Counter::unknown_flow_quiet);
+        return;
+    }
+    s_.counters.add(Counter::unknown_flow_reset);
+    const tcp::Context c{now_, 0, s_.config.tcp, s_.net, s_.tcp_counters};
+    tcp::emit_reset_reply(frame, c);
+}
+
+std::uint32_t Sessions::advance(Instant now) {
+    now_ = now;
+    follow_role();
+    const auto before = touched_.size();
+    take_installs();
+    take_messages();
+    take_cells();
+    run_timers();
+    if (active_) take_over_some();
+    follow_mirror();
+    if (is_client()) answer_stored();
+    retrying_.swap(retry_);
+    for (const auto slot : retrying_) {
+        legs_[slot].retry = false;
+        if (legs_[slot].phase == Phase::free) continue;
+        send_pending(slot);
+        fire(slot);
+    }
+    retrying_.clear();
+    const auto work = static_cast<std::uint32_t>(touched_.size() - before);
+    service_touched();
+    auto& core = s_.lane.core[index(s_.side)];
+    core.sessions.store(used_, std::memory_order_relaxed);
+    core.held_mbufs.store(held_, std::memory_order_relaxed);
+    core.cycles.store(core.cycles.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return work;
+}
+
+void Sessions::take_messages() {
+    Message batch[64];
+    auto& ring = s_.lane.to[index(s_.side)];
+    for (;;) {
+        const auto n = ring.pop({batch, 64});
+        for (std::uint32_t i = 0; i < n; ++i) take_message(batch[i]);
+        if (n < 64) return;
+    }
+}
+
+void Sessions::take_message(const Message& m) {
+    Packet packet(m.packet);
+    if (m.kind == MessageKind::open) return connect(m.id);
+    if (m.kind == MessageKind::released) {
+        if (auto* leg = leg_of(m.id)) {
+            leg->other_over = leg->other_released = true;
+            quarantine_over(m.id.slot);
+        }
+        return;
+    }
+    auto* leg = leg_of(m.id);
+    if (leg == nullptr) return;
+    const auto slot = m.id.slot;
+    switch (m.kind) {
+        case MessageKind::accepted: accepted(slot); break;
+        case MessageKind::refused: refuse_client(slot); break;
+        case MessageKind::established: server_established(slot); break;
+        case MessageKind::data: take_data(slot, std::move(packet)); break;
+        case MessageKind::fin: tcp::enqueue_fin(leg->tcb); break;
+        case MessageKind::reset: reset_leg(slot); break;
+        case MessageKind::translate: forward_translated(slot, std::move(packet)); break;
+        case MessageKind::anchor: anchor_leg(slot, m.down, m.up, (m.flags & 2) != 0, (m.flags & 1) != 0); break;
+        case MessageKind::over:
+            leg->other_over = true;
+            finish_if_closed(slot);
+            break;
+        case MessageKind::open:
+        case MessageKind::released: break;
+    }
+    touch(slot);
+}
+
+void Sessions::take_cells() {
+    s_.lane.dirty[index(other(s_.side))].drain([this](std::uint32_t slot) {
+        const auto phase = legs_[slot].phase;
+        if (phase == Phase::terminated) touch(slot);
+        if (phase == Phase::translated && is_client()) try_anchor(slot);
+    });
+}
+
+void Sessions::run_timers() {
+    wheel_.advance(now_, [this](std::uint32_t slot) { fire(slot); });
+    s_.net.advance(now_);
+}
+
+void Sessions::fire(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto c = context(leg);
+    if (now_ >= leg.progress_at) journal_progress(slot);
+    if (leg.opened_pending) journal_opened(slot);
+    switch (leg.phase) {
+        case Phase::free: return;
+        case Phase::opening:
+        case Phase::storing: break;
+        case Phase::answering:
+            if (!tcp::run_handshake_timer(leg.tcb, leg.offer, false, c)) abandon(slot);
+            break;
+        case Phase::accepted: break;
+        case Phase::connecting:
+            if (!tcp::run_handshake_timer(leg.tcb, leg.offer, true, c)) abandon(slot);
+            break;
+        case Phase::terminated:
+            if (!tcp::run_send_timer(leg.tcb, c)) {
+                s_.tcp_counters.add(tcp::Counter::connections_timed_out);
+                s_.counters.add(Counter::sessions_timed_out);
+                reset_both(slot);
+                break;
+            }
+            watch_window(slot);
+            run_idle(slot);
+            break;
+        case Phase::installed: break;
+        case Phase::translated:
+            if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
+            if (leg.phase == Phase::translated && is_client()) try_anchor(slot);
+            break;
+        case Phase::dead:
+            if (now_ >= leg.dead_until) quarantine_over(slot);
+            break;
+    }
+    if (legs_[slot].phase != Phase::free) touch(slot);
+}
+
+void Sessions::arm(std::uint32_t slot) {
+    const auto& leg = legs_[slot];
+    auto at = leg.progress_at;
+    switch (leg.phase) {
+        case Phase::answering:
+        case Phase::connecting: at = earlier(at, leg.tcb.soft.snd.timer_at); break;
+        case Phase::terminated:
+            at = earlier(earlier(at, leg.tcb.soft.snd.timer_at), earlier(leg.tcb.soft.rcv.hold_until, leg.window_probe_at));
+            at = earlier(at, leg.idle_at);
+            break;
+        case Phase::translated: at = earlier(at, leg.takeover_probe_at); break;
+        case Phase::dead: at = earlier(at, leg.dead_until); break;
+        case Phase::free:
+        case Phase::opening:
+        case Phase::storing:
+        case Phase::accepted:
+        case Phase::installed: break;
+    }
+    if (at != wheel_.deadline(slot)) wheel_.arm(slot, at);
+}
+
+Instant Sessions::next_deadline() const {
+    if (!retry_.empty() || !touched_.empty() || snapshot_next_ != 0xffffffff || snapshot_end_pending_ || epoch_start_pending_ ||
+        takeover_next_ != 0xffffffff)
+        return now_;
+    auto at = earlier(wheel_.next_deadline(), s_.net.next_deadline());
+    if (storing_head_ < storing_.size()) at = earlier(at, legs_[storing_[storing_head_]].store_deadline);
+    return at;
+}
+
+std::uint64_t Sessions::held_mbufs() const {
+    std::uint64_t n = 0;
+    for (const auto& leg : legs_) n += leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
+    return n;
+}
+
+std::uint32_t Sessions::allocate_slot() {
+    while (!free_slots_.empty()) {
+        const auto slot = free_slots_.back();
+        free_slots_.pop_back();
+        // A slot that the mirror has filled meanwhile is not free; it comes back when its session ends.
+        if (legs_[slot].phase == Phase::free) return slot;
+    }
+    return FlowTable::none;
+}
+
+void Sessions::start_leg(std::uint32_t slot, std::uint32_t generation, const LegRecord& r) {
+    auto& leg = legs_[slot];
+    leg.~Leg();
+    new (&leg) Leg{};
+    leg.generation = generation;
+    leg.key = {r.local.address, r.remote.address, r.local.port, r.remote.port, 0};
+    leg.tcb.hard.leg = r;
+    leg.tcb.soft.rtt.rto = s_.config.tcp.rto_initial;
+    leg.tcb.soft.last_heard = now_;
+    auto& c = cell(slot);
+    c.acknowledged.store(0, std::memory_order_relaxed);
+    c.edge.store(0, std::memory_order_relaxed);
+    c.received.store(0, std::memory_order_relaxed);
+    c.announced.store(0, std::memory_order_relaxed);
+    c.heard.store(0, std::memory_order_relaxed);
+    c.opened_sequence.store(0, std::memory_order_relaxed);
+    c.opened_epoch.store(0, std::memory_order_relaxed);
+    c.fin.store(0, std::memory_order_relaxed);
+    c.held_mbufs.store(0, std::memory_order_relaxed);
+    c.probe_requests.store(0, std::memory_order_relaxed);
+    c.generation.store(generation, std::memory_order_release);
+    ++used_;
+}
+
+void Sessions::free_leg(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase == Phase::free) return;
+    unlist(slot);
+    // A new connection of the same tuple may have taken the entry over.
+    if (flows_.find(leg.key) == slot) flows_.erase(leg.key);
+    wheel_.disarm(slot);
+    tcp::discard_queue(leg.tcb);
+    recount(slot);
+    leg.phase = Phase::free;
+    set_view(slot, View::none);
+    --used_;
+    if (is_client()) free_slots_.push_back(slot);
+}
+
+void Sessions::set_view(std::uint32_t slot, View view) { cell(slot).view.store(view, std::memory_order_release); }
+
+}  // namespace holdfast::proxy

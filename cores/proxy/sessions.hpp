@@ -1,0 +1,189 @@
+// All sessions of one side of a lane: the legs that this core serves, from SYN to quarantine, from mirror to
+// takeover. The class is one, its work is split by noun:
+//
+//     sessions.cpp           tables, dispatch, timers      sessions_open.cpp       handshakes
+//     sessions_relay.cpp     terminated mode               sessions_translate.cpp  translated mode, anchoring
+//     sessions_takeover.cpp  install, takeover, probes     sessions_close.cpp      ends and quarantine
+//     sessions_journal.cpp   records for the mirror
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "cores/proxy/counters.hpp"
+#include "cores/proxy/lane.hpp"
+#include "cores/proxy/leg.hpp"
+#include "lib/base/random.hpp"
+#include "lib/report/event.hpp"
+#include "lib/table/flow_table.hpp"
+#include "lib/timer/wheel.hpp"
+
+namespace holdfast::proxy {
+
+/// What the sessions of one side are made from; references outlive them.
+struct SessionsSettings {
+    Side side{};
+    const Config& config;
+    Lane& lane;
+    net::Interface& net;
+    tcp::TcpCounters& tcp_counters;
+    ProxyCounters& counters;
+    const tcp::Secrets& secrets;
+    std::string name_prefix;
+    int socket = -1;
+    std::uint64_t seed = 1;
+    std::uint32_t lane_mbufs = 0;   ///< mbufs that all legs of a core may hold together
+    Instant now{};
+};
+
+/// How long a tuple stays quarantined after a reset: long enough to answer challenge ACKs.
+inline constexpr Duration reset_quarantine = seconds(2);
+
+class Sessions {
+  public:
+    explicit Sessions(const SessionsSettings& settings);
+    ~Sessions();
+
+    /// TCP segments of one burst, parsed; takes ownership of the packets.
+    void receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packets, Instant now);
+    /// Rings, cells and timers. Returns how much there was to do.
+    std::uint32_t advance(Instant now);
+    Instant next_deadline() const;
+    std::uint32_t count() const { return used_; }
+    std::uint64_t held_mbufs() const;
+
+  private:
+    using Message = proxy::Message;
+    Sessions(const Sessions&) = delete;
+    Sessions& operator=(const Sessions&) = delete;
+
+    // sessions.cpp
+    tcp::Context context(const Leg& leg);
+    bool is_client() const { return s_.side == Side::client; }
+    LegCell& cell(std::uint32_t slot) { return s_.lane.cells[index(s_.side)][slot]; }
+    LegCell& other_cell(std::uint32_t slot) { return s_.lane.cells[index(other(s_.side))][slot]; }
+    SessionRecord& record(std::uint32_t slot) { return s_.lane.records[slot]; }
+    Leg* leg_of(SessionId id);
+    SessionId id_of(std::uint32_t slot) const { return {slot, legs_[slot].generation}; }
+    Instant shared_now() const;
+    bool send_message(Message m);
+    void post(std::uint32_t slot, MessageKind kind);
+    void send_pending(std::uint32_t slot);
+    void recount(std::uint32_t slot);
+    void touch(std::uint32_t slot);
+    void service_touched();
+    void segment(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    void unknown_segment(const wire::Frame& frame, Packet packet);
+    void take_messages();
+    void take_message(const Message& m);
+    void take_cells();
+    void follow_role();
+    void run_timers();
+    void fire(std::uint32_t slot);
+    void arm(std::uint32_t slot);
+    std::uint32_t allocate_slot();
+    void start_leg(std::uint32_t slot, std::uint32_t generation, const LegRecord& record);
+    void free_leg(std::uint32_t slot);
+    void set_view(std::uint32_t slot, View view);
+
+    // sessions_open.cpp
+    void open(const wire::Frame& frame, Packet packet);
+    const ServiceConfig* find_service(const Endpoint& address, std::uint16_t& index) const;
+    void connect(SessionId id);
+    bool choose_source(SessionRecord& r);
+    void in_connecting(std::uint32_t slot, const wire::Frame& frame);
+    void take_server_answer(std::uint32_t slot, const wire::Frame& frame);
+    void refuse_client(std::uint32_t slot);
+    void accepted(std::uint32_t slot);
+    void answer_stored();
+    void answer(std::uint32_t slot);
+    void in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    void client_established(std::uint32_t slot);
+    void server_established(std::uint32_t slot);
+    void abandon(std::uint32_t slot);
+
+    // sessions_relay.cpp
+    void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    bool over_budget(std::uint32_t slot) const;
+    void service(std::uint32_t slot);
+    void pass_on(std::uint32_t slot);
+    void apply_other_cell(std::uint32_t slot);
+    void acknowledge(std::uint32_t slot);
+    void publish(std::uint32_t slot);
+    void take_data(std::uint32_t slot, Packet packet);
+    void watch_window(std::uint32_t slot);
+    bool window_is_tight(const Leg& leg) const;
+
+    // sessions_translate.cpp
+    void in_translated(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    bool plausible(const Leg& leg, const wire::Frame& frame) const;
+    void hear(std::uint32_t slot, const wire::Frame& frame);
+    void forward_translated(std::uint32_t slot, Packet packet);
+    void try_anchor(std::uint32_t slot);
+    void anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin, bool our_fin);
+    void settle_unproven(std::uint32_t slot);
+    bool quiescent(std::uint32_t slot) const;
+
+    // sessions_takeover.cpp
+    void take_installs();
+    void install(SessionId id);
+    void update_hints(const ProgressRecord& p);
+    void remove(SessionId id);
+    void become_active();
+    void drop_table();
+    void retake_all();
+    void take_over_some();
+    void take_over(std::uint32_t slot);
+    void takeover_probe(std::uint32_t slot);
+    void send_takeover_probe(std::uint32_t slot);
+    void repeat_syn_ack(std::uint32_t slot);
+    void list_newest(std::uint32_t slot);
+    void unlist(std::uint32_t slot);
+
+    // sessions_close.cpp
+    void reset_leg(std::uint32_t slot);
+    void reset_both(std::uint32_t slot);
+    void emit_leg_reset(std::uint32_t slot);
+    void finish_if_closed(std::uint32_t slot);
+    void bury(std::uint32_t slot, Duration quarantine);
+    void in_dead(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    void quarantine_over(std::uint32_t slot);
+    void run_idle(std::uint32_t slot);
+
+    // sessions_journal.cpp
+    void follow_mirror();
+    bool write_journal(JournalEntry& entry);
+    void journal_opened(std::uint32_t slot);
+    void journal_closed(std::uint32_t slot);
+    void journal_progress(std::uint32_t slot);
+    void note_progress(std::uint32_t slot);
+    void continue_snapshot();
+
+    SessionsSettings s_;
+    FlowTable flows_;
+    Wheel wheel_;
+    std::vector<Leg> legs_;
+    std::vector<std::uint32_t> free_slots_;     ///< client side only: candidates, each checked when taken
+    std::vector<std::uint32_t> touched_;
+    std::vector<std::uint32_t> retry_, retrying_;
+    std::vector<std::uint32_t> storing_;        ///< client side: waits for the standby, in order of sequence
+    std::size_t storing_head_ = 0;
+    Random random_;
+    Instant now_{};
+    std::uint32_t used_ = 0;
+    std::uint32_t held_ = 0;                    ///< mbufs held by legs, counted at service
+    std::vector<std::uint32_t> next_backend_;   ///< by service
+
+    std::uint32_t role_epoch_ = 0, table_epoch_ = 0, retake_epoch_ = 0;
+    bool active_ = false;
+    Instant quiet_until_{};                     ///< unknown flows are dropped in silence until then
+    std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
+    std::uint32_t takeover_next_ = 0xffffffff;
+
+    std::uint32_t mirror_epoch_ = 0;
+    std::uint64_t journal_sequence_ = 0;
+    std::uint32_t snapshot_next_ = 0xffffffff;
+    bool epoch_start_pending_ = false, snapshot_end_pending_ = false;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,143 @@
+// Ends: orderly, by reset, by silence; and the quarantine after them.
+#include "cores/proxy/sessions.hpp"
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+namespace flag = wire::flag;
+
+/// RST to the endpoint of this leg, with the number that it is most likely to expect.
+void Sessions::emit_leg_reset(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto c = context(leg);
+    leg.reset_sent = true;
+    switch (leg.phase) {
+        case Phase::free:
+        case Phase::dead:
+        case Phase::installed: return;
+        case Phase::opening:
+        case Phase::storing: {
+            // The client has no number of ours yet: as for a closed port (RFC 9293 section 3.10.7.1).
+            wire::TcpHeader h;
+            h.source_port = leg.key.local_port;
+            h.destination_port = leg.key.remote_port;
+            h.flags = flag::rst | flag::ack;
+            h.ack = tcp::receive_seq(leg.tcb, 1);
+            tcp::emit_control(leg.tcb.hard.leg, h, c);
+            return;
+        }
+        case Phase::connecting: {
+            wire::TcpHeader h;
+            h.source_port = leg.key.local_port;
+            h.destination_port = leg.key.remote_port;
+            h.flags = flag::rst;
+            h.seq = tcp::send_seq(leg.tcb, 1);
+            tcp::emit_control(leg.tcb.hard.leg, h, c);
+            return;
+        }
+        case Phase::translated:
+            // The highest position that the endpoint has acknowledged is what it expects next.
+            leg.tcb.soft.snd.nxt = leg.heard.any ? leg.heard.ack : leg.hints.una;
+            break;
+        case Phase::answering:
+        case Phase::accepted:
+        case Phase::terminated: break;
+    }
+    tcp::emit_reset(leg.tcb, c);
+}
+
+void Sessions::reset_leg(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.other_over = true;
+    if (leg.phase == Phase::dead || leg.phase == Phase::free) return;
+    emit_leg_reset(slot);
+    bury(slot, reset_quarantine);
+}
+
+void Sessions::reset_both(std::uint32_t slot) {
+    if (legs_[slot].phase == Phase::dead) return;
+    emit_leg_reset(slot);
+    post(slot, MessageKind::reset);
+    bury(slot, reset_quarantine);
+}
+
+void Sessions::finish_if_closed(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::terminated) return;
+    const auto state = leg.tcb.soft.state;
+    const auto& ledger = leg.tcb.soft.rcv.ledger;
+    const bool ended = state == tcp::State::closed || state == tcp::State::time_wait;
+    // The endpoint's FIN passes the gates like a byte: until then its ACK is owed.
+    if (!ended || ledger.acknowledged() != ledger.received()) return;
+    post(slot, MessageKind::over);
+    bury(slot, s_.config.tcp.time_wait);
+}
+
+void Sessions::bury(std::uint32_t slot, Duration quarantine) {
+    auto& leg = legs_[slot];
+    if (leg.phase == Phase::dead || leg.phase == Phase::free) return;
+    tcp::discard_queue(leg.tcb);
+    recount(slot);
+    unlist(slot);
+    leg.phase = Phase::dead;
+    leg.dead_until = now_ + quarantine;
+    leg.progress_at = Instant::never();
+    cell(slot).held_mbufs.store(0, std::memory_order_relaxed);
+    set_view(slot, View::closing);
+    if (is_client()) s_.counters.add(Counter::sessions_closed);
+    touch(slot);
+}
+
+void Sessions::in_dead(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+    auto& leg = legs_[slot];
+    s_.counters.add(Counter::quarantined);
+    if (frame.tcp.has(flag::rst)) return;
+    const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
+    if (is_syn && is_client()) {
+        //= rfc9293#3.6.1
+        //  A SYN beyond the old connection's numbers opens a new one on the same tuple. The old slot stays in
+        //  quarantine; the flow entry goes to the new one.
+        const bool newer = leg.reset_sent || tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
+        if (newer) return open(frame, std::move(packet));
+    }
+    const auto c = context(leg);
+    if (leg.reset_sent) return tcp::emit_reset_reply(frame, c);
+    // TIME-WAIT: whatever still comes is answered by the last ACK.
+    if (frame.payload_len > 0 || frame.tcp.has(flag::fin) || frame.tcp.has(flag::syn)) tcp::emit_ack(leg.tcb, c);
+}
+
+void Sessions::quarantine_over(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::dead || now_ < leg.dead_until) return;
+    if (!is_client()) {
+        if (leg.pending != 0 || !send_message({MessageKind::released, 0, 0, id_of(slot), 0, nullptr, 0, 0})) return;
+        free_leg(slot);
+        return;
+    }
+    // The slot is one for both legs: it is free when both are.
+    if (!leg.other_released) {
+        leg.dead_until = now_ + 100_ms;
+        return;
+    }
+    if (!leg.closed_written) journal_closed(slot);
+    if (leg.closed_written) free_leg(slot);
+    else leg.dead_until = now_ + 1_ms;
+}
+
+/// Sessions without traffic are asked whether their endpoints still live.
+void Sessions::run_idle(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::terminated || now_ < leg.idle_at) return;
+    constexpr std::uint8_t unanswered_max = 9;
+    if (leg.idle_probes >= unanswered_max) {
+        s_.counters.add(Counter::sessions_timed_out);
+        return reset_both(slot);
+    }
+    ++leg.idle_probes;
+    s_.counters.add(Counter::idle_probes);
+    if (leg.tcb.soft.snd.una == leg.tcb.soft.snd.nxt) tcp::send_probe(leg.tcb, context(leg));
+    leg.idle_at = now_ + s_.config.tcp.idle_probe / 4;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,146 @@
+// Records for the mirror: what the standby must know, written by the core that knows it.
+#include <algorithm>
+
+#include "cores/proxy/sessions.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+
+namespace {
+constexpr std::uint32_t none = FlowTable::none;
+constexpr std::uint32_t snapshot_per_cycle = 32;
+
+bool has_record(Phase phase) {
+    return phase == Phase::storing || phase == Phase::answering || phase == Phase::accepted || phase == Phase::terminated ||
+           phase == Phase::translated;
+}
+}  // namespace
+
+void Sessions::follow_mirror() {
+    const auto epoch = s_.lane.node.mirror_epoch.load(std::memory_order_acquire);
+    if (epoch != mirror_epoch_) {
+        mirror_epoch_ = epoch;
+        journal_sequence_ = 0;
+        epoch_start_pending_ = epoch != 0;
+        snapshot_end_pending_ = false;
+        snapshot_next_ = epoch != 0 ? 0 : none;
+    }
+    if (mirror_epoch_ != 0) continue_snapshot();
+}
+
+bool Sessions::write_journal(JournalEntry& entry) {
+    entry.side = s_.side;
+    entry.epoch = mirror_epoch_;
+    entry.sequence = journal_sequence_ + 1;
+    if (!s_.lane.journal[index(s_.side)].push(entry)) {
+        s_.counters.add(Counter::journal_refused);
+        return false;
+    }
+    ++journal_sequence_;
+    return true;
+}
+
+void Sessions::continue_snapshot() {
+    JournalEntry entry;
+    if (epoch_start_pending_) {
+        entry.kind = JournalKind::epoch_start;
+        if (!write_journal(entry)) return;
+        epoch_start_pending_ = false;
+    }
+    auto& ring = s_.lane.journal[index(s_.side)];
+    for (std::uint32_t i = 0; i < snapshot_per_cycle * 8 && snapshot_next_ < legs_.size(); ++i) {
+        // Room for what one slot needs, and a reserve so that live records are never crowded out.
+        if (ring.free_count() < ring.count() + 4) return;
+        const auto slot = snapshot_next_++;
+        auto& leg = legs_[slot];
+        if (!has_record(leg.phase)) continue;
+        if (is_client()) journal_opened(slot);
+        if (leg.phase == Phase::terminated || leg.phase == Phase::translated) journal_progress(slot);
+    }
+    if (snapshot_next_ != none && snapshot_next_ >= legs_.size()) {
+        snapshot_next_ = none;
+        snapshot_end_pending_ = true;
+    }
+    if (!snapshot_end_pending_) return;
+    entry.kind = JournalKind::snapshot_end;
+    snapshot_end_pending_ = !write_journal(entry);
+}
+
+void Sessions::journal_opened(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.opened_pending = false;
+    // Before the epoch's start mark nothing may be written; the snapshot will come to this slot.
+    if (mirror_epoch_ == 0 || epoch_start_pending_) return;
+    JournalEntry entry;
+    entry.kind = JournalKind::opened;
+    entry.opened = record(slot);
+    if (!write_journal(entry)) {
+        leg.opened_pending = true;
+        if (!leg.retry) {
+            leg.retry = true;
+            retry_.push_back(slot);
+        }
+        return;
+    }
+    leg.opened_sequence = journal_sequence_;
+    leg.opened_epoch = mirror_epoch_;
+    cell(slot).opened_sequence.store(static_cast<std::uint32_t>(journal_sequence_), std::memory_order_relaxed);
+    cell(slot).opened_epoch.store(mirror_epoch_, std::memory_order_release);
+}
+
+void Sessions::journal_closed(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.closed_written = true;
+    if (mirror_epoch_ == 0 || leg.opened_epoch != mirror_epoch_) return;
+    JournalEntry entry;
+    entry.kind = JournalKind::closed;
+    entry.closed = {id_of(slot), leg.reset_sent ? std::uint8_t{1} : std::uint8_t{0}};
+    leg.closed_written = write_journal(entry);
+}
+
+/// Schedules a Progress record: bounded in rate, and the trailing edge of activity always follows.
+void Sessions::note_progress(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (mirror_epoch_ == 0 || !leg.progress_at.is_never()) return;
+    leg.progress_at = now_ + s_.config.mirror_link.progress_every;
+}
+
+void Sessions::journal_progress(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.progress_at = Instant::never();
+    if (mirror_epoch_ == 0 || epoch_start_pending_) return;
+    JournalEntry entry;
+    entry.kind = JournalKind::progress;
+    auto& p = entry.progress;
+    p.id = id_of(slot);
+    p.side = s_.side;
+    p.version = ++leg.progress_version;
+    p.established = leg.hints.established;
+    p.last_active = shared_now();
+    const auto& t = leg.tcb.soft;
+    if (leg.phase == Phase::terminated) {
+        p.una = t.snd.una;
+        p.ack = t.rcv.ledger.acknowledged();
+        p.last_byte = t.snd.last_byte;
+        // Above our FIN there is no byte to repeat.
+        p.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
+        p.fin_received = t.rcv.fin_taken;
+        p.fin_sent = t.snd.fin_sent;
+    } else {
+        p.una = std::max(leg.hints.una, leg.heard.ack);
+        p.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
+        const bool tail = leg.heard.tail_end == p.una;
+        p.has_last_byte = tail || (p.una == leg.hints.una && leg.hints.has_last_byte);
+        p.last_byte = tail ? leg.heard.tail_byte : leg.hints.last_byte;
+        p.fin_received = leg.heard.fin || leg.hints.fin_received;
+        p.fin_sent = leg.hints.fin_sent || other_cell(slot).fin.load(std::memory_order_relaxed) != 0;
+    }
+    p.ts_recent = t.rcv.ts_recent_valid ? t.rcv.ts_recent : leg.hints.ts_recent;
+    if (write_journal(entry))
+        s_.counters.add(Counter::progress_sent);
+    else
+        leg.progress_at = now_ + 1_ms;
+}
+
+}  // namespace holdfast::proxy

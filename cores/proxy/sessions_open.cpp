@@ -1,0 +1,335 @@
+// Opening: the client's SYN goes end to end before the client is answered.
+//
+//     client            client core              standby        server core            server
+//       | SYN ------------> | open ----------------------------------> | SYN ------------> |
+//       |                   | <-------------------------------- accepted | <------- SYN-ACK |
+//       |                   | Opened ---------------> |                  |                  |
+//       |                   | <------------- confirmed |                 |                  |
+//       | <-------- SYN-ACK |                                           |                  |
+//       | ACK ------------> | established ----------------------------> | ACK -----------> |
+#include <algorithm>
+
+#include "cores/proxy/sessions.hpp"
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+namespace flag = wire::flag;
+
+namespace {
+
+constexpr std::uint16_t headers = 40;  // IPv4 and TCP without options: what an MSS leaves out (RFC 6691)
+
+std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu) {
+    return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88), static_cast<std::uint16_t>(mtu - headers));
+}
+
+}  // namespace
+
+const ServiceConfig* Sessions::find_service(const Endpoint& address, std::uint16_t& position) const {
+    for (std::size_t i = 0; i < s_.config.services.size(); ++i)
+        if (s_.config.services[i].address == address) {
+            position = static_cast<std::uint16_t>(i);
+            return &s_.config.services[i];
+        }
+    return nullptr;
+}
+
+void Sessions::open(const wire::Frame& frame, Packet packet) {
+    packet.reset();
+    std::uint16_t position = 0;
+    const Endpoint local{frame.destination, frame.tcp.destination_port}, remote{frame.source, frame.tcp.source_port};
+    const auto* service = find_service(local, position);
+    if (service == nullptr) {
+        s_.counters.add(Counter::syn_to_no_service);
+        tcp::emit_reset_reply(frame, {now_, 0, s_.config.tcp, s_.net, s_.tcp_counters});
+        return;
+    }
+    // A land packet: an endpoint that claims to be ourselves.
+    if (frame.source == frame.destination) {
+        s_.counters.add(Counter::wrong_phase);
+        return;
+    }
+    const auto slot = allocate_slot();
+    if (slot == FlowTable::none) {
+        s_.counters.add(Counter::sessions_no_slot);
+        return;
+    }
+    const auto offer = tcp::read_offer(frame.tcp);
+    auto& r = record(slot);
+    const auto generation = legs_[slot].generation + 1;
+    r = SessionRecord{};
+    r.id = {slot, generation};
+    r.term = s_.lane.node.term.load(std::memory_order_relaxed);
+    r.service = position;
+    r.gates = static_cast<std::uint8_t>(service->gate);
+    r.sack = offer.sack;
+    r.timestamps = offer.timestamps;
+    r.window_scaling = offer.window_scaling;
+    r.scale_client = offer.scale;
+    r.opened_at = shared_now();
+    auto& c = r.leg[index(Side::client)];
+    c.local = local;
+    c.remote = remote;
+    c.irs = frame.tcp.seq;
+    c.iss = s_.secrets.initial_sequence(local, remote, shared_now());
+    c.ts_offset = s_.secrets.timestamp_offset(local, remote);
+    c.mss_send = mss_for(offer.mss, s_.net.settings().mtu);
+    start_leg(slot, generation, c);
+    auto& leg = legs_[slot];
+    leg.service = position;
+    leg.gates = r.gates;
+    leg.offer = offer;  // the client's own offer, until the server has answered
+    leg.tcb.soft.rcv.ts_recent = frame.tcp.options.ts_value;
+    leg.tcb.soft.rcv.ts_recent_valid = offer.timestamps;
+    leg.tcb.soft.rcv.ts_recent_at = now_;
+    leg.tcb.soft.rcv.ledger.start(1);
+    leg.phase = Phase::opening;
+    // The server core reads the client's window from here: it is what our SYN offers.
+    r.syn_window = offer.window;
+    if (!flows_.insert(leg.key, slot)) {
+        s_.counters.add(Counter::sessions_no_flow);
+        free_leg(slot);
+        return;
+    }
+    if (!s_.lane.to[index(Side::server)].push({MessageKind::open, 0, 0, r.id, 0, nullptr, 0, 0})) {
+        // The client will send its SYN again: nothing is kept.
+        s_.counters.add(Counter::ring_refused);
+        free_leg(slot);
+        return;
+    }
+    set_view(slot, View::handshake);
+    s_.counters.add(Counter::sessions_opened);
+}
+
+bool Sessions::choose_source(SessionRecord& r) {
+    auto& leg = r.leg[index(Side::server)];
+    // One half of the ports belongs to each node, so a takeover never meets ports it did not know of.
+    constexpr std::uint32_t first = 1024, count = 65536 - 1024;
+    const auto sources = s_.config.snat.size();
+    const auto start = random_.next();
+    for (std::uint32_t i = 0; i < 512; ++i) {
+        const auto n = static_cast<std::uint32_t>((start + i) % (count / 2));
+        leg.local = {s_.config.snat[(start >> 32) % sources],
+                     static_cast<std::uint16_t>(first + n * 2 + (s_.config.node_id & 1))};
+        const FlowKey key{leg.local.address, leg.remote.address, leg.local.port, leg.remote.port, 0};
+        if (flows_.find(key) == FlowTable::none) return true;
+    }
+    return false;
+}
+
+void Sessions::connect(SessionId id) {
+    if (legs_[id.slot].phase != Phase::free) {
+        // The previous session of this slot is not quite gone here; the client core waited for its release, so
+        // this cannot happen unless a table was dropped in between.
+        free_leg(id.slot);
+    }
+    auto& r = record(id.slot);
+    const auto& service = s_.config.services[r.service];
+    auto& next = next_backend_[r.service];
+    r.backend = static_cast<std::uint16_t>(next++ % service.backends.size());
+    auto& l = r.leg[index(Side::server)];
+    l.remote = service.backends[r.backend];
+    const bool source = choose_source(r);
+    if (source) {
+        l.iss = s_.secrets.initial_sequence(l.local, l.remote, shared_now());
+        l.ts_offset = s_.secrets.timestamp_offset(l.local, l.remote);
+        l.mss_receive = mss_for(r.leg[index(Side::client)].mss_send, s_.net.settings().mtu);
+    }
+    start_leg(id.slot, id.generation, l);
+    auto& leg = legs_[id.slot];
+    leg.service = r.service;
+    leg.gates = r.gates;
+    leg.phase = Phase::connecting;
+    if (!source || !flows_.insert(leg.key, id.slot)) {
+        s_.counters.add(source ? Counter::sessions_no_flow : Counter::sessions_no_port);
+        return abandon(id.slot);
+    }
+    set_view(id.slot, View::handshake);
+    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_client, r.syn_window};
+    tcp::send_syn(leg.tcb, leg.offer, context(leg));
+    touch(id.slot);
+}
+
+void Sessions::in_connecting(std::uint32_t slot, const wire::Frame& frame) {
+    auto& leg = legs_[slot];
+    const auto c = context(leg);
+    if (leg.phase == Phase::accepted) {
+        // A repeated SYN-ACK waits for the client like the first; a RST means the backend changed its mind.
+        if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(leg.tcb, 1)) {
+            s_.counters.add(Counter::sessions_refused_backend);
+            reset_both(slot);
+        }
+        return;
+    }
+    switch (tcp::judge_in_syn_sent(leg.tcb, frame)) {
+        case tcp::SynSentVerdict::ignore: return;
+        case tcp::SynSentVerdict::send_reset: tcp::emit_reset_reply(frame, c); return;
+        case tcp::SynSentVerdict::refused:
+            s_.counters.add(Counter::sessions_refused_backend);
+            abandon(slot);
+            return;
+        case tcp::SynSentVerdict::accepted: take_server_answer(slot, frame); return;
+    }
+}
+
+void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) {
+    auto& leg = legs_[slot];
+    auto& r = record(slot);
+    auto& l = r.leg[index(Side::server)];
+    const auto answer = tcp::read_offer(frame.tcp);
+    // What the server did not accept, the client is not offered.
+    r.sack = r.sack && answer.sack;
+    r.timestamps = r.timestamps && answer.timestamps;
+    r.window_scaling = r.window_scaling && answer.window_scaling;
+    if (!r.window_scaling) r.scale_client = 0;
+    r.scale_server = r.window_scaling ? answer.scale : 0;
+    r.syn_window = answer.window;
+    l.irs = frame.tcp.seq;
+    l.mss_send = mss_for(answer.mss, s_.net.settings().mtu);
+
+    auto& t = leg.tcb;
+    t.hard = {l, r.sack, r.timestamps, r.scale_server, r.scale_client};
+    t.soft.rcv.ledger.start(1);
+    t.soft.rcv.edge_sent = t.soft.rcv.edge_limit = Position{1} + leg.offer.window;
+    t.soft.rcv.ts_recent = frame.tcp.options.ts_value;
+    t.soft.rcv.ts_recent_valid = r.timestamps;
+    t.soft.rcv.ts_recent_at = now_;
+    t.soft.snd.timer = tcp::SendTimer::none;
+    t.soft.snd.timer_at = Instant::never();
+    t.soft.snd.backoff = 0;
+    tcp::start_sending(t, 1);
+    t.soft.snd.edge = Position{1} + answer.window;
+    t.soft.snd.window_max = answer.window;
+    leg.phase = Phase::accepted;
+    // The wait for the client is bounded by the client core, which answers for every session it opened.
+    publish(slot);
+    post(slot, MessageKind::accepted);
+}
+
+void Sessions::accepted(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::opening) return;
+    auto& r = record(slot);
+    auto& l = r.leg[index(Side::client)];
+    l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu);
+    auto& t = leg.tcb;
+    t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_server};
+    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};
+    t.soft.rcv.edge_limit = Position{1} + r.syn_window;
+    leg.phase = Phase::storing;
+    leg.store_deadline = now_ + s_.config.mirror_link.store_wait;
+    leg.opened_pending = true;
+    journal_opened(slot);
+    storing_.push_back(slot);
+}
+
+/// Answers the clients whose records the standby has stored, in the order in which they were written.
+void Sessions::answer_stored() {
+    const auto& node = s_.lane.node;
+    const bool in_sync = node.in_sync.load(std::memory_order_acquire);
+    const auto confirmed = node.confirmed[index(Side::client)].load(std::memory_order_acquire);
+    while (storing_head_ < storing_.size()) {
+        const auto slot = storing_[storing_head_];
+        auto& leg = legs_[slot];
+        if (leg.phase == Phase::storing) {
+            const bool stored = !leg.opened_pending && leg.opened_epoch == mirror_epoch_ && mirror_epoch_ != 0 &&
+                                confirmed >= leg.opened_sequence;
+            if (!stored && in_sync && now_ < leg.store_deadline) break;
+            if (!stored) s_.counters.add(in_sync ? Counter::sessions_store_late : Counter::sessions_unprotected_opened);
+            answer(slot);
+        }
+        ++storing_head_;
+    }
+    if (storing_head_ == storing_.size()) {
+        storing_.clear();
+        storing_head_ = 0;
+    }
+}
+
+void Sessions::answer(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.phase = Phase::answering;
+    tcp::send_syn_ack(leg.tcb, leg.offer, context(leg));
+    touch(slot);
+}
+
+void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
+    if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
+        // The same SYN again: the same answer, if there is one yet.
+        if (leg.phase == Phase::answering) tcp::send_syn_ack(t, leg.offer, context(leg));
+        return;
+    }
+    if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(t, 1)) {
+        s_.counters.add(Counter::sessions_handshake_failed);
+        reset_both(slot);
+        return;
+    }
+    //= rfc9293#3.10.7.4
+    //  In SYN-RECEIVED only an ACK of our SYN completes the handshake; another one is answered by RST.
+    const bool ack_ok = frame.tcp.has(flag::ack) && frame.tcp.ack == tcp::send_seq(t, 1);
+    if (leg.phase != Phase::answering || frame.tcp.has(flag::syn) || !ack_ok) {
+        s_.counters.add(Counter::wrong_phase);
+        if (leg.phase == Phase::answering && frame.tcp.has(flag::ack) && !ack_ok && !frame.tcp.has(flag::rst))
+            tcp::emit_reset_reply(frame, context(leg));
+        return;
+    }
+    t.soft.snd.timer = tcp::SendTimer::none;
+    t.soft.snd.timer_at = Instant::never();
+    t.soft.snd.backoff = 0;
+    t.soft.state = tcp::next_state(t.soft.state, tcp::StateEvent::syn_acknowledged);
+    tcp::start_sending(t, 1);
+    client_established(slot);
+    in_terminated(slot, frame, std::move(packet));
+}
+
+void Sessions::client_established(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    post(slot, MessageKind::established);
+    leg.phase = Phase::terminated;
+    leg.hints.established = true;
+    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    s_.counters.add(Counter::sessions_established);
+    set_view(slot, View::terminated);
+    note_progress(slot);
+    touch(slot);
+}
+
+void Sessions::server_established(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::accepted) return;
+    leg.phase = Phase::terminated;
+    leg.tcb.soft.state = tcp::State::established;
+    leg.tcb.soft.rcv.ack_now = true;
+    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    set_view(slot, View::terminated);
+    apply_other_cell(slot);
+    touch(slot);
+}
+
+/// Gives up a leg that never got established: the other side learns it, the client gets a RST.
+void Sessions::abandon(std::uint32_t slot) {
+    if (is_client()) {
+        s_.counters.add(Counter::sessions_handshake_failed);
+        reset_both(slot);
+        return;
+    }
+    if (legs_[slot].phase == Phase::accepted) emit_leg_reset(slot);
+    post(slot, MessageKind::refused);
+    bury(slot, reset_quarantine);
+}
+
+void Sessions::refuse_client(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.other_over = true;
+    if (leg.phase != Phase::opening && leg.phase != Phase::storing && leg.phase != Phase::answering) return;
+    // A refusal becomes a RST, not a connection that opens and then dies.
+    emit_leg_reset(slot);
+    bury(slot, reset_quarantine);
+}
+
+}  // namespace holdfast::proxy

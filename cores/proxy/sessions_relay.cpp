@@ -1,0 +1,193 @@
+// Terminated mode: each leg is served by our TCP; payload crosses the lane as mbufs, acknowledgments as cells.
+#include <algorithm>
+
+#include "cores/proxy/sessions.hpp"
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+
+bool Sessions::over_budget(std::uint32_t slot) const {
+    // Budgets count mbufs: many small segments are as dear as large ones.
+    const auto& leg = legs_[slot];
+    const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
+    const auto session_max = s_.config.limits.session_bytes / 1024;
+    const auto held = theirs.held_mbufs.load(std::memory_order_relaxed) + leg.tcb.soft.rcv.queue.mbufs();
+    const auto lane = s_.lane.core[0].held_mbufs.load(std::memory_order_relaxed) +
+                      s_.lane.core[1].held_mbufs.load(std::memory_order_relaxed);
+    return held >= session_max || lane >= s_.lane_mbufs;
+}
+
+void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+    auto& leg = legs_[slot];
+    const auto c = context(leg);
+    auto max = s_.config.limits.session_bytes / 2048;
+    if (frame.payload_len > 0 && over_budget(slot)) {
+        // Dropped before it counts as received; the ACK it carries is still taken.
+        s_.counters.add(Counter::payload_over_budget);
+        max = 0;
+    }
+    const auto arrival = tcp::segment_arrives(leg.tcb, frame, std::move(packet), max, c);
+    recount(slot);
+    leg.hints.established = true;
+    leg.idle_probes = 0;
+    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    if (arrival.reset) {
+        s_.counters.add(Counter::sessions_reset);
+        post(slot, MessageKind::reset);
+        bury(slot, reset_quarantine);
+        return;
+    }
+    if (arrival.probe) {
+        auto& own = cell(slot);
+        own.probe_requests.store(own.probe_requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        s_.lane.dirty[index(s_.side)].mark(slot);
+    }
+    if (arrival.ack.advanced || frame.payload_len > 0) note_progress(slot);
+}
+
+void Sessions::take_data(std::uint32_t slot, Packet packet) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    // Data for a leg that is over has nowhere to go; the endpoint that sent it gets a RST from its own leg.
+    if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end || t.soft.snd.fin_queued) return;
+    tcp::enqueue(t, std::move(packet), context(leg));
+    recount(slot);
+}
+
+/// Moves what is in order to the other core. It counts as received only when the ring has it.
+void Sessions::pass_on(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    const auto c = context(leg);
+    auto& ring = s_.lane.to[index(other(s_.side))];
+    while (tcp::next_in_order(t) != nullptr) {
+        // We are the ring's only producer: room that is there now stays until we use it.
+        if (ring.free_count() == 0) {
+            s_.counters.add(Counter::relay_refused);
+            if (!leg.retry) {
+                leg.retry = true;
+                retry_.push_back(slot);
+            }
+            return;
+        }
+        auto packet = tcp::take_in_order(t, c);
+        ring.push({MessageKind::data, 0, 0, id_of(slot), 0, packet.release(), 0, 0});
+    }
+}
+
+/// Gates and windows that the other leg has moved.
+void Sessions::apply_other_cell(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    auto& rcv = t.soft.rcv;
+    const auto& theirs = other_cell(slot);
+    const auto edge = theirs.edge.load(std::memory_order_acquire);
+    const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
+    const bool peer_gate = (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0;
+    if (!rcv.ledger.release_until(peer_gate ? acknowledged : rcv.ledger.received()))
+        s_.tcp_counters.add(tcp::Counter::release_clamped);
+    // Windows are tied: never past what the far end granted, nor past what we are willing to hold.
+    const auto limit = std::min<Position>(edge, acknowledged + s_.config.limits.session_bytes);
+    rcv.edge_limit = std::max(rcv.edge_limit, limit);
+    const auto requests = theirs.probe_requests.load(std::memory_order_relaxed);
+    if (requests != leg.probe_requests_seen) {
+        leg.probe_requests_seen = requests;
+        if (window_is_tight(leg)) {
+            s_.tcp_counters.add(tcp::Counter::window_probes);
+            tcp::send_probe(t, context(leg));
+        }
+    }
+}
+
+/// One ACK per service at most, and only one that says something new (R1, and section 4 of the design on SACK).
+void Sessions::acknowledge(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    auto& rcv = t.soft.rcv;
+    const auto c = context(leg);
+    bool wanted = rcv.ack_now || rcv.ledger.ack_number() > rcv.ledger.acknowledged();
+    if (rcv.out_of_order && !wanted) {
+        const bool held = s_.config.tcp.hold_sack && !rcv.ledger.nothing_withheld() && now_ < rcv.hold_until;
+        if (held && rcv.hold_until.is_never()) {
+            const auto far_rtt = microseconds(other_cell(slot).srtt_us.load(std::memory_order_relaxed));
+            rcv.hold_until = now_ + std::clamp(far_rtt * 2, 1_ms, 200_ms);
+            s_.tcp_counters.add(tcp::Counter::sack_held);
+        }
+        if (!held && !rcv.ledger.nothing_withheld()) s_.tcp_counters.add(tcp::Counter::sack_hold_expired);
+        wanted = !held;
+    }
+    const auto mss = tcp::effective_mss(t);
+    const auto fresh = distance(rcv.edge_sent, rcv.edge_limit);
+    const bool was_tight = distance(rcv.ledger.acknowledged(), rcv.edge_sent) < 2 * static_cast<std::int64_t>(mss);
+    // A window update: the other leg's endpoint has already kept us from silly ones.
+    const auto step = std::int64_t{1} << t.hard.receive_scale;
+    if (fresh >= 2 * static_cast<std::int64_t>(mss) || (was_tight && fresh >= step)) wanted = true;
+    if (wanted) tcp::emit_ack(t, c);
+}
+
+void Sessions::service(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& t = leg.tcb;
+    // What the ring refused goes before the payload that follows it.
+    if (leg.pending == 0) pass_on(slot);
+    if (leg.pending == 0 && tcp::fin_is_next(t) && send_message({MessageKind::fin, 0, 0, id_of(slot), 0, nullptr, 0, 0})) {
+        tcp::take_fin(t, context(leg));
+        cell(slot).fin.store(1, std::memory_order_relaxed);
+        note_progress(slot);
+    }
+    apply_other_cell(slot);
+    tcp::send_ready(t, context(leg));
+    acknowledge(slot);
+    publish(slot);
+    recount(slot);
+    watch_window(slot);
+    finish_if_closed(slot);
+}
+
+void Sessions::publish(std::uint32_t slot) {
+    const auto& leg = legs_[slot];
+    const auto& t = leg.tcb;
+    auto& own = cell(slot);
+    const auto& s = t.soft.snd;
+    const auto edge = std::max(own.edge.load(std::memory_order_relaxed), s.edge);
+    const bool changed = own.acknowledged.load(std::memory_order_relaxed) != s.una ||
+                         own.edge.load(std::memory_order_relaxed) != edge;
+    // The edge goes first: a reader that sees the new acknowledgment sees its window, too.
+    own.edge.store(edge, std::memory_order_release);
+    own.acknowledged.store(s.una, std::memory_order_release);
+    own.received.store(t.soft.rcv.ledger.received(), std::memory_order_relaxed);
+    own.announced.store(t.soft.rcv.ledger.acknowledged(), std::memory_order_relaxed);
+    own.held_mbufs.store(s.mbufs, std::memory_order_relaxed);
+    own.srtt_us.store(static_cast<std::uint32_t>(t.soft.rtt.srtt.to_us()), std::memory_order_relaxed);
+    if (changed) s_.lane.dirty[index(s_.side)].mark(slot);
+}
+
+bool Sessions::window_is_tight(const Leg& leg) const {
+    const auto& s = leg.tcb.soft.snd;
+    return distance(s.nxt, s.edge) < 2 * static_cast<std::int64_t>(tcp::effective_mss(leg.tcb));
+}
+
+/// The other leg's window depends on this one's: a lost window update must not stall both for ever.
+void Sessions::watch_window(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto& s = leg.tcb.soft.snd;
+    const bool idle = s.una == s.nxt && s.unsent == nullptr && !s.fin_queued;
+    if (!idle || !window_is_tight(leg)) {
+        leg.window_probe_at = Instant::never();
+        leg.window_probe_wait = s_.config.tcp.window_probe_min;
+        return;
+    }
+    if (leg.window_probe_at.is_never()) {
+        leg.window_probe_at = now_ + leg.window_probe_wait;
+        return;
+    }
+    if (now_ < leg.window_probe_at) return;
+    s_.tcp_counters.add(tcp::Counter::window_probes);
+    tcp::send_probe(leg.tcb, context(leg));
+    leg.window_probe_wait = std::min(leg.window_probe_wait * 2, s_.config.tcp.window_probe_max);
+    leg.window_probe_at = now_ + leg.window_probe_wait;
+}
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,264 @@
+// A standby's table, and what happens to it when the node becomes active or loses that role.
+#include <algorithm>
+
+#include "cores/proxy/sessions.hpp"
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+namespace flag = wire::flag;
+
+namespace {
+constexpr std::uint32_t none = FlowTable::none;
+constexpr Duration first_probe_wait = milliseconds(100), last_probe_wait = seconds(60);
+constexpr std::uint8_t probes_max = 16;
+constexpr Duration quiet_after_takeover = seconds(3);
+constexpr std::uint32_t takeovers_per_cycle = 64;
+}  // namespace
+
+void Sessions::take_installs() {
+    InstallEntry batch[32];
+    auto& ring = s_.lane.install[index(s_.side)];
+    for (;;) {
+        const auto n = ring.pop({batch, 32});
+        for (std::uint32_t i = 0; i < n; ++i) switch (batch[i].kind) {
+                case InstallKind::install: install(batch[i].id); break;
+                case InstallKind::progress: update_hints(batch[i].progress); break;
+                case InstallKind::remove: remove(batch[i].id); break;
+            }
+        if (n < 32) return;
+    }
+}
+
+void Sessions::install(SessionId id) {
+    if (id.slot >= legs_.size()) return;
+    auto& old = legs_[id.slot];
+    if (old.phase != Phase::free && old.generation == id.generation) return;  // the record was only refreshed
+    free_leg(id.slot);
+    const auto& r = record(id.slot);
+    start_leg(id.slot, id.generation, r.leg[index(s_.side)]);
+    auto& leg = legs_[id.slot];
+    leg.service = r.service;
+    leg.gates = r.gates;
+    const auto send_scale = is_client() ? r.scale_client : r.scale_server;
+    const auto receive_scale = is_client() ? r.scale_server : r.scale_client;
+    leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
+    leg.tcb.soft.rcv.ledger.start(1);
+    leg.tcb.soft.snd.una = leg.tcb.soft.snd.nxt = 1;
+    leg.offer = {r.leg[index(Side::client)].mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};
+    leg.phase = Phase::installed;
+    if (!flows_.insert(leg.key, id.slot)) {
+        s_.counters.add(Counter::install_refused);
+        free_leg(id.slot);
+        return;
+    }
+    set_view(id.slot, View::installed);
+    list_newest(id.slot);
+    s_.counters.add(Counter::sessions_installed);
+    s_.net.prepare(leg.key.remote, now_);
+}
+
+void Sessions::update_hints(const ProgressRecord& p) {
+    if (p.id.slot >= legs_.size()) return;
+    auto& leg = legs_[p.id.slot];
+    if (leg.phase != Phase::installed || leg.generation != p.id.generation || p.version <= leg.hints.version) return;
+    leg.hints = {p.una,          p.ack,      p.last_byte,  p.has_last_byte, p.established,
+                 p.fin_received, p.fin_sent, p.version,    p.ts_recent,     p.last_active};
+    list_newest(p.id.slot);
+}
+
+void Sessions::remove(SessionId id) {
+    if (id.slot >= legs_.size() || legs_[id.slot].generation != id.generation) return;
+    if (legs_[id.slot].phase == Phase::free) return;
+    s_.counters.add(Counter::sessions_removed);
+    free_leg(id.slot);
+}
+
+void Sessions::list_newest(std::uint32_t slot) {
+    unlist(slot);
+    auto& leg = legs_[slot];
+    leg.older = newest_;
+    if (newest_ != none) legs_[newest_].newer = slot;
+    newest_ = slot;
+    if (oldest_ == none) oldest_ = slot;
+}
+
+void Sessions::unlist(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.newer == none && leg.older == none && newest_ != slot) return;
+    if (takeover_next_ == slot) takeover_next_ = leg.older;
+    (leg.newer != none ? legs_[leg.newer].older : newest_) = leg.older;
+    (leg.older != none ? legs_[leg.older].newer : oldest_) = leg.newer;
+    leg.newer = leg.older = none;
+}
+
+void Sessions::follow_role() {
+    auto& node = s_.lane.node;
+    const auto epoch = node.role_epoch.load(std::memory_order_acquire);
+    const bool active = node.role.load(std::memory_order_acquire) == Role::active;
+    if (epoch != role_epoch_) {
+        role_epoch_ = epoch;
+        // What the mirror handed over before the change is part of the table.
+        take_installs();
+        const auto table = node.table_epoch.load(std::memory_order_acquire);
+        if (table != table_epoch_) drop_table();
+        table_epoch_ = table;
+        const auto retake = node.retake_epoch.load(std::memory_order_acquire);
+        if (retake != retake_epoch_) retake_all();
+        retake_epoch_ = retake;
+        if (active && !active_) become_active();
+        active_ = active;
+        s_.lane.core[index(s_.side)].role_epoch_done.store(epoch, std::memory_order_release);
+    }
+    s_.net.set_speaking(active_ && now_.ns < node.speak_until_ns.load(std::memory_order_acquire));
+}
+
+void Sessions::become_active() {
+    if (used_ > 0) quiet_until_ = now_ + quiet_after_takeover;
+    takeover_next_ = newest_;
+}
+
+void Sessions::drop_table() {
+    s_.counters.add(Counter::sessions_dropped, used_);
+    for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) free_leg(slot);
+    Message m;
+    while (s_.lane.to[index(s_.side)].pop(m))
+        if (m.packet != nullptr) rte_pktmbuf_free(m.packet);
+    storing_.clear();
+    storing_head_ = 0;
+    snapshot_next_ = none;
+}
+
+/// The node was silent for a while and the peer may have served its sessions meanwhile: they start over as after a
+/// takeover. What was held was never acknowledged (gate peer), so its senders still have it.
+void Sessions::retake_all() {
+    for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) {
+        auto& leg = legs_[slot];
+        if (leg.phase == Phase::translated) {
+            leg.phase = Phase::installed;
+            list_newest(slot);
+        }
+        if (leg.phase != Phase::terminated) continue;
+        const auto& t = leg.tcb.soft;
+        leg.hints.una = t.snd.una;
+        leg.hints.ack = t.rcv.ledger.acknowledged();
+        leg.hints.last_byte = t.snd.last_byte;
+        leg.hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
+        leg.hints.fin_received = t.rcv.fin_taken;
+        leg.hints.fin_sent = t.snd.fin_sent;
+        leg.hints.ts_recent = t.rcv.ts_recent;
+        leg.hints.version = leg.progress_version + 1;
+        tcp::discard_queue(leg.tcb);
+        recount(slot);
+        leg.tcb.soft.rcv.ts_recent_valid = false;
+        leg.phase = Phase::installed;
+        list_newest(slot);
+    }
+    active_ = false;  // become_active() starts the probes
+}
+
+/// Wakes the table a few sessions at a time, the most recently active first.
+void Sessions::take_over_some() {
+    for (std::uint32_t i = 0; i < takeovers_per_cycle && takeover_next_ != none; ++i) {
+        const auto slot = takeover_next_;
+        takeover_next_ = legs_[slot].older;
+        if (legs_[slot].phase == Phase::installed) take_over(slot);
+        touch(slot);
+    }
+}
+
+void Sessions::take_over(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    leg.phase = Phase::translated;
+    leg.heard = Heard{};
+    leg.tcb.soft.state = tcp::State::established;
+    leg.takeover_probe_at = now_;
+    cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
+    set_view(slot, View::translated);
+    takeover_probe(slot);
+    touch(slot);
+}
+
+/// Asks an endpoint that was not heard yet; ever slower, and in the end it counts as gone.
+void Sessions::takeover_probe(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& h = leg.heard;
+    leg.takeover_probe_at = Instant::never();
+    if (h.any && leg.gates == 0) {
+        // Two seconds are over and the ends did not agree.
+        s_.counters.add(Counter::sessions_unproven_reset);
+        return reset_both(slot);
+    }
+    if (h.any && !h.reset_seen) {
+        // Heard and not quiescent: nothing to ask, but a session that has fallen silent is not to stay for ever.
+        const auto idle = now_ - h.last_segment;
+        if (idle < s_.config.tcp.idle_probe) {
+            leg.takeover_probe_at = h.last_segment + s_.config.tcp.idle_probe;
+            return;
+        }
+    }
+    if (h.probes >= probes_max) {
+        s_.counters.add(Counter::sessions_timed_out);
+        return reset_both(slot);
+    }
+    if (!leg.hints.established) {
+        // A server that may be in SYN-RECEIVED is never probed: the client's answer completes its handshake.
+        if (!is_client()) return;
+        if (h.probes >= s_.config.tcp.syn_retries) {
+            s_.counters.add(Counter::sessions_handshake_failed);
+            return reset_both(slot);
+        }
+        ++h.probes;
+        repeat_syn_ack(slot);
+    } else {
+        send_takeover_probe(slot);
+    }
+    auto wait = first_probe_wait;
+    for (unsigned i = 1; i < h.probes && wait < last_probe_wait; ++i) wait = wait * 2;
+    leg.takeover_probe_at = now_ + std::min(wait, last_probe_wait);
+}
+
+/// One true byte below the hint, ACK field one below the hint: the only segment whose ACK comes from a hint, and it
+/// can acknowledge nothing.
+void Sessions::send_takeover_probe(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto& l = leg.tcb.hard.leg;
+    const auto c = context(leg);
+    if (leg.heard.probes < 255) ++leg.heard.probes;
+    s_.counters.add(Counter::takeover_probes);
+    // What was heard is at least as new as the hint.
+    if (leg.heard.any) {
+        leg.hints.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
+        if (leg.heard.ack > leg.hints.una) {
+            leg.hints.una = leg.heard.ack;
+            leg.hints.has_last_byte = leg.heard.tail_end == leg.heard.ack;
+            leg.hints.last_byte = leg.heard.tail_byte;
+        }
+    }
+    wire::TcpHeader h;
+    h.source_port = l.local.port;
+    h.destination_port = l.remote.port;
+    h.seq = to_seq(l.iss, leg.hints.una - 1);
+    h.ack = to_seq(l.irs, leg.hints.ack - 1);
+    h.flags = flag::ack;
+    if (leg.tcb.hard.timestamps) {
+        h.options.has_timestamps = true;
+        h.options.ts_value = c.ts_now + l.ts_offset;
+        h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
+    }
+    if (leg.hints.has_last_byte)
+        tcp::emit_copy(l, h, &leg.hints.last_byte, 1, c);
+    else
+        tcp::emit_control(l, h, c);
+}
+
+void Sessions::repeat_syn_ack(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    s_.counters.add(Counter::takeover_syn_acks);
+    const auto state = leg.tcb.soft.state;
+    tcp::send_syn_ack(leg.tcb, leg.offer, context(leg));
+    leg.tcb.soft.state = state;
+}
+
+}  // namespace holdfast::proxy

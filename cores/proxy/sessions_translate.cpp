@@ -1,0 +1,259 @@
+// Translated mode: what a session is right after a takeover. Segments of both ends are forwarded with the numbers
+// of that same segment mapped; we hold nothing and acknowledge nothing ourselves (R1).
+#include <algorithm>
+
+#include "cores/proxy/sessions.hpp"
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::proxy {
+
+using namespace literals;
+namespace flag = wire::flag;
+
+namespace {
+
+constexpr std::int64_t plausible_distance = std::int64_t{1} << 30;
+/// A session goes back to terminated after this much silence of its client.
+constexpr Duration calm = milliseconds(10);
+
+bool near_enough(Position a, Position b) {
+    const auto d = distance(a, b);
+    return d < plausible_distance && d > -plausible_distance;
+}
+
+Position known_ack(const Leg& leg) { return std::max(leg.heard.ack, leg.hints.una); }
+Position known_seq(const Leg& leg) { return std::max(leg.heard.seq_edge, leg.hints.ack); }
+
+}  // namespace
+
+/// Within 2^30 of what is known, and not older than what was heard (PAWS).
+bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
+    const auto& l = leg.tcb.hard.leg;
+    if (!near_enough(known_seq(leg), to_position(l.irs, f.tcp.seq, known_seq(leg)))) return false;
+    if (f.tcp.has(flag::ack) && !near_enough(known_ack(leg), to_position(l.iss, f.tcp.ack, known_ack(leg)))) return false;
+    if (!leg.tcb.hard.timestamps || f.tcp.has(flag::rst)) return true;
+    const auto& r = leg.tcb.soft.rcv;
+    const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints.ts_recent;
+    const bool known = r.ts_recent_valid || leg.hints.version > 0;
+    // Reordering makes equal or slightly older timestamps honest; a segment of an earlier life is far older.
+    constexpr std::int32_t reordering_ms = 5000;
+    return f.tcp.options.has_timestamps &&
+           (!known || static_cast<std::int32_t>(f.tcp.options.ts_value - newest) > -reordering_ms);
+}
+
+/// Notes what the endpoint said of itself since the takeover.
+void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
+    auto& leg = legs_[slot];
+    auto& h = leg.heard;
+    const auto& l = leg.tcb.hard.leg;
+    const auto begin = to_position(l.irs, f.tcp.seq, known_seq(leg));
+    const auto end = begin + f.payload_len + (f.tcp.has(flag::fin) ? 1 : 0);
+    const auto ack = to_position(l.iss, f.tcp.ack, known_ack(leg));
+    if (!h.any) h.seq_edge = h.ack = h.edge = 0;
+    h.any = true;
+    h.probes = 0;
+    h.last_segment = now_;
+    leg.hints.established = true;
+    h.seq_edge = std::max(h.seq_edge, end);
+    h.ack = std::max(h.ack, ack);
+    h.edge = std::max(h.edge, ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale));
+    if (f.tcp.has(flag::fin)) {
+        h.fin = true;
+        h.fin_position = end - 1;
+    }
+    auto& r = leg.tcb.soft.rcv;
+    if (leg.tcb.hard.timestamps && (!r.ts_recent_valid || static_cast<std::int32_t>(f.tcp.options.ts_value - r.ts_recent) > 0)) {
+        r.ts_recent = f.tcp.options.ts_value;
+        r.ts_recent_valid = true;
+        r.ts_recent_at = now_;
+    }
+    auto& own = cell(slot);
+    own.edge.store(h.edge, std::memory_order_release);
+    own.received.store(h.seq_edge, std::memory_order_release);
+    own.acknowledged.store(h.ack, std::memory_order_release);
+    own.fin.store(h.fin || leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
+    own.heard.store(1, std::memory_order_release);
+    s_.lane.dirty[index(s_.side)].mark(slot);
+}
+
+void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet packet) {
+    auto& leg = legs_[slot];
+    const auto& l = leg.tcb.hard.leg;
+    const bool is_syn = f.tcp.has(flag::syn) && !f.tcp.has(flag::ack);
+    if (is_syn) {
+        if (is_client() && f.tcp.seq == l.irs && !leg.heard.any && !leg.hints.established) return repeat_syn_ack(slot);
+        // Whoever owns the tuple answers the probe; a restarted client answers it by RST and may then come in.
+        return send_takeover_probe(slot);
+    }
+    if (f.tcp.has(flag::syn)) {
+        // The server's SYN-ACK again: its other core knows whether the client still waits for ours.
+        if (f.tcp.seq != l.irs) return;
+    } else if (!plausible(leg, f)) {
+        s_.counters.add(Counter::translate_implausible);
+        return;
+    } else if (f.tcp.has(flag::rst)) {
+        // Gone for sure only if it answers our probe: then its number is the one that our probe acknowledged.
+        const auto probed = to_seq(l.irs, leg.hints.ack - 1);
+        if (leg.heard.probes > 0 && f.tcp.seq == probed) {
+            s_.counters.add(Counter::sessions_reset);
+            post(slot, MessageKind::reset);
+            return bury(slot, reset_quarantine);
+        }
+        // Otherwise the far end judges it by RFC 5961, and we ask this one whether it still knows the session.
+        leg.heard.reset_seen = true;
+        leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + 500_ms);
+    } else {
+        hear(slot, f);
+        note_progress(slot);
+        if (leg.gates == 0) return settle_unproven(slot);
+    }
+    auto& ring = s_.lane.to[index(other(s_.side))];
+    if (ring.free_count() == 0) {
+        s_.counters.add(Counter::translate_refused);
+        return;
+    }
+    ring.push({MessageKind::translate, 0, 0, id_of(slot), 0, packet.release(), 0, 0});
+}
+
+/// A frame of the other leg's endpoint: the same segment, with this leg's numbers.
+void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
+    auto& leg = legs_[slot];
+    if (leg.phase == Phase::installed) take_over(slot);
+    if (leg.phase != Phase::translated) {
+        s_.counters.add(Counter::translated_after_anchor);
+        return;
+    }
+    wire::Frame f;
+    wire::parse_frame(packet.get(), true, f);
+    if (f.kind != wire::FrameKind::tcp) return;
+    if (f.tcp.has(flag::syn)) {
+        if (!leg.heard.any) repeat_syn_ack(slot);
+        return;
+    }
+    const auto& l = leg.tcb.hard.leg;
+    const auto& far = record(slot).leg[index(other(s_.side))];
+    const auto c = context(leg);
+    wire::TcpHeader h;
+    h.source_port = l.local.port;
+    h.destination_port = l.remote.port;
+    h.seq = {f.tcp.seq.value - far.irs.value + l.iss.value};
+    h.ack = f.tcp.has(flag::ack) ? SeqNum{f.tcp.ack.value - far.iss.value + l.irs.value} : SeqNum{0};
+    h.flags = f.tcp.flags;
+    h.window = f.tcp.window;  // both legs carry the same shifts
+    if (leg.tcb.hard.timestamps) {
+        h.options.has_timestamps = true;
+        h.options.ts_value = c.ts_now + l.ts_offset;
+        h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
+    }
+    const auto room = static_cast<std::size_t>(leg.tcb.hard.timestamps ? 3 : 4);
+    for (std::size_t i = 0; i < f.tcp.options.sack_count && i < room; ++i)
+        h.options.sack[h.options.sack_count++] = {{f.tcp.options.sack[i].begin.value - far.iss.value + l.irs.value},
+                                                  {f.tcp.options.sack[i].end.value - far.iss.value + l.irs.value}};
+    s_.counters.add(Counter::translated);
+    // What we may have announced to this endpoint: its window never shrinks when we terminate again.
+    auto& rcv = leg.tcb.soft.rcv;
+    if (f.tcp.has(flag::ack)) {
+        const auto ack = to_position(l.irs, h.ack, known_seq(leg));
+        rcv.edge_sent = std::max(rcv.edge_sent, ack + (static_cast<Position>(h.window) << leg.tcb.hard.receive_scale));
+    }
+    if (f.payload_len == 0) {
+        tcp::emit_control(l, h, c);
+        return;
+    }
+    const auto begin = to_position(l.iss, h.seq, known_ack(leg));
+    auto* m = packet.get();
+    tcp::describe_payload(m, f, begin);
+    auto& heard = leg.heard;
+    if (meta(m).end() >= heard.tail_end) {
+        heard.tail_end = meta(m).end();
+        heard.tail_byte = payload(m)[f.payload_len - 1];
+    }
+    const auto mss = tcp::effective_mss(leg.tcb);
+    if (f.payload_len <= mss && meta(m).payload_offset >= wire::headers_max && rte_mbuf_refcnt_read(m) == 1) {
+        tcp::emit_in_place(l, h, packet.release(), c);
+        return;
+    }
+    // Segments are cut anew where the legs' sizes differ; FIN and PSH belong to the last piece.
+    const auto flags = h.flags;
+    for (std::uint32_t at = 0; at < f.payload_len; at += mss) {
+        const auto size = std::min<std::uint32_t>(mss, f.payload_len - at);
+        auto piece = h;
+        piece.seq = h.seq + at;
+        if (at + size < f.payload_len) piece.flags = static_cast<std::uint8_t>(flags & ~(flag::fin | flag::psh));
+        tcp::emit_copy(l, piece, payload(m) + at, static_cast<std::uint16_t>(size), c);
+    }
+}
+
+/// Both ends heard, everything that either was heard to send has been acknowledged by the other.
+bool Sessions::quiescent(std::uint32_t slot) const {
+    const auto& leg = legs_[slot];
+    const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
+    if (!leg.heard.any || theirs.heard.load(std::memory_order_acquire) == 0) return false;
+    return leg.heard.seq_edge == theirs.acknowledged.load(std::memory_order_acquire) &&
+           leg.heard.ack == theirs.received.load(std::memory_order_acquire);
+}
+
+/// Client core: takes the session back to terminated when nothing is outstanding. The server core follows the
+/// message; what its endpoint has sent meanwhile is as if never seen and will be sent again.
+void Sessions::try_anchor(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::translated || leg.heard.reset_seen || !quiescent(slot)) return;
+    if (now_ - leg.heard.last_segment < calm) {
+        leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard.last_segment + calm);
+        arm(slot);
+        return;
+    }
+    const auto up = leg.heard.seq_edge, down = leg.heard.ack;
+    const bool client_fin = leg.heard.fin || leg.hints.fin_received;
+    const bool server_fin = other_cell(slot).fin.load(std::memory_order_relaxed) != 0 || leg.hints.fin_sent;
+    Message m{MessageKind::anchor, static_cast<std::uint8_t>((client_fin ? 1 : 0) | (server_fin ? 2 : 0)), 0, id_of(slot), 0,
+              nullptr, up, down};
+    if (!send_message(m)) return;
+    anchor_leg(slot, up, down, client_fin, server_fin);
+}
+
+void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin, bool our_fin) {
+    auto& leg = legs_[slot];
+    if (leg.phase != Phase::translated) return;
+    auto& t = leg.tcb;
+    auto& snd = t.soft.snd;
+    auto& rcv = t.soft.rcv;
+    rcv.ledger.start(from_endpoint);
+    rcv.edge_limit = std::max(rcv.edge_sent, from_endpoint);
+    rcv.fin_known = rcv.fin_taken = endpoint_fin;
+    rcv.fin = from_endpoint - 1;
+    tcp::start_sending(t, to_endpoint);
+    snd.edge = std::max(leg.heard.edge, to_endpoint);
+    snd.wl1 = from_endpoint;
+    snd.wl2 = to_endpoint;
+    snd.window_max = static_cast<std::uint32_t>(snd.edge - to_endpoint);
+    snd.valid_ack_max = leg.heard.ack;
+    snd.fin_queued = snd.fin_sent = snd.fin_acknowledged = our_fin;
+    snd.fin = to_endpoint - 1;
+    if (leg.heard.tail_end == to_endpoint) {
+        snd.last_byte = leg.heard.tail_byte;
+        snd.has_last_byte = true;
+    } else if (leg.hints.una == to_endpoint && leg.hints.has_last_byte) {
+        snd.last_byte = leg.hints.last_byte;
+        snd.has_last_byte = true;
+    }
+    t.soft.state = endpoint_fin ? (our_fin ? tcp::State::time_wait : tcp::State::close_wait)
+                                : (our_fin ? tcp::State::fin_wait_2 : tcp::State::established);
+    t.soft.rtt.rto = 200_ms;
+    leg.phase = Phase::terminated;
+    leg.takeover_probe_at = Instant::never();
+    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    set_view(slot, View::terminated);
+    if (is_client()) s_.counters.add(Counter::sessions_anchored);
+    note_progress(slot);
+    touch(slot);
+}
+
+/// Gate none: bytes that the old active acknowledged by itself may be lost. Only a session whose ends agree goes on.
+void Sessions::settle_unproven(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (is_client() && quiescent(slot)) return try_anchor(slot);
+    if (leg.takeover_probe_at.is_never() || leg.takeover_probe_at > now_ + 2_s) leg.takeover_probe_at = now_ + 2_s;
+}
+
+}  // namespace holdfast::proxy

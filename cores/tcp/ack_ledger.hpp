@@ -1,0 +1,86 @@
+// The ledger of one receiving direction: the only source of ACK numbers of a terminated leg (R1).
+//
+//     acknowledged <= releasable <= received
+//     ------------|==============|---------------|....  sequence positions
+//       told X      every gate     taken, gates
+//                   has passed     still open
+//
+// An ACK number that lands inside a range that was SACKed before looks like reneging to the sender (Linux:
+// tcp_check_sack_reneging), so ack_number() stops at the start of such a range until all of it is releasable.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "lib/base/seq_num.hpp"
+
+namespace holdfast::tcp {
+
+struct PositionRange {
+    Position begin = 0, end = 0;
+};
+
+class AckLedger {
+  public:
+    static constexpr std::size_t sacked_max = 8;
+
+    /// Starts with everything below `position` received and acknowledged.
+    void start(Position position) { *this = AckLedger{position}; }
+    AckLedger() = default;
+
+    Position acknowledged() const { return acknowledged_; }
+    Position releasable() const { return releasable_; }
+    Position received() const { return received_; }
+    bool nothing_withheld() const { return releasable_ == received_; }
+
+    /// `position` is now known to be received in full.
+    void receive_until(Position position) { received_ = std::max(received_, position); }
+    /// All gates have passed for what lies below `position`; returns false when that was more than received
+    /// (clamped, for the caller to count).
+    bool release_until(Position position) {
+        const bool sane = position <= received_;
+        releasable_ = std::max(releasable_, std::min(position, received_));
+        return sane;
+    }
+    /// The ACK number that may be sent now.
+    Position ack_number() const {
+        auto ack = releasable_;
+        for (std::size_t i = 0; i < sacked_count_; ++i)
+            if (sacked_[i].begin < ack && ack < sacked_[i].end) ack = sacked_[i].begin;
+        return std::max(ack, acknowledged_);
+    }
+    /// An ACK with ack_number() leaves now.
+    void note_ack_sent() {
+        acknowledged_ = ack_number();
+        for (std::size_t i = 0; i < sacked_count_;)
+            if (sacked_[i].end <= acknowledged_)
+                sacked_[i] = sacked_[--sacked_count_];
+            else
+                ++i;
+    }
+    /// A SACK block for `range` is about to leave. False when no more ranges can be remembered: then it must
+    /// not be sent.
+    bool note_sacked(PositionRange range) {
+        // Grow a range that touches, so that a growing block does not use up the list.
+        for (std::size_t i = 0; i < sacked_count_; ++i)
+            if (range.begin <= sacked_[i].end && sacked_[i].begin <= range.end) {
+                sacked_[i].begin = std::min(sacked_[i].begin, range.begin);
+                sacked_[i].end = std::max(sacked_[i].end, range.end);
+                return true;
+            }
+        if (sacked_count_ == sacked_max) return false;
+        sacked_[sacked_count_++] = range;
+        return true;
+    }
+    bool is_clamped() const { return ack_number() < releasable_; }
+
+  private:
+    explicit AckLedger(Position position) : acknowledged_(position), releasable_(position), received_(position) {}
+
+    Position acknowledged_ = 0, releasable_ = 0, received_ = 0;
+    std::array<PositionRange, sacked_max> sacked_{};
+    std::uint8_t sacked_count_ = 0;
+};
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,260 @@
+#include "cores/tcp/arrival.hpp"
+
+#include <algorithm>
+
+#include "cores/tcp/emit.hpp"
+#include "cores/tcp/recovery.hpp"
+
+namespace holdfast::tcp {
+namespace {
+
+using namespace literals;
+namespace flag = wire::flag;
+
+/// A segment in positions of its direction.
+struct Segment {
+    Position begin, end;   ///< payload [begin, end)
+    Position ack;
+    bool fin;
+    const wire::TcpHeader& header;
+};
+
+enum class Step : std::uint8_t { go_on, drop, drop_and_ack, reset, challenge };
+
+bool timestamp_is_old(const ReceiveSide& r, const wire::TcpOptions& o, Instant now) {
+    //= rfc7323#5.5
+    //  A stored timestamp is no evidence after 24 days of silence.
+    constexpr Duration outdated = seconds(24 * 24 * 3600);
+    return r.ts_recent_valid && static_cast<std::int32_t>(o.ts_value - r.ts_recent) < 0 && now - r.ts_recent_at < outdated;
+}
+
+/// First: timestamps (RFC 7323 section 5.3 R1), then the sequence number.
+Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
+    auto& r = t.soft.rcv;
+    const bool rst = s.header.has(flag::rst);
+    if (t.hard.timestamps && !rst) {
+        if (!s.header.options.has_timestamps) {
+            //= rfc7323#3.2
+            //  A segment without the negotiated option is dropped silently.
+            c.counters.add(Counter::paws_dropped);
+            return Step::drop;
+        }
+        if (timestamp_is_old(r, s.header.options, c.now)) {
+            c.counters.add(Counter::paws_dropped);
+            return Step::drop_and_ack;
+        }
+    }
+    const auto left = r.ledger.received();
+    const auto right = std::max(r.edge_sent, left);
+    const auto length = distance(s.begin, s.end) + (s.fin ? 1 : 0);
+    //= rfc9293#3.10.7.4
+    //  The four cases of an acceptable segment; a probe of length 0 at the very edge is one.
+    const bool acceptable = length == 0 ? distance(left, s.begin) >= 0 && distance(s.begin, right) >= 0
+                                        : distance(left, s.end + (s.fin ? 1 : 0)) > 0 && distance(s.begin, right) > 0;
+    if (acceptable) return Step::go_on;
+    // A RST may carry any number that the endpoint can take for our RCV.NXT: see check_reset.
+    if (rst) return Step::go_on;
+    const bool old = distance(s.begin, left) > 0 || (length > 0 && distance(s.end, left) >= 0);
+    c.counters.add(old ? Counter::old_duplicates : Counter::out_of_window);
+    return Step::drop_and_ack;
+}
+
+//= rfc5961#3
+//  Exactly the next expected number resets; anything else inside the window is challenged. While bytes are withheld
+//  the endpoint knows two numbers of ours: what we have received and what we have acknowledged. Its RST carries
+//  the first if it speaks unasked, and the second in answer to a challenge ACK. Both count as exact.
+Step check_reset(const Tcb& t, const Segment& s, const Context& c) {
+    if (!s.header.has(flag::rst)) return Step::go_on;
+    const auto& l = t.soft.rcv.ledger;
+    if (s.begin == l.received() || s.begin == l.acknowledged()) return Step::reset;
+    const bool inside = distance(l.acknowledged(), s.begin) >= 0 && distance(s.begin, t.soft.rcv.edge_sent) > 0;
+    c.counters.add(inside ? Counter::rst_challenged : Counter::rst_ignored);
+    return inside ? Step::challenge : Step::drop;
+}
+
+Step check_syn(const Segment& s, const Context& c) {
+    if (!s.header.has(flag::syn)) return Step::go_on;
+    //= rfc5961#4
+    c.counters.add(Counter::syn_challenged);
+    return Step::challenge;
+}
+
+//= rfc5961#5
+//  An ACK is acceptable from one largest window below SND.UNA up to SND.NXT.
+Step check_ack(const Tcb& t, const Segment& s, const Context& c) {
+    if (!s.header.has(flag::ack)) return Step::drop;
+    const auto& snd = t.soft.snd;
+    const auto highest = std::max(snd.nxt, snd.valid_ack_max);
+    if (distance(highest, s.ack) > 0) {
+        c.counters.add(Counter::ack_of_unsent);
+        return Step::challenge;
+    }
+    if (distance(s.ack, snd.una) > std::max<std::int64_t>(snd.window_max, 65535)) {
+        c.counters.add(Counter::ack_too_old);
+        return Step::challenge;
+    }
+    return Step::go_on;
+}
+
+//= rfc7323#4.3
+//  TS.Recent follows segments that begin at or before the last ACK sent.
+void take_timestamp(Tcb& t, const Segment& s, const Context& c) {
+    auto& r = t.soft.rcv;
+    if (!t.hard.timestamps || !s.header.options.has_timestamps) return;
+    if (distance(s.begin, r.ledger.acknowledged()) < 0) return;
+    r.ts_recent = s.header.options.ts_value;
+    r.ts_recent_valid = true;
+    r.ts_recent_at = c.now;
+}
+
+void remember_duplicate(ReceiveSide& r, Position begin, Position end) {
+    if (r.duplicate_count == r.duplicates.size() || begin >= end) return;
+    r.duplicates[r.duplicate_count++] = {begin, end};
+}
+
+/// Answers a segment that lies outside the window. What repeats withheld bytes gets no ACK now: none could say
+/// more than the last one; the duplicate is reported when the ACK passes it.
+void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
+    auto& r = t.soft.rcv;
+    const auto& l = r.ledger;
+    const auto length = distance(s.begin, s.end);
+    if (length > 0) {
+        remember_duplicate(r, s.begin, std::min(s.end, l.received()));
+        if (distance(l.acknowledged(), s.end) > 0 && distance(s.end, l.received()) >= 0) return;
+        r.ack_now = true;
+        return;
+    }
+    // Pure ACKs outside the window: at most two a second, or two confused stacks answer each other for ever.
+    if (!s.fin && c.now - t.soft.last_oow_ack < 500_ms && s.begin != l.acknowledged() - 1) return;
+    t.soft.last_oow_ack = c.now;
+    r.ack_now = true;
+}
+
+bool is_probe(const Tcb& t, const Segment& s) {
+    const auto acknowledged = t.soft.rcv.ledger.acknowledged();
+    return s.end - s.begin <= 1 && s.begin == acknowledged - 1 && !s.fin;
+}
+
+/// Eighth step part one: the payload, trimmed to the window.
+void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
+    auto& r = t.soft.rcv;
+    const auto left = r.ledger.received();
+    const auto right = std::max(r.edge_sent, left);
+    if (distance(right, s.end) > 0) {
+        c.counters.add(Counter::beyond_window);
+        s.end = right;
+        s.fin = false;
+    }
+    if (distance(s.begin, left) > 0) {
+        remember_duplicate(r, s.begin, left);
+        s.begin = left;
+    }
+    if (s.fin && !r.fin_known) {
+        r.fin_known = true;
+        r.fin = s.end;
+    }
+    if (s.begin >= s.end) return;
+    if (r.queue.mbufs() >= mbufs_max) {
+        c.counters.add(Counter::reassembly_full);
+        return;
+    }
+    const auto skipped = static_cast<std::uint16_t>(s.begin - to_position(t.hard.leg.irs, s.header.seq, left));
+    auto* m = packet.get();
+    describe_payload(m, frame, s.begin - skipped);
+    auto& d = meta(m);
+    if (skipped > 0 || d.end() != s.end) d.sum_known = false;
+    d.begin = s.begin;
+    d.payload_offset = static_cast<std::uint16_t>(d.payload_offset + skipped);
+    d.payload_len = static_cast<std::uint16_t>(s.end - s.begin);
+    const bool above_hole = s.begin != left;
+    const auto newest = s.begin;
+    switch (r.queue.insert(std::move(packet))) {
+        case Reassembly::Insertion::duplicate:
+            c.counters.add(Counter::old_duplicates);
+            remember_duplicate(r, s.begin, s.end);
+            break;
+        case Reassembly::Insertion::coalesced: c.counters.add(Counter::small_coalesced); break;
+        case Reassembly::Insertion::stored: break;
+    }
+    if (!above_hole) return;
+    c.counters.add(Counter::out_of_order);
+    r.newest_out_of_order = newest;
+    r.out_of_order = true;
+}
+
+}  // namespace
+
+void describe_payload(rte_mbuf* m, const wire::Frame& frame, Position begin) {
+    auto& d = meta(m);
+    d = PacketMeta{};
+    d.begin = begin;
+    d.payload_offset = static_cast<std::uint16_t>(m->data_off + frame.payload_offset);
+    d.payload_len = frame.payload_len;
+    d.payload_sum = frame.payload_sum;
+    d.sum_known = frame.sum_known;
+    d.push = frame.tcp.has(flag::psh);
+}
+
+Packet take_in_order(Tcb& t, const Context& c) {
+    auto& r = t.soft.rcv;
+    auto packet = r.queue.pop();
+    c.counters.add(Counter::bytes_received, meta(packet.get()).payload_len);
+    r.ledger.receive_until(meta(packet.get()).end());
+    return packet;
+}
+
+void take_fin(Tcb& t, const Context& c) {
+    auto& r = t.soft.rcv;
+    r.fin_taken = true;
+    r.ledger.receive_until(r.fin + 1);
+    t.soft.state = next_state(t.soft.state, StateEvent::fin_received);
+    (void)c;
+}
+
+Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
+    auto& soft = t.soft;
+    const auto begin = to_position(t.hard.leg.irs, frame.tcp.seq, soft.rcv.ledger.received());
+    const Segment s{begin, begin + frame.payload_len, to_position(t.hard.leg.iss, frame.tcp.ack, soft.snd.una),
+                    frame.tcp.has(flag::fin), frame.tcp};
+    Arrival result;
+    c.counters.add(Counter::segments_received);
+    soft.last_heard = c.now;
+
+    // The steps of RFC 9293 section 3.10.7.4 in their order.
+    auto step = check_sequence(t, s, c);
+    if (step == Step::go_on) step = check_reset(t, s, c);
+    if (step == Step::go_on) step = check_syn(s, c);
+    const bool unacceptable = step == Step::drop_and_ack;
+    if (step == Step::go_on || (unacceptable && s.header.has(flag::ack) && distance(s.ack, soft.snd.nxt) >= 0)) {
+        // The ACK of an old segment may still be news when the window is closed (RFC 9293 section 3.10.7.4, and
+        // what real stacks do); PAWS has been applied above.
+        if (const auto ack_step = check_ack(t, s, c); step == Step::go_on) step = ack_step;
+    }
+    switch (step) {
+        case Step::reset:
+            c.counters.add(Counter::rst_accepted);
+            result.reset = true;
+            return result;
+        case Step::challenge: emit_challenge_ack(t, c); return result;
+        case Step::drop: return result;
+        case Step::drop_and_ack:
+            if (is_probe(t, s)) {
+                c.counters.add(Counter::keepalives_answered);
+                result.probe = true;
+            }
+            answer_unacceptable(t, s, c);
+            return result;
+        case Step::go_on: break;
+    }
+    take_timestamp(t, s, c);
+    if (soft.state == State::syn_received && s.ack >= 1) {
+        soft.state = next_state(soft.state, StateEvent::syn_acknowledged);
+        result.established = true;
+    }
+    result.ack = take_ack(t, s.ack, s.header, c);
+    recover(t, result.ack, c);
+    if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);
+    return result;
+}
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,119 @@
+#include "cores/tcp/handshake.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cores/tcp/emit.hpp"
+
+namespace holdfast::tcp {
+
+namespace flag = wire::flag;
+
+Secrets::Secrets(std::span<const std::uint8_t> key) {
+    // The pair's key also signs heartbeats: derive one of our own from it.
+    static constexpr char purpose[] = "holdfast tcp secrets";
+    unsigned size = 0;
+    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(purpose),
+         sizeof purpose, key_.data(), &size);
+}
+
+std::uint64_t Secrets::hash(const Endpoint& local, const Endpoint& remote, std::uint8_t purpose) const {
+    std::uint8_t message[37];
+    std::memcpy(message, local.address.bytes.data(), 16);
+    std::memcpy(message + 16, remote.address.bytes.data(), 16);
+    std::memcpy(message + 32, &local.port, 2);
+    std::memcpy(message + 34, &remote.port, 2);
+    message[36] = purpose;
+    std::uint8_t digest[32];
+    unsigned size = 0;
+    HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), message, sizeof message, digest, &size);
+    std::uint64_t result;
+    std::memcpy(&result, digest, sizeof result);
+    return result;
+}
+
+SeqNum Secrets::initial_sequence(const Endpoint& local, const Endpoint& remote, Instant shared_now) const {
+    const auto clock = static_cast<std::uint32_t>(shared_now.ns / 4000);
+    return {clock + static_cast<std::uint32_t>(hash(local, remote, 1))};
+}
+
+std::uint32_t Secrets::timestamp_offset(const Endpoint& local, const Endpoint& remote) const {
+    return static_cast<std::uint32_t>(hash(local, remote, 2));
+}
+
+HandshakeOffer read_offer(const wire::TcpHeader& h) {
+    HandshakeOffer o;
+    if (h.options.mss != 0) o.mss = h.options.mss;
+    o.sack = h.options.sack_permitted;
+    o.timestamps = h.options.has_timestamps;
+    o.window_scaling = h.options.has_window_scale;
+    //= rfc7323#2.3
+    //  A shift above 14 counts as 14.
+    o.scale = std::min<std::uint8_t>(h.options.window_scale, 14);
+    o.window = h.window;
+    return o;
+}
+
+namespace {
+
+void send_handshake(Tcb& t, const HandshakeOffer& offer, std::uint8_t flags, const Context& c) {
+    auto h = make_header(t, c, 0, flags);
+    if ((flags & flag::ack) == 0) h.ack = {0};
+    h.window = offer.window;
+    h.options.mss = offer.mss;
+    h.options.sack_permitted = offer.sack;
+    h.options.has_window_scale = offer.window_scaling;
+    h.options.window_scale = offer.scale;
+    h.options.has_timestamps = offer.timestamps;
+    if (offer.timestamps) {
+        h.options.ts_value = c.ts_now + t.hard.leg.ts_offset;
+        h.options.ts_echo = (flags & flag::ack) != 0 ? t.soft.rcv.ts_recent : 0;
+    }
+    emit_control(t.hard.leg, h, c);
+    auto& s = t.soft.snd;
+    if (s.nxt == 0) s.nxt = 1;
+    auto wait = c.config.rto_initial;
+    for (unsigned i = 0; i < s.backoff; ++i) wait = wait * 2;
+    s.timer = SendTimer::handshake;
+    s.timer_at = c.now + std::min(wait, c.config.rto_max);
+}
+
+}  // namespace
+
+void send_syn(Tcb& t, const HandshakeOffer& offer, const Context& c) {
+    t.soft.state = State::syn_sent;
+    send_handshake(t, offer, flag::syn, c);
+}
+
+void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c) {
+    t.soft.state = State::syn_received;
+    t.soft.rcv.edge_sent = std::max(t.soft.rcv.edge_sent, Position{1} + offer.window);
+    send_handshake(t, offer, flag::syn | flag::ack, c);
+}
+
+bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c) {
+    auto& s = t.soft.snd;
+    if (s.timer != SendTimer::handshake || c.now < s.timer_at) return true;
+    if (s.backoff >= c.config.syn_retries) return false;
+    ++s.backoff;
+    c.counters.add(Counter::handshake_retransmitted);
+    if (active_open)
+        send_syn(t, offer, c);
+    else
+        send_syn_ack(t, offer, c);
+    return true;
+}
+
+SynSentVerdict judge_in_syn_sent(const Tcb& t, const wire::Frame& f) {
+    //= rfc9293#3.10.7.3
+    const bool ack_ok = f.tcp.has(flag::ack) && f.tcp.ack == send_seq(t, 1);
+    if (f.tcp.has(flag::ack) && !ack_ok) return f.tcp.has(flag::rst) ? SynSentVerdict::ignore : SynSentVerdict::send_reset;
+    if (f.tcp.has(flag::rst)) return ack_ok ? SynSentVerdict::refused : SynSentVerdict::ignore;
+    // A SYN without ACK would be a simultaneous open; towards a backend that listens it cannot happen honestly.
+    return f.tcp.has(flag::syn) && ack_ok ? SynSentVerdict::accepted : SynSentVerdict::ignore;
+}
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,50 @@
+// Opening a connection: SYN, SYN-ACK, initial sequence numbers.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "cores/tcp/tcb.hpp"
+
+namespace holdfast::tcp {
+
+/// Keyed choices that must not be guessable and that both nodes of a pair make alike.
+class Secrets {
+  public:
+    /// `key` is the shared key of the pair.
+    explicit Secrets(std::span<const std::uint8_t> key);
+
+    /// Initial sequence number (RFC 6528 section 3): M + F(tuple, key), M counting 4 us of `shared_now`.
+    SeqNum initial_sequence(const Endpoint& local, const Endpoint& remote, Instant shared_now) const;
+    /// Offset of TSval for a connection (RFC 7323 section 5.4).
+    std::uint32_t timestamp_offset(const Endpoint& local, const Endpoint& remote) const;
+    /// A keyed hash for choices such as ports.
+    std::uint64_t hash(const Endpoint& local, const Endpoint& remote, std::uint8_t purpose) const;
+
+  private:
+    std::array<std::uint8_t, 32> key_{};
+};
+
+/// What is offered or accepted in a SYN.
+struct HandshakeOffer {
+    std::uint16_t mss = 536;
+    bool sack = false, timestamps = false, window_scaling = false;
+    std::uint8_t scale = 0;
+    std::uint16_t window = 65535;   ///< unscaled
+};
+
+/// The offer in a received SYN or SYN-ACK; what RFC 9293 and 7323 assume for absent options.
+HandshakeOffer read_offer(const wire::TcpHeader& h);
+
+/// Sends our SYN (position 0) and arms its retransmission. `t.hard` holds the offer.
+void send_syn(Tcb& t, const HandshakeOffer& offer, const Context& c);
+/// Sends our SYN-ACK.
+void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c);
+/// Repeats them with backoff; false when the retries are used up.
+bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c);
+
+/// Judges a segment in SYN-SENT (RFC 9293 section 3.10.7.3).
+enum class SynSentVerdict : std::uint8_t { ignore, refused, accepted, send_reset };
+SynSentVerdict judge_in_syn_sent(const Tcb& t, const wire::Frame& frame);
+
+}  // namespace holdfast::tcp

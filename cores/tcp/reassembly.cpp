@@ -1,0 +1,113 @@
+#include "cores/tcp/reassembly.hpp"
+
+#include <cstring>
+
+#include "lib/wire/checksum.hpp"
+
+namespace holdfast::tcp {
+
+bool coalesce_small(rte_mbuf* held, const rte_mbuf* m) {
+    constexpr std::uint16_t small = 512;
+    auto& h = meta(held);
+    const auto& n = meta(m);
+    if (h.sent || n.payload_len > small || h.end() != n.begin || rte_mbuf_refcnt_read(held) != 1) return false;
+    const std::uint32_t used = h.payload_offset + h.payload_len;
+    if (used + n.payload_len > held->buf_len) return false;
+    std::memcpy(payload(held) + h.payload_len, payload(m), n.payload_len);
+    h.payload_len = static_cast<std::uint16_t>(h.payload_len + n.payload_len);
+    h.sum_known = false;
+    h.push = h.push || n.push;
+    return true;
+}
+
+void Reassembly::trim_front(rte_mbuf* m, Position to) {
+    auto& d = meta(m);
+    const auto cut = static_cast<std::uint16_t>(to - d.begin);
+    d.begin = to;
+    d.payload_offset = static_cast<std::uint16_t>(d.payload_offset + cut);
+    d.payload_len = static_cast<std::uint16_t>(d.payload_len - cut);
+    d.sum_known = false;
+}
+
+void Reassembly::trim_back(rte_mbuf* m, Position to) {
+    auto& d = meta(m);
+    d.payload_len = static_cast<std::uint16_t>(to - d.begin);
+    d.sum_known = false;
+}
+
+Reassembly::Insertion Reassembly::insert(Packet packet) {
+    auto* m = packet.get();
+    auto& d = meta(m);
+    rte_mbuf* before = nullptr;
+    // In order at the tail is the common case.
+    if (tail_ != nullptr && meta(tail_).end() <= d.begin)
+        before = tail_;
+    else
+        for (auto* p = head_; p != nullptr && meta(p).begin <= d.begin; p = meta(p).next) before = p;
+    if (before != nullptr && meta(before).end() > d.begin) {
+        if (meta(before).end() >= d.end()) return Insertion::duplicate;
+        trim_front(m, meta(before).end());
+    }
+    if (before != nullptr && before == tail_ && coalesce_small(before, m)) return Insertion::coalesced;
+
+    auto* after = before != nullptr ? meta(before).next : head_;
+    // What the new segment covers completely is replaced by it: both hold the same positions.
+    while (after != nullptr && meta(after).end() <= d.end()) {
+        auto* next = meta(after).next;
+        rte_pktmbuf_free(after);
+        --mbufs_;
+        after = next;
+    }
+    if (after != nullptr && meta(after).begin < d.end()) trim_back(m, meta(after).begin);
+    if (d.payload_len == 0) return Insertion::duplicate;
+    d.next = after;
+    (before != nullptr ? meta(before).next : head_) = m;
+    if (after == nullptr) tail_ = m;
+    ++mbufs_;
+    packet.release();
+    return Insertion::stored;
+}
+
+Packet Reassembly::pop() {
+    auto* m = head_;
+    head_ = meta(m).next;
+    if (head_ == nullptr) tail_ = nullptr;
+    meta(m).next = nullptr;
+    --mbufs_;
+    return Packet(m);
+}
+
+void Reassembly::clear() {
+    while (head_ != nullptr) pop();
+}
+
+std::size_t Reassembly::ranges(Position above, Position newest, std::array<PositionRange, 4>& out) const {
+    std::size_t n = 0;
+    PositionRange first{};
+    const auto add = [&](PositionRange r) {
+        if (r.begin <= newest && newest < r.end)
+            first = r;
+        else if (n < out.size() - 1)
+            out[++n] = r;
+    };
+    PositionRange run{};
+    for (auto* p = head_; p != nullptr; p = meta(p).next) {
+        const auto& d = meta(p);
+        if (d.begin < above) continue;
+        if (run.end == d.begin && run.end != run.begin) {
+            run.end = d.end();
+            continue;
+        }
+        if (run.end != run.begin) add(run);
+        run = {d.begin, d.end()};
+    }
+    if (run.end != run.begin) add(run);
+    if (first.begin == first.end) {
+        for (std::size_t i = 0; i < n; ++i) out[i] = out[i + 1];
+        return n;
+    }
+    out[0] = first;
+    return n + 1;
+}
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,55 @@
+// Segments that were accepted and not yet taken by the parent, in order of position, without overlap.
+//
+//     next()          hole
+//     |== a ==|== b ==|    |== c ==|      a and b can be taken, c waits
+//
+// The queue is intrusive (PacketMeta), so it allocates nothing; its length in mbufs is bounded by the parent.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "cores/tcp/ack_ledger.hpp"
+#include "lib/packet/packet.hpp"
+
+namespace holdfast::tcp {
+
+class Reassembly {
+  public:
+    Reassembly() = default;
+    Reassembly(const Reassembly&) = delete;
+    Reassembly& operator=(const Reassembly&) = delete;
+    ~Reassembly() { clear(); }
+
+    enum class Insertion : std::uint8_t { stored, coalesced, duplicate };
+
+    /// Stores the payload of `m` as meta(m) describes it, trimmed against what is held already.
+    Insertion insert(Packet m);
+    /// First held segment if it starts at `position`, else nullptr.
+    rte_mbuf* front_at(Position position) const {
+        return head_ != nullptr && meta(head_).begin == position ? head_ : nullptr;
+    }
+    /// Gives up the first segment.
+    Packet pop();
+    bool empty() const { return head_ == nullptr; }
+    std::uint32_t mbufs() const { return mbufs_; }
+    void clear();
+
+    /// Up to `out.size()` ranges of held bytes above `above`, the one that holds `newest` first (RFC 2018
+    /// section 4), then in order. Returns how many.
+    std::size_t ranges(Position above, Position newest, std::array<PositionRange, 4>& out) const;
+
+  private:
+    void trim_front(rte_mbuf* m, Position to);
+    static void trim_back(rte_mbuf* m, Position to);
+
+    rte_mbuf* head_ = nullptr;
+    rte_mbuf* tail_ = nullptr;
+    std::uint32_t mbufs_ = 0;
+};
+
+/// Copies the payload of `m` behind that of `held` when it follows directly, is small, and the room is there and
+/// ours alone. True when done: then `m` is spent.
+bool coalesce_small(rte_mbuf* held, const rte_mbuf* m);
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,57 @@
+// The sending direction: queue, window, transmission, timers. Loss detection is in recovery.
+//
+// Relayed bytes are sent at once: no Nagle, no sender-side silly window hold; whoever wrote them has decided.
+#pragma once
+
+#include "cores/tcp/tcb.hpp"
+
+namespace holdfast::tcp {
+
+/// Begins sending at position `next` (all before is acknowledged) with an initial window (RFC 6928).
+void start_sending(Tcb& t, Position next);
+
+/// Queues a segment whose meta begins at queue_end. Small ones are copied into the tail that waits.
+void enqueue(Tcb& t, Packet m, const Context& c);
+
+/// Queues our FIN behind all queued bytes.
+void enqueue_fin(Tcb& t);
+
+/// Sends what windows allow: lost segments first, then new ones, then the FIN. Returns segments sent.
+std::uint32_t send_ready(Tcb& t, const Context& c);
+
+/// What one ACK changed; made once and carried through RTT, recovery and congestion control.
+struct AckEffect {
+    std::uint32_t bytes_acked = 0;       ///< newly acknowledged cumulatively
+    std::uint32_t bytes_sacked = 0;      ///< newly SACKed
+    bool advanced = false, duplicate = false, window_grew = false, fin_acknowledged = false;
+    Duration rtt{-1};                    ///< sample, negative = none
+    bool dsack = false;
+};
+
+/// Takes `ack` (already judged acceptable) and the SACK blocks of a segment.
+AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context& c);
+
+/// Runs the send timer if it is due. False when the connection must be given up.
+bool run_send_timer(Tcb& t, const Context& c);
+
+/// Sends one true byte that the endpoint has or will have anyway, so that it answers at once: the last byte sent
+/// while bytes are in flight, else the byte below una, else an empty segment below una.
+void send_probe(Tcb& t, const Context& c);
+
+/// Chooses the send timer for what is outstanding now.
+void rearm_send_timer(Tcb& t, const Context& c);
+
+/// Frees everything held.
+void discard_queue(Tcb& t);
+
+/// Bytes believed to be in the network (RFC 6675 section 4, with marks per segment).
+inline std::uint32_t pipe(const SendSide& s) {
+    const auto flight = static_cast<std::uint32_t>(s.nxt - s.una);
+    const auto gone = s.sacked_bytes + s.lost_bytes;
+    return flight > gone ? flight - gone : 0;
+}
+
+/// Takes one round-trip time sample (RFC 6298 section 2).
+void take_rtt(Tcb& t, Duration sample, const TcpConfig& config);
+
+}  // namespace holdfast::tcp

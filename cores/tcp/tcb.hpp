@@ -1,0 +1,135 @@
+// The transmission control block of one leg: what must survive (TcbHard) beside what can be rebuilt (TcbSoft).
+// Plain documented data; behaviour is in arrival, sender, recovery, handshake and emit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "cores/net/interface.hpp"
+#include "cores/tcp/ack_ledger.hpp"
+#include "cores/tcp/counters.hpp"
+#include "cores/tcp/reassembly.hpp"
+#include "cores/tcp/transitions.hpp"
+#include "lib/config/config.hpp"
+#include "lib/session/record.hpp"
+
+namespace holdfast::tcp {
+
+/// What a standby cannot rebuild. Constant once the handshake is over.
+struct TcbHard {
+    LegRecord leg;
+    bool sack = false, timestamps = false;
+    std::uint8_t send_scale = 0;     ///< shift of the windows that the endpoint sends to us
+    std::uint8_t receive_scale = 0;  ///< shift of the windows that we send
+};
+static_assert(std::is_trivially_copyable_v<TcbHard> && sizeof(TcbHard) <= 64);
+
+/// Which of the mutually exclusive retransmission timers runs.
+enum class SendTimer : std::uint8_t { none, handshake, rto, tail_loss_probe, persist };
+
+/// Round-trip time and timeout (RFC 6298).
+struct Rtt {
+    Duration srtt{}, rttvar{}, rto{}, min{};
+    bool measured = false;
+};
+
+/// The sending direction. Bytes [una, queue_end) are held in mbufs; [una, nxt) have left at least once.
+///
+///     una            nxt         queue_end        edge
+///     |-- in flight --|-- unsent --|                |
+struct SendSide {
+    Position una = 0, nxt = 0, queue_end = 0;
+    Position edge = 0;                ///< first position that the endpoint's window does not cover
+    Position wl1 = 0, wl2 = 0;        ///< SEQ and ACK positions of the segment that set `edge`
+    Position valid_ack_max = 0;       ///< after a takeover: highest ACK that is no error though we never sent it
+    std::uint32_t window_max = 0;     ///< largest window ever offered to us, bytes
+    rte_mbuf* head = nullptr;         ///< first held segment
+    rte_mbuf* tail = nullptr;
+    rte_mbuf* unsent = nullptr;       ///< first segment with bytes at or above nxt
+    std::uint32_t mbufs = 0;
+
+    bool fin_queued = false, fin_sent = false, fin_acknowledged = false;
+    bool fin_lost = false;
+    Position fin = 0;                 ///< position of our FIN, if fin_queued
+
+    std::uint8_t last_byte = 0;       ///< byte at position una - 1, if has_last_byte
+    bool has_last_byte = false;
+
+    // Congestion control (RFC 5681) and loss recovery; all in bytes.
+    std::uint32_t cwnd = 0, ssthresh = 0x7fffffff;
+    std::uint32_t sacked_bytes = 0, lost_bytes = 0, retransmitted_bytes = 0;
+    Position recovery_end = 0;        ///< recovery ends when una reaches it
+    bool in_recovery = false, in_loss = false;
+    std::uint8_t duplicate_acks = 0;
+    std::uint8_t reordering = 3;      ///< duplicate ACKs that mean loss
+    bool rack_valid = false;
+    Instant rack_sent_at{};           ///< send time of the newest segment known delivered
+    Position rack_end = 0;
+    std::uint32_t partial_credit = 0; ///< bytes acknowledged towards the next increase in congestion avoidance
+    bool tlp_outstanding = false;
+
+    SendTimer timer = SendTimer::none;
+    Instant timer_at = Instant::never();
+    std::uint8_t backoff = 0;         ///< consecutive timeouts
+};
+
+/// The receiving direction.
+struct ReceiveSide {
+    AckLedger ledger;
+    Reassembly queue;
+    Position edge_limit = 0;          ///< right edge that the parent allows
+    Position edge_sent = 0;           ///< highest right edge ever announced
+    bool fin_known = false, fin_taken = false;
+    Position fin = 0;                 ///< position of the endpoint's FIN, if fin_known
+    std::uint32_t ts_recent = 0;      ///< RFC 7323 section 4.3
+    bool ts_recent_valid = false;
+    Instant ts_recent_at{};
+    Position newest_out_of_order = 0;
+
+    bool ack_now = false;             ///< the next service sends an ACK in any case
+    bool out_of_order = false;        ///< a duplicate ACK with SACK is owed
+    bool hold_counted = false;
+    Instant hold_until = Instant::never();  ///< it leaves at this time even if bytes are withheld
+    std::array<PositionRange, 2> duplicates{};  ///< seen again; owed as D-SACK
+    std::uint8_t duplicate_count = 0;
+};
+
+/// Everything that a standby rebuilds by itself.
+struct TcbSoft {
+    State state = State::closed;
+    SendSide snd;
+    ReceiveSide rcv;
+    Rtt rtt;
+    Instant last_heard{};
+    Instant time_wait_until = Instant::never();
+    Instant challenge_window{};       ///< start of the present second of challenge ACKs
+    std::uint8_t challenges = 0;
+    Instant last_oow_ack{};           ///< last ACK sent in answer to an unacceptable segment
+};
+
+struct Tcb {
+    TcbHard hard;
+    TcbSoft soft;
+};
+
+/// What every operation on a Tcb may use; made once per duty cycle and core.
+struct Context {
+    Instant now;
+    std::uint32_t ts_now;             ///< millisecond clock for TSval, shared by both nodes, less the leg's offset
+    const TcpConfig& config;
+    net::Interface& net;
+    TcpCounters& counters;
+    net::Self self = net::Self::virtual_self;
+};
+
+inline SeqNum send_seq(const Tcb& t, Position p) { return to_seq(t.hard.leg.iss, p); }
+inline SeqNum receive_seq(const Tcb& t, Position p) { return to_seq(t.hard.leg.irs, p); }
+
+/// Payload bytes that fit one segment with the options that every segment carries.
+inline std::uint32_t effective_mss(const Tcb& t) {
+    const std::uint32_t options = t.hard.timestamps ? 12 : 0;
+    return t.hard.leg.mss_send > options + 64 ? t.hard.leg.mss_send - options : 64;
+}
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,207 @@
+#include "engine/boot/host.hpp"
+
+#include <rte_launch.h>
+#include <signal.h>
+#include <sys/random.h>
+
+#include <atomic>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "cores/protocol/node.hpp"
+#include "engine/boot/eal.hpp"
+#include "engine/boot/layout.hpp"
+#include "engine/boot/start_refused.hpp"
+#include "engine/control/event_history.hpp"
+#include "engine/control/log.hpp"
+#include "engine/control/telemetry.hpp"
+#include "engine/control/term_file.hpp"
+#include "engine/control/term_keeper.hpp"
+#include "engine/lcore/clock.hpp"
+#include "engine/lcore/runner.hpp"
+#include "engine/link/link_watch.hpp"
+#include "engine/port/device.hpp"
+#include "engine/port/port.hpp"
+
+namespace holdfast::engine {
+namespace {
+
+constexpr std::size_t event_history_size = 1024;
+
+/// SIGTERM and SIGINT, blocked in this thread and in all that it starts, for the control loop to collect.
+sigset_t block_stop_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signal(SIGPIPE, SIG_IGN);  // a virtio_user port writes to a socket whose other end may have died
+    return set;
+}
+
+std::uint64_t random_number() {
+    std::uint64_t n = 0;
+    if (getrandom(&n, sizeof n, 0) != sizeof n) throw StartRefused("the kernel gives no random numbers");
+    return n | 1;  // never 0
+}
+
+/// What can be found out before EAL touches any device.
+void check_machine(const Arguments& arguments, const Config& config) {
+    check_pci_device(config.client.device, "client");
+    check_pci_device(config.server.device, "server");
+    check_pci_device(config.mirror.device, "mirror");
+    check_hugepages(arguments);
+    std::error_code error;
+    std::filesystem::create_directories(config.state_dir, error);
+    if (error)
+        throw StartRefused("node.state_dir: " + config.state_dir + " can not be made: " + error.message());
+}
+
+/// The three ports of a node.
+struct Ports {
+    explicit Ports(const Config& config)
+        : options{config.limits.mbufs, config.idle == IdlePolicy::interrupt},
+          mirror("mirror", config.mirror, options),
+          client("client", config.client, options),
+          server("server", config.server, options) {}
+
+    std::array<Port*, core_count> by_role() { return {&mirror, &client, &server}; }
+
+    Port::Options options;
+    Port mirror, client, server;
+};
+
+protocol::NodeResources resources(const Config& config, const Ports& ports, Instant now) {
+    protocol::NodeResources r;
+    r.config = config;
+    r.name_prefix = "hf";
+    r.client_pool = ports.client.pool();
+    r.server_pool = ports.server.pool();
+    r.mirror_pool = ports.mirror.pool();
+    r.client_port = ports.client.profile();
+    r.server_port = ports.server.profile();
+    r.mirror_port = ports.mirror.profile();
+    r.socket = ports.client.socket();
+    r.boot_nonce = random_number();
+    r.stored_term = load_term(config.state_dir);
+    r.seed = random_number();
+    r.started_at = now;
+    return r;
+}
+
+/// A node with its threads. Ends before the ports do.
+class Machine {
+  public:
+    Machine(const Config& config, Ports& ports, const Clock& clock)
+        : clock_(clock),
+          started_at_(clock.now()),
+          node_(resources(config, ports, started_at_)),
+          terms_(node_, config.state_dir),
+          node_runner_(
+              "node", node_.node_core(), ports.mirror, clock,
+              {config.idle, config.idle_sleep_max, config.guard.realtime && config.idle != IdlePolicy::busy,
+               [this] { terms_.serve(); }}),
+          client_runner_("client", node_.client_core(), ports.client, clock,
+                         {config.idle, config.idle_sleep_max, false, {}}),
+          server_runner_("server", node_.server_core(), ports.server, clock,
+                         {config.idle, config.idle_sleep_max, false, {}}),
+          telemetry_({node_, config.node_name, runners_, events_, started_at_}) {
+        links_.watch(ports.mirror, node_runner_, [this](bool up) { node_.set_mirror_link(up); });
+        links_.watch(ports.client, client_runner_, [this](bool up) { node_.set_link(Side::client, up); });
+        links_.watch(ports.server, server_runner_, [this](bool up) { node_.set_link(Side::server, up); });
+    }
+
+    /// Runs the cores on `lcores` until one of `stop_signals` arrives.
+    void run(const Lcores& lcores, const sigset_t& stop_signals) {
+        for (std::size_t i = 0; i < core_count; ++i) {
+            launches_[i] = {runners_[i], &stop_};
+            rte_eal_remote_launch(run_core, &launches_[i], lcores[i]);
+        }
+        control_until(stop_signals);
+        stop_.store(true);
+        rte_eal_mp_wait_lcore();
+        collect_events();
+    }
+
+  private:
+    struct Launch {
+        Runner* runner;
+        const std::atomic<bool>* stop;
+    };
+    static int run_core(void* launch) {
+        static_cast<Launch*>(launch)->runner->run(*static_cast<Launch*>(launch)->stop);
+        return 0;
+    }
+
+    void control_until(const sigset_t& stop_signals) {
+        const timespec tick{0, static_cast<long>(link_poll_interval.ns)};
+        while (sigtimedwait(&stop_signals, nullptr, &tick) < 0) {
+            links_.poll(clock_.now());
+            collect_events();
+        }
+    }
+
+    void collect_events() {
+        Event event;
+        while (node_.next_event(event)) {
+            events_.add(event);
+            const EventRow& row = event_rows[static_cast<std::size_t>(event.kind)];
+            say("event " + std::string(row.name) + " a=" + std::to_string(event.a) +
+                " b=" + std::to_string(event.b) + " (" + std::string(row.help) + ")");
+        }
+    }
+
+    const Clock& clock_;
+    Instant started_at_;
+    protocol::Node node_;
+    TermKeeper terms_;
+    EventHistory events_{event_history_size};
+    Runner node_runner_, client_runner_, server_runner_;
+    std::array<Runner*, core_count> runners_{&node_runner_, &client_runner_, &server_runner_};
+    LinkWatch links_;
+    Telemetry telemetry_;
+    std::array<Launch, core_count> launches_{};
+    std::atomic<bool> stop_{false};
+};
+
+/// Stops the ports and says what did not come back. True when every mbuf did (R6).
+bool stop_ports(Ports& ports) {
+    std::string text;
+    std::uint32_t leaked = 0;
+    for (Port* port : ports.by_role()) {
+        port->stop();
+        leaked += port->leaked_mbufs();
+        text += (text.empty() ? "" : ", ") + port->role() + " " + std::to_string(port->leaked_mbufs());
+    }
+    say("stopped; mbufs still in use: " + text);
+    return leaked == 0;
+}
+
+}  // namespace
+
+int run_node(const Arguments& arguments, const Config& config) {
+    const sigset_t stop_signals = block_stop_signals();
+    check_machine(arguments, config);
+    const Eal eal(arguments);
+    const Lcores lcores = assign_lcores();
+    const Clock clock;
+    Ports ports(config);
+    std::cerr << describe_layout(lcores, {&ports.mirror, &ports.client, &ports.server});
+    if (!clock.uses_tsc()) say("no invariant TSC, the clock is CLOCK_MONOTONIC");
+    if (arguments.eal_has("--no-telemetry"))
+        say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");
+    if (arguments.print_layout) return 0;
+    {
+        const PreferNumaNode memory(ports.client.socket());
+        for (Port* port : ports.by_role()) port->start();
+        Machine machine(config, ports, clock);
+        say("node " + config.node_name + " runs, detection time " +
+            std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");
+        machine.run(lcores, stop_signals);
+    }
+    stop_ports(ports);
+    return 0;
+}
+
+}  // namespace holdfast::engine

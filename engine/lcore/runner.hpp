@@ -1,0 +1,71 @@
+// The thread of one core: frames in, time, frames out, and what to do when there is nothing to do.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "cores/protocol/core.hpp"
+#include "engine/lcore/clock.hpp"
+#include "engine/lcore/counters.hpp"
+#include "engine/lcore/idle.hpp"
+#include "engine/port/port.hpp"
+
+namespace holdfast::engine {
+
+/// Drives one core on one port. Everything is called on the runner's own thread unless it says otherwise.
+class Runner {
+  public:
+    struct Options {
+        IdlePolicy idle;
+        Duration sleep_max;
+        bool realtime;                        ///< ask for SCHED_FIFO
+        std::function<void()> after_advance;  ///< runs in each cycle after the core's timers; may be empty
+    };
+
+    /// References must outlive the runner.
+    Runner(std::string_view name, protocol::Core& core, Port& port, const Clock& clock, Options options);
+
+    /// Runs duty cycles until `stop` is set. Must be called once.
+    void run(const std::atomic<bool>& stop);
+
+    /// Any thread.
+    std::string_view name() const { return name_; }
+    const RunnerCounters& counters() const { return counters_; }
+    const Port& port() const { return port_; }
+    /// Any thread: the runner stops and starts its port before its next cycle, which brings back a link that
+    /// does not come back by itself.
+    void restart_port() { restart_wanted_.store(true, std::memory_order_relaxed); }
+
+  private:
+    std::uint32_t cycle();
+    std::uint32_t receive(Instant now);
+    std::uint32_t transmit();
+    bool take_burst();
+    void prepare_burst();
+    bool flush_burst();
+    void drop_pending(RunnerCounter reason);
+    void account(Duration length, std::uint32_t work);
+    void ask_for_realtime();
+    void restart_port_now();
+
+    std::string_view name_;
+    protocol::Core& core_;
+    Port& port_;
+    const Clock& clock_;
+    Options options_;
+    RunnerCounters counters_;
+    std::atomic<bool> restart_wanted_{false};
+
+    /// The one burst that left the core and is not yet with the port.
+    std::array<rte_mbuf*, burst_size> pending_{};
+    std::uint16_t pending_count_ = 0;
+    Instant pending_since_{};
+};
+
+}  // namespace holdfast::engine

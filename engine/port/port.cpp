@@ -1,0 +1,197 @@
+#include "engine/port/port.hpp"
+
+#include <rte_errno.h>
+#include <rte_mempool.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/boot/start_refused.hpp"
+#include "engine/port/device.hpp"
+#include "lib/packet/packet.hpp"
+
+namespace holdfast::engine {
+namespace {
+
+constexpr std::uint16_t rx_descriptors = 2048, tx_descriptors = 1024;
+constexpr std::uint32_t pool_cache = 256;
+constexpr std::uint16_t frame_overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 4;  // room for a VLAN tag
+/// The kernel leaves this much free before each frame that af_xdp receives into an mbuf.
+constexpr std::uint16_t xdp_headroom = 256;
+
+constexpr std::uint64_t rx_checksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+constexpr std::uint64_t tx_checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+
+std::string reason(int negative_errno) { return rte_strerror(-negative_errno); }
+
+/// Something we like to have and can do without: how to take it out of the request, and what that means.
+struct Optional {
+    const char* what;
+    bool (*wanted)(const rte_eth_conf&);
+    void (*drop)(rte_eth_conf&);
+};
+constexpr Optional optional_features[] = {
+    {"link-state interrupts refused, the link is polled",
+     [](const rte_eth_conf& c) { return c.intr_conf.lsc != 0; },
+     [](rte_eth_conf& c) { c.intr_conf.lsc = 0; }},
+    {"RX interrupts refused", [](const rte_eth_conf& c) { return c.intr_conf.rxq != 0; },
+     [](rte_eth_conf& c) { c.intr_conf.rxq = 0; }},
+    {"RX checksum offload refused", [](const rte_eth_conf& c) { return c.rxmode.offloads != 0; },
+     [](rte_eth_conf& c) { c.rxmode.offloads = 0; }},
+    {"TX offloads refused", [](const rte_eth_conf& c) { return c.txmode.offloads != 0; },
+     [](rte_eth_conf& c) { c.txmode.offloads = 0; }},
+};
+
+/// Frees what the port received since and lets the driver give back frames that it has sent. Bounded: some
+/// ports (net_null) receive for ever.
+void drain(std::uint16_t id) {
+    constexpr int rounds = 4, bursts = rx_descriptors / burst_size;
+    for (int round = 0; round < rounds; ++round) {
+        rte_mbuf* frames[burst_size];
+        for (int i = 0; i < bursts; ++i) {
+            const std::uint16_t n = rte_eth_rx_burst(id, 0, frames, burst_size);
+            rte_pktmbuf_free_bulk(frames, n);
+            if (n < burst_size) break;
+        }
+        rte_eth_tx_done_cleanup(id, 0, 0);
+        rte_eth_tx_burst(id, 0, frames, 0);  // drivers without a cleanup of their own reap at the next burst
+        rte_delay_us_sleep(1000);
+    }
+}
+
+}  // namespace
+
+Port::Port(std::string role, const PortConfig& config, const Options& options)
+    : role_(std::move(role)), device_(config.device), config_(config), options_(options) {
+    id_ = find_port(device_, role_);
+    socket_ = rte_eth_dev_socket_id(id_);
+    if (const int error = rte_eth_dev_info_get(id_, &info_); error != 0)
+        refuse("the driver tells nothing of itself: " + reason(error));
+    configure_device();
+    set_mtu();
+    create_pool();
+    set_up_queues();
+    accept_virtual_mac(config.virtual_mac);
+}
+
+Port::~Port() {
+    stop();
+    rte_mempool_free(pool_);
+}
+
+void Port::refuse(const std::string& what) const {
+    throw StartRefused("port " + role_ + " (" + device_ + "): " + what);
+}
+
+rte_eth_conf Port::wanted_features() const {
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = config_.mtu;
+    conf.rxmode.offloads = info_.rx_offload_capa & rx_checksums;
+    // Never MBUF_FAST_FREE: frames in the retransmission queue are referenced more than once.
+    conf.txmode.offloads = info_.tx_offload_capa & (tx_checksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+    conf.intr_conf.lsc = (*info_.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    conf.intr_conf.rxq = options_.rx_interrupt;
+    return conf;
+}
+
+void Port::configure_device() {
+    if (config_.mtu > info_.max_mtu || config_.mtu < info_.min_mtu)
+        refuse("the driver carries an MTU from " + std::to_string(info_.min_mtu) + " to " +
+               std::to_string(info_.max_mtu) + "; change port." + role_ + ".mtu");
+    conf_ = wanted_features();
+    int error = rte_eth_dev_configure(id_, 1, 1, &conf_);
+    for (const auto& feature : optional_features) {
+        if (error == 0) break;
+        if (!feature.wanted(conf_)) continue;
+        feature.drop(conf_);
+        notes_.push_back(feature.what);
+        error = rte_eth_dev_configure(id_, 1, 1, &conf_);
+    }
+    if (error != 0)
+        refuse("the driver refuses one queue each way with MTU " + std::to_string(config_.mtu) + ": " +
+               reason(error));
+
+    rte_ether_addr mac;
+    if (rte_eth_macaddr_get(id_, &mac) == 0) std::memcpy(profile_.mac.bytes.data(), mac.addr_bytes, 6);
+    profile_.mtu = config_.mtu;
+    profile_.tx_ip_checksum = (conf_.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+    profile_.tx_tcp_checksum = (conf_.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+    profile_.multi_segs = (conf_.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+    profile_.rx_checksum = (conf_.rxmode.offloads & rx_checksums) == rx_checksums;
+}
+
+void Port::set_mtu() {
+    std::uint16_t present = 0;
+    if (const int error = rte_eth_dev_set_mtu(id_, config_.mtu); error == 0) return;
+    else if (rte_eth_dev_get_mtu(id_, &present) != 0 || present != config_.mtu)
+        notes_.push_back("setting the MTU refused (" + reason(error) +
+                         "): make sure that the device carries " + std::to_string(config_.mtu));
+}
+
+void Port::create_pool() {
+    const bool xdp = driver() == "net_af_xdp";
+    const std::uint32_t frame =
+        RTE_PKTMBUF_HEADROOM + (xdp ? xdp_headroom : 0) + config_.mtu + frame_overhead;
+    const auto room = static_cast<std::uint16_t>(std::max<std::uint32_t>(packet_data_room, frame));
+    pool_ = rte_pktmbuf_pool_create(("hf_" + role_).c_str(), options_.mbufs, pool_cache, packet_private_size,
+                                    room, socket_);
+    if (pool_ == nullptr)
+        refuse("no memory for " + std::to_string(options_.mbufs) + " mbufs of " + std::to_string(room) +
+               " bytes (" + rte_strerror(rte_errno) +
+               "); lower limits.mbufs, reserve more hugepages, or with --no-huge give a larger -m");
+    // af_xdp registers the pool's first piece of memory with the kernel and takes it for the whole pool.
+    if (xdp && pool_->nb_mem_chunks != 1)
+        refuse(
+            "net_af_xdp needs its pool in one piece and memory is scattered; lower limits.mbufs, or with "
+            "--no-huge give a larger -m");
+}
+
+void Port::set_up_queues() {
+    std::uint16_t rx = rx_descriptors, tx = tx_descriptors;
+    if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx); error != 0)
+        refuse("the driver names no usable ring sizes: " + reason(error));
+    const auto socket = static_cast<unsigned>(socket_);
+    rte_eth_rxconf rx_conf = info_.default_rxconf;
+    rx_conf.offloads = conf_.rxmode.offloads;
+    if (const int error = rte_eth_rx_queue_setup(id_, 0, rx, socket, &rx_conf, pool_); error != 0)
+        refuse("the driver refuses an RX queue of " + std::to_string(rx) + ": " + reason(error));
+    rte_eth_txconf tx_conf = info_.default_txconf;
+    tx_conf.offloads = conf_.txmode.offloads;
+    if (const int error = rte_eth_tx_queue_setup(id_, 0, tx, socket, &tx_conf); error != 0)
+        refuse("the driver refuses a TX queue of " + std::to_string(tx) + ": " + reason(error));
+}
+
+/// Frames to the virtual MAC must reach us: by the port's filter, or else by taking all frames.
+void Port::accept_virtual_mac(const MacAddress& mac) {
+    if (mac.is_zero()) return;
+    rte_ether_addr address;
+    std::memcpy(address.addr_bytes, mac.bytes.data(), 6);
+    if (rte_eth_dev_mac_addr_add(id_, &address, 0) == 0) return;
+    if (const int error = rte_eth_promiscuous_enable(id_); error != 0)
+        notes_.push_back("neither a second MAC address nor promiscuous mode (" + reason(error) +
+                         "): frames to " + mac.to_string() + " may not arrive");
+}
+
+void Port::start() {
+    if (const int error = rte_eth_dev_start(id_); error != 0)
+        refuse("the driver does not start: " + reason(error));
+    started_ = true;
+    parked_mbufs_ = rte_mempool_in_use_count(pool_);
+}
+
+void Port::stop() {
+    if (closed_) return;
+    closed_ = true;
+    if (started_) {
+        drain(id_);
+        rte_eth_dev_stop(id_);
+    }
+    rte_eth_dev_close(id_);
+}
+
+std::uint32_t Port::leaked_mbufs() const {
+    const std::uint32_t in_use = rte_mempool_in_use_count(pool_);
+    return in_use >= parked_mbufs_ ? in_use - parked_mbufs_ : in_use;
+}
+
+}  // namespace holdfast::engine

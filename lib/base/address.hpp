@@ -1,0 +1,82 @@
+// Network addresses as values, in network byte order.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holdfast {
+
+/// An Ethernet address.
+struct MacAddress {
+    std::array<std::uint8_t, 6> bytes{};
+
+    friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
+    constexpr bool is_zero() const { return *this == MacAddress{}; }
+    constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
+    static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+    /// Reads "02:00:5e:00:01:0a"; nullopt when it is anything else.
+    static std::optional<MacAddress> parse(std::string_view text);
+    std::string to_string() const;
+};
+
+/// An IPv4 or IPv6 address in 16 bytes; IPv4 stands as ::ffff:a.b.c.d, so both families share one key type.
+struct IpAddress {
+    std::array<std::uint8_t, 16> bytes{};
+
+    friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+
+    /// From an IPv4 address in network byte order, as it stands in a header.
+    static IpAddress from_v4(std::uint32_t be) {
+        IpAddress a;
+        a.bytes[10] = a.bytes[11] = 0xff;
+        std::memcpy(&a.bytes[12], &be, 4);
+        return a;
+    }
+    /// The IPv4 address in network byte order; only for is_v4().
+    std::uint32_t v4() const {
+        std::uint32_t be;
+        std::memcpy(&be, &bytes[12], 4);
+        return be;
+    }
+    bool is_v4() const {
+        for (int i = 0; i < 10; ++i)
+            if (bytes[i] != 0) return false;
+        return bytes[10] == 0xff && bytes[11] == 0xff;
+    }
+    constexpr bool is_unspecified() const { return *this == IpAddress{}; }
+    /// Reads "10.0.0.1" or "fe80::1"; nullopt when it is anything else.
+    static std::optional<IpAddress> parse(std::string_view text);
+    std::string to_string() const;
+};
+
+/// An address with a TCP port in host byte order.
+struct Endpoint {
+    IpAddress address;
+    std::uint16_t port = 0;
+
+    friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+    /// Reads "10.0.0.1:80" or "[fe80::1]:80".
+    static std::optional<Endpoint> parse(std::string_view text);
+    std::string to_string() const;
+};
+
+/// An address and the length of its network prefix.
+struct Prefix {
+    IpAddress address;
+    /// In bits of the family's own notation: 0..32 or 0..128.
+    std::uint8_t length = 0;
+
+    friend constexpr auto operator<=>(const Prefix&, const Prefix&) = default;
+    /// Reads "10.0.0.1/24".
+    static std::optional<Prefix> parse(std::string_view text);
+    /// True when `other` lies in the same network.
+    bool contains(const IpAddress& other) const;
+    std::string to_string() const;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,156 @@
+#include "lib/config/cross_checks.hpp"
+
+#include <string>
+
+namespace holdfast {
+namespace {
+
+/// An address is reachable through a port when it lies on the port's network or a gateway leads to it.
+bool reaches(const PortConfig& port, const IpAddress& address) {
+    return port.address.contains(address) || !port.gateway.is_unspecified();
+}
+
+std::string off_network(const IpAddress& address, const PortConfig& port, const std::string& section) {
+    return address.to_string() + " is not on the network " + port.address.to_string() +
+           "; choose an address there" + (section.empty() ? "" : " or set " + section + ".gateway");
+}
+
+void check_family(const IpAddress& address, const std::string& name, Problems& problems) {
+    if (!address.is_v4())
+        problems.add(name,
+                     address.to_string() + " is an IPv6 address, not available in this version; use IPv4");
+}
+
+void check_virtual_mac(const MacAddress& mac, const std::string& name, Problems& problems) {
+    if (mac.is_zero()) problems.add(name, "is zero; choose one such as \"02:48:46:00:01:00\"");
+    else if (mac.is_multicast())
+        problems.add(name,
+                     mac.to_string() + " is a multicast address; clear the lowest bit of its first byte");
+    else if ((mac.bytes[0] & 2) == 0)
+        problems.add(name,
+                     mac.to_string() +
+                         " is not locally administered and may belong to a card; set bit 1 of its first "
+                         "byte, as in \"02:48:46:00:01:00\"");
+}
+
+void check_port(const PortConfig& port, const std::string& section, Problems& problems) {
+    check_family(port.address.address, section + ".address", problems);
+    if (!port.gateway.is_unspecified() && !port.address.contains(port.gateway))
+        problems.add(section + ".gateway", off_network(port.gateway, port, ""));
+}
+
+void check_ports(const Config& c, Problems& problems) {
+    check_port(c.client, "port.client", problems);
+    check_port(c.server, "port.server", problems);
+    check_port(c.mirror, "port.mirror", problems);
+    check_virtual_mac(c.client.virtual_mac, "port.client.virtual_mac", problems);
+    check_virtual_mac(c.server.virtual_mac, "port.server.virtual_mac", problems);
+    if (c.client.virtual_mac == c.server.virtual_mac)
+        problems.add("port.server.virtual_mac", "is the client port's too; give each port its own");
+    if (c.server.device == c.client.device)
+        problems.add("port.server.device",
+                     c.server.device + " is the client port too; each port needs its own device");
+    if (c.mirror.device == c.client.device || c.mirror.device == c.server.device)
+        problems.add("port.mirror.device",
+                     c.mirror.device + " is a service port too; each port needs its own device");
+}
+
+void check_snat(const Config& c, Problems& problems) {
+    if (c.snat.empty())
+        problems.add("port.server.snat", "is empty; give at least one address on the server network");
+    for (const auto& address : c.snat) {
+        check_family(address, "port.server.snat", problems);
+        if (!c.server.address.contains(address))
+            problems.add("port.server.snat", off_network(address, c.server, ""));
+        else if (address == c.server.address.address)
+            problems.add("port.server.snat",
+                         address.to_string() +
+                             " is the node's own address, which does not move at a takeover; "
+                             "choose another");
+    }
+}
+
+void check_service(const Config& c, std::size_t i, Problems& problems) {
+    const ServiceConfig& s = c.services[i];
+    const std::string section = "service[" + std::to_string(i) + "]";
+    check_family(s.address.address, section + ".address", problems);
+    if (!reaches(c.client, s.address.address))
+        problems.add(section + ".address", off_network(s.address.address, c.client, "port.client"));
+    if (s.address.address == c.client.address.address)
+        problems.add(section + ".address",
+                     s.address.to_string() +
+                         " is the node's own address, which does not move at a takeover; "
+                         "choose another");
+    for (std::size_t j = 0; j < i; ++j)
+        if (c.services[j].address == s.address)
+            problems.add(section + ".address", s.address.to_string() + " is service '" + c.services[j].name +
+                                                   "' too; give each service its own address or port");
+    if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
+    for (const auto& b : s.backends) {
+        check_family(b.address, section + ".backends", problems);
+        if (!reaches(c.server, b.address))
+            problems.add(section + ".backends", off_network(b.address, c.server, "port.server"));
+    }
+}
+
+void check_guard(const Config& c, Problems& problems) {
+    const GuardConfig& g = c.guard;
+    if (g.lease <= g.heartbeat * 2)
+        problems.add("guard.lease_ms", "a lease of " + std::to_string(g.lease.to_ms()) +
+                                           " ms does not outlive two heartbeats of " +
+                                           std::to_string(g.heartbeat.to_ms()) + " ms; choose more than " +
+                                           std::to_string(2 * g.heartbeat.to_ms()));
+    for (const auto& address : g.reference) {
+        check_family(address, "guard.reference", problems);
+        if (!reaches(c.client, address) && !reaches(c.server, address))
+            problems.add(
+                "guard.reference",
+                address.to_string() + " is on neither service network; choose a gateway or a backend");
+    }
+}
+
+void check_mirror(const Config& c, Problems& problems) {
+    const IpAddress& peer = c.mirror_link.peer;
+    check_family(peer, "mirror.peer", problems);
+    if (!c.mirror.address.contains(peer)) problems.add("mirror.peer", off_network(peer, c.mirror, ""));
+    else if (peer == c.mirror.address.address)
+        problems.add("mirror.peer", peer.to_string() + " is this node's own address; give the other node's");
+}
+
+void check_tcp(const TcpConfig& t, Problems& problems) {
+    if (t.rto_initial < t.rto_min || t.rto_max < t.rto_initial)
+        problems.add("tcp.rto_initial_ms", "must lie between rto_min_ms and rto_max_ms; choose one from " +
+                                               std::to_string(t.rto_min.to_ms()) + " to " +
+                                               std::to_string(t.rto_max.to_ms()));
+    if (t.window_probe_max < t.window_probe_min)
+        problems.add("tcp.window_probe_max_ms", "is less than window_probe_min_ms; choose at least " +
+                                                    std::to_string(t.window_probe_min.to_ms()));
+}
+
+void check_limits(const LimitsConfig& l, Problems& problems) {
+    if ((l.ring & (l.ring - 1)) != 0)
+        problems.add("limits.ring",
+                     std::to_string(l.ring) + " is no power of two; choose 1024, 2048, 4096, ...");
+    // One stalled transfer of full-sized segments must leave half of the port's buffers to the others.
+    constexpr std::uint64_t segment_bytes = 1448;
+    const std::uint64_t most = std::uint64_t{l.mbufs} * segment_bytes / 2;
+    if (l.session_bytes > most)
+        problems.add("limits.session_bytes", "one session could hold more than half of " +
+                                                 std::to_string(l.mbufs) + " mbufs; choose at most " +
+                                                 std::to_string(most) + " or raise limits.mbufs");
+}
+
+}  // namespace
+
+void cross_check(const Config& config, Problems& problems) {
+    check_ports(config, problems);
+    check_snat(config, problems);
+    if (config.services.empty()) problems.add("service", "there is none; add a [[service]]");
+    for (std::size_t i = 0; i < config.services.size(); ++i) check_service(config, i, problems);
+    check_mirror(config, problems);
+    check_guard(config, problems);
+    check_tcp(config.tcp, problems);
+    check_limits(config.limits, problems);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,272 @@
+#include "lib/config/knobs.hpp"
+
+#include <concepts>
+
+namespace holdfast {
+namespace {
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+// ---- from a value of the file to a value of ours: returns what is wrong and how to mend it, or nothing ----
+
+template <std::unsigned_integral T>
+std::string assign(T& to, const KnobValue& v) {
+    to = static_cast<T>(std::get<std::int64_t>(v));
+    return {};
+}
+std::string assign(bool& to, const KnobValue& v) {
+    to = std::get<bool>(v);
+    return {};
+}
+std::string assign(std::string& to, const KnobValue& v) {
+    to = std::get<std::string>(v);
+    return to.empty() ? "is empty; give it a value" : "";
+}
+
+template <class T>
+constexpr const char* example = nullptr;
+template <>
+constexpr const char* example<IpAddress> = "is no IP address; write it like \"10.0.0.1\"";
+template <>
+constexpr const char* example<Endpoint> = "is no address with port; write it like \"10.0.0.1:80\"";
+template <>
+constexpr const char* example<Prefix> = "is no address with prefix length; write it like \"10.0.0.1/24\"";
+template <>
+constexpr const char* example<MacAddress> = "is no Ethernet address; write it like \"02:48:46:00:01:00\"";
+
+template <class T>
+requires(example<T> != nullptr) std::string assign_text(T& to, const std::string& text) {
+    const auto parsed = T::parse(text);
+    if (!parsed) return quoted(text) + " " + example<T>;
+    to = *parsed;
+    return {};
+}
+template <class T>
+requires(example<T> != nullptr) std::string assign(T& to, const KnobValue& v) {
+    return assign_text(to, std::get<std::string>(v));
+}
+template <class T>
+requires(example<T> != nullptr) std::string assign(std::vector<T>& to, const KnobValue& v) {
+    to.clear();
+    for (const auto& text : std::get<std::vector<std::string>>(v))
+        if (auto problem = assign_text(to.emplace_back(), text); !problem.empty()) return problem;
+    return {};
+}
+
+std::string assign(Gate& to, const KnobValue& v) {
+    const auto& names = std::get<std::vector<std::string>>(v);
+    for (const auto& name : names)
+        if (name != "peer" && name != "none")
+            return "gate '" + name + "' is not available in this version; use [\"peer\"] or [\"none\"]";
+    if (names.size() != 1) return "needs exactly one gate in this version; use [\"peer\"] or [\"none\"]";
+    to = names.front() == "peer" ? Gate::peer : Gate::none;
+    return {};
+}
+
+constexpr std::string_view idle_names[] = {"busy", "adaptive", "interrupt"};
+std::string assign(IdlePolicy& to, const KnobValue& v) {
+    const auto& name = std::get<std::string>(v);
+    for (std::size_t i = 0; i < std::size(idle_names); ++i)
+        if (name == idle_names[i]) {
+            to = static_cast<IdlePolicy>(i);
+            return {};
+        }
+    return quoted(name) + " is no idle policy; use \"busy\", \"adaptive\" or \"interrupt\"";
+}
+
+// ---- from a value of ours to the file's notation ----
+
+template <std::unsigned_integral T>
+std::string print(T v) {
+    return std::to_string(v);
+}
+std::string print(bool v) { return v ? "true" : "false"; }
+std::string print(const std::string& v) { return quoted(v); }
+template <class T>
+requires(example<T> != nullptr) std::string print(const T& v) {
+    return quoted(v == T{} ? "" : v.to_string());
+}
+template <class T>
+std::string print(const std::vector<T>& v) {
+    std::string text = "[";
+    for (const auto& item : v) text += (text.size() > 1 ? ", " : "") + print(item);
+    return text + "]";
+}
+std::string print(Gate v) { return v == Gate::peer ? "[\"peer\"]" : "[\"none\"]"; }
+std::string print(IdlePolicy v) { return quoted(idle_names[static_cast<std::size_t>(v)]); }
+
+// ---- access to a member of the Config by a path of member pointers ----
+
+template <class T>
+constexpr KnobKind kind_of = KnobKind::text;
+template <std::unsigned_integral T>
+constexpr KnobKind kind_of<T> = KnobKind::integer;
+template <>
+constexpr KnobKind kind_of<bool> = KnobKind::boolean;
+template <>
+constexpr KnobKind kind_of<Gate> = KnobKind::list;
+template <class T>
+constexpr KnobKind kind_of<std::vector<T>> = KnobKind::list;
+
+template <auto... Path>
+constexpr Knob::Access at() {
+    using T = std::remove_reference_t<decltype((std::declval<Config&>().*....*Path))>;
+    return {kind_of<T>, [](Config& c, const KnobValue& v) { return assign((c.*....*Path), v); },
+            [](const Config& c) { return print((c.*....*Path)); }};
+}
+
+template <auto Member>
+constexpr Knob::Access in_service() {
+    using T = std::remove_reference_t<decltype(std::declval<ServiceConfig&>().*Member)>;
+    return {kind_of<T>, [](Config& c, const KnobValue& v) { return assign(c.services.back().*Member, v); },
+            [](const Config& c) { return print(c.services.back().*Member); }};
+}
+
+/// A Duration written in units of `Unit` nanoseconds; the key carries the unit's suffix.
+template <std::int64_t Unit, auto... Path>
+constexpr Knob::Access duration() {
+    return {KnobKind::integer,
+            [](Config& c, const KnobValue& v) {
+                (c.*....*Path) = nanoseconds(std::get<std::int64_t>(v) * Unit);
+                return std::string();
+            },
+            [](const Config& c) { return std::to_string((c.*....*Path).ns / Unit); }};
+}
+template <auto... Path>
+constexpr Knob::Access ms() {
+    return duration<1'000'000, Path...>();
+}
+template <auto... Path>
+constexpr Knob::Access us() {
+    return duration<1'000, Path...>();
+}
+
+/// Accepts one word only: the other words of the design belong to later versions.
+constexpr Knob::Access on_isolation() {
+    return {KnobKind::text,
+            [](Config&, const KnobValue& v) {
+                const auto& word = std::get<std::string>(v);
+                return word == "serve" ? std::string()
+                                       : quoted(word) + " is not available in this version; use \"serve\"";
+            },
+            [](const Config&) { return quoted("serve"); }};
+}
+
+constexpr bool required = true, optional = false;
+using C = Config;
+using P = PortConfig;
+
+constexpr Knob rows[] = {
+    {"node", "id", required, 0, 1, at<&C::node_id>(), "0 on one node of the pair, 1 on the other"},
+    {"node", "name", optional, 0, 0, at<&C::node_name>(), "what people call this node"},
+    {"node", "state_dir", required, 0, 0, at<&C::state_dir>(),
+     "directory on stable storage for the node's term"},
+
+    {"port.client", "device", required, 0, 0, at<&C::client, &P::device>(),
+     "ethdev name (net_af_xdp0) or PCI address (0000:01:00.0) of the port to the clients"},
+    {"port.client", "address", required, 0, 0, at<&C::client, &P::address>(), "the node's own address there"},
+    {"port.client", "gateway", optional, 0, 0, at<&C::client, &P::gateway>(),
+     "next hop to addresses off that network"},
+    {"port.client", "virtual_mac", required, 0, 0, at<&C::client, &P::virtual_mac>(),
+     "Ethernet address that moves with the active node; the same on both nodes"},
+    {"port.client", "mtu", optional, 576, 9216, at<&C::client, &P::mtu>(), "IP packet size in bytes"},
+
+    {"port.server", "device", required, 0, 0, at<&C::server, &P::device>(),
+     "ethdev name or PCI address of the port to the backends"},
+    {"port.server", "address", required, 0, 0, at<&C::server, &P::address>(), "the node's own address there"},
+    {"port.server", "gateway", optional, 0, 0, at<&C::server, &P::gateway>(),
+     "next hop to addresses off that network"},
+    {"port.server", "virtual_mac", required, 0, 0, at<&C::server, &P::virtual_mac>(),
+     "Ethernet address that moves with the active node; the same on both nodes"},
+    {"port.server", "mtu", optional, 576, 9216, at<&C::server, &P::mtu>(), "IP packet size in bytes"},
+    {"port.server", "snat", required, 0, 0, at<&C::snat>(),
+     "source addresses towards the backends; the same on both nodes"},
+
+    {"port.mirror", "device", required, 0, 0, at<&C::mirror, &P::device>(),
+     "ethdev name or PCI address of the port to the other node"},
+    {"port.mirror", "address", required, 0, 0, at<&C::mirror, &P::address>(), "the node's own address there"},
+    {"port.mirror", "mtu", optional, 576, 9216, at<&C::mirror, &P::mtu>(), "IP packet size in bytes"},
+
+    {"mirror", "peer", required, 0, 0, at<&C::mirror_link, &MirrorConfig::peer>(),
+     "the other node's address on the mirror port"},
+    {"mirror", "tcp_port", optional, 1, 65535, at<&C::mirror_link, &MirrorConfig::tcp_port>(),
+     "TCP port of the mirror connection"},
+    {"mirror", "store_wait_ms", optional, 1, 10'000, ms<&C::mirror_link, &MirrorConfig::store_wait>(),
+     "how long a SYN-ACK waits for the standby before the session goes on unprotected"},
+    {"mirror", "progress_every_ms", optional, 1, 10'000, ms<&C::mirror_link, &MirrorConfig::progress_every>(),
+     "a session's progress is sent at most this often"},
+
+    {"service", "name", required, 0, 0, in_service<&ServiceConfig::name>(), "what people call the service"},
+    {"service", "address", required, 0, 0, in_service<&ServiceConfig::address>(),
+     "virtual address and port that clients connect to"},
+    {"service", "backends", required, 0, 0, in_service<&ServiceConfig::backends>(),
+     "addresses and ports of the servers"},
+    {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
+     "what an acknowledgment waits for: \"peer\" (the far end's) or \"none\""},
+
+    {"guard", "key_file", required, 0, 0, at<&C::guard, &GuardConfig::key_file>(),
+     "file with the pair's shared key: at least 32 bytes, readable by its owner only"},
+    {"guard", "heartbeat_ms", optional, 1, 1'000, ms<&C::guard, &GuardConfig::heartbeat>(),
+     "time between heartbeats"},
+    {"guard", "lease_ms", optional, 3, 60'000, ms<&C::guard, &GuardConfig::lease>(),
+     "the active falls silent this long after its last answered heartbeat left"},
+    {"guard", "lease_margin_ms", optional, 1, 10'000, ms<&C::guard, &GuardConfig::lease_margin>(),
+     "the standby waits this much longer than the lease: clock drift and frames under way"},
+    {"guard", "boot_wait_ms", optional, 0, 600'000, ms<&C::guard, &GuardConfig::boot_wait>(),
+     "after start a node listens this long for its peer before it may become active"},
+    {"guard", "reference", optional, 0, 0, at<&C::guard, &GuardConfig::reference>(),
+     "addresses on the service networks whose answers prove that this node is not isolated"},
+    {"guard", "on_isolation", optional, 0, 0, on_isolation(),
+     "what a node does that hears no peer: \"serve\""},
+    {"guard", "announce_every_ms", optional, 10, 10'000, ms<&C::guard, &GuardConfig::announce_every>(),
+     "time between gratuitous ARPs after a takeover"},
+    {"guard", "announce_for_ms", optional, 0, 600'000, ms<&C::guard, &GuardConfig::announce_for>(),
+     "how long they are repeated"},
+    {"guard", "realtime", optional, 0, 0, at<&C::guard, &GuardConfig::realtime>(),
+     "run the node core under SCHED_FIFO where that is permitted and the idle policy is not \"busy\""},
+
+    {"tcp", "rto_min_ms", optional, 1, 1'000, ms<&C::tcp, &TcpConfig::rto_min>(), "lower bound of the RTO"},
+    {"tcp", "rto_max_ms", optional, 100, 600'000, ms<&C::tcp, &TcpConfig::rto_max>(),
+     "upper bound of the RTO"},
+    {"tcp", "rto_initial_ms", optional, 10, 10'000, ms<&C::tcp, &TcpConfig::rto_initial>(),
+     "RTO before the first RTT sample"},
+    {"tcp", "time_wait_ms", optional, 0, 240'000, ms<&C::tcp, &TcpConfig::time_wait>(),
+     "2 MSL: how long a closed session's addresses and ports are not used again"},
+    {"tcp", "window_probe_min_ms", optional, 10, 60'000, ms<&C::tcp, &TcpConfig::window_probe_min>(),
+     "first interval of window probes"},
+    {"tcp", "window_probe_max_ms", optional, 10, 120'000, ms<&C::tcp, &TcpConfig::window_probe_max>(),
+     "longest interval of window probes"},
+    {"tcp", "idle_probe_ms", optional, 1'000, 7'200'000, ms<&C::tcp, &TcpConfig::idle_probe>(),
+     "an idle session is probed this often"},
+    {"tcp", "syn_retries", optional, 1, 15, at<&C::tcp, &TcpConfig::syn_retries>(),
+     "retransmissions of a SYN or SYN-ACK before the session is given up"},
+    {"tcp", "data_retries", optional, 3, 30, at<&C::tcp, &TcpConfig::data_retries>(),
+     "retransmissions of a data segment before the session is given up"},
+    {"tcp", "hold_sack", optional, 0, 0, at<&C::tcp, &TcpConfig::hold_sack>(),
+     "hold SACKs and duplicate ACKs back while acknowledgments are withheld"},
+
+    {"limits", "sessions", optional, 16, 1 << 20, at<&C::limits, &LimitsConfig::sessions>(),
+     "sessions per lane"},
+    {"limits", "session_bytes", optional, 1 << 16, 1 << 30, at<&C::limits, &LimitsConfig::session_bytes>(),
+     "bytes that one direction of a session may hold"},
+    {"limits", "mbufs", optional, 8192, 1 << 22, at<&C::limits, &LimitsConfig::mbufs>(),
+     "packet buffers of each port"},
+    {"limits", "ring", optional, 64, 1 << 20, at<&C::limits, &LimitsConfig::ring>(),
+     "entries of each ring between cores; a power of two"},
+
+    {"idle", "policy", optional, 0, 0, at<&C::idle>(),
+     "\"busy\" polls always, \"adaptive\" sleeps when idle, \"interrupt\" waits for the port's RX interrupt"},
+    {"idle", "sleep_max_us", optional, 1, 100'000, us<&C::idle_sleep_max>(), "longest sleep of an idle core"},
+};
+
+}  // namespace
+
+std::span<const Knob> knobs() { return rows; }
+
+Config config_defaults() {
+    Config config;
+    config.services.emplace_back();
+    return config;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,97 @@
+// Ownership of mbufs, and what we note beside each of them.
+//
+// Every pool is made with room for a PacketMeta in the mbuf's private area, so queues of packets (reassembly,
+// retransmission) are intrusive: holding a packet allocates nothing.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "lib/base/check.hpp"
+#include "lib/base/seq_num.hpp"
+#include "lib/base/time.hpp"
+
+namespace holdfast {
+
+/// What we know of a held segment. One cache line, in the mbuf's private area; valid while one of our queues
+/// owns the mbuf.
+struct PacketMeta {
+    Position begin = 0;              ///< position of the first payload byte
+    rte_mbuf* next = nullptr;        ///< the following segment in the queue that owns this one
+    Instant sent_at{};               ///< when it last left (sender only)
+    std::uint16_t payload_offset = 0;///< bytes from the start of the mbuf's buffer (buf_addr) to the payload
+    std::uint16_t payload_len = 0;   ///< bytes
+    std::uint16_t payload_sum = 0;   ///< one's complement sum of the payload; valid if sum_known
+    bool sum_known : 1 = false;
+    bool push : 1 = false;           ///< the segment carried PSH
+    bool sent : 1 = false;           ///< left at least once
+    bool sacked : 1 = false;         ///< the receiver reported it by SACK
+    bool lost : 1 = false;           ///< marked lost, waiting for retransmission
+    bool retransmitted : 1 = false;  ///< left more than once
+    std::uint8_t transmissions = 0;  ///< saturates
+
+    Position end() const { return begin + payload_len; }
+};
+static_assert(sizeof(PacketMeta) <= 64);
+
+/// Bytes of private area that every packet pool must provide.
+inline constexpr std::uint16_t packet_private_size = 64;
+/// Bytes of data room that every packet pool must provide: headroom and a full frame.
+inline constexpr std::uint16_t packet_data_room = RTE_PKTMBUF_HEADROOM + 2048;
+
+inline PacketMeta& meta(rte_mbuf* m) { return *static_cast<PacketMeta*>(rte_mbuf_to_priv(m)); }
+inline const PacketMeta& meta(const rte_mbuf* m) {
+    return *static_cast<const PacketMeta*>(rte_mbuf_to_priv(const_cast<rte_mbuf*>(m)));
+}
+inline std::uint8_t* payload(rte_mbuf* m) { return static_cast<std::uint8_t*>(m->buf_addr) + meta(m).payload_offset; }
+inline const std::uint8_t* payload(const rte_mbuf* m) {
+    return static_cast<const std::uint8_t*>(m->buf_addr) + meta(m).payload_offset;
+}
+
+/// An owned mbuf; frees it unless released.
+class Packet {
+  public:
+    Packet() = default;
+    explicit Packet(rte_mbuf* m) : mbuf_(m) {}
+    Packet(Packet&& o) noexcept : mbuf_(std::exchange(o.mbuf_, nullptr)) {}
+    Packet& operator=(Packet&& o) noexcept {
+        if (this != &o) {
+            reset();
+            mbuf_ = std::exchange(o.mbuf_, nullptr);
+        }
+        return *this;
+    }
+    Packet(const Packet&) = delete;
+    Packet& operator=(const Packet&) = delete;
+    ~Packet() { reset(); }
+
+    explicit operator bool() const { return mbuf_ != nullptr; }
+    rte_mbuf* get() const { return mbuf_; }
+    rte_mbuf* release() { return std::exchange(mbuf_, nullptr); }
+    void reset() {
+        if (mbuf_ != nullptr) rte_pktmbuf_free(std::exchange(mbuf_, nullptr));
+    }
+
+  private:
+    rte_mbuf* mbuf_ = nullptr;
+};
+
+/// Where a core takes fresh mbufs from. The mempool belongs to the host.
+class PacketPool {
+  public:
+    explicit PacketPool(rte_mempool* pool) : pool_(pool) { HF_CHECK(pool != nullptr); }
+    /// A fresh mbuf of length 0 with the default headroom, or an empty handle when the pool is exhausted.
+    Packet allocate() {
+        rte_mbuf* m = rte_pktmbuf_alloc(pool_);
+        if (m != nullptr) meta(m) = PacketMeta{};
+        return Packet(m);
+    }
+    rte_mempool* mempool() const { return pool_; }
+
+  private:
+    rte_mempool* pool_;
+};
+
+}  // namespace holdfast

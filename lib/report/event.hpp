@@ -1,0 +1,52 @@
+// Typed events: what an operator reads. Written by one core to its ring, drained by the control thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "lib/base/time.hpp"
+
+namespace holdfast {
+
+#define HF_EVENT_ROWS(X)                                                                                  \
+    X(role_changed, "the node's role changed: a = new role, b = term")                                    \
+    X(peer_heard, "heartbeats of the peer arrive again: a = path")                                        \
+    X(peer_silent, "the peer is silent on a path: a = path, b = microseconds since its last heartbeat")   \
+    X(takeover, "the standby became active: a = term, b = microseconds of silence before it")             \
+    X(takeover_opened, "the new active's cores speak: a = sessions taken over, b = microseconds it took") \
+    X(lease_expired, "the lease ran out and the node fell silent: a = term")                              \
+    X(solo_granted, "no peer, a reference target answers: the active goes on alone: a = term")            \
+    X(standby_lost, "the mirror connection ended: a = reason")                                            \
+    X(standby_ready, "the standby holds every session: a = sessions, b = microseconds it took")           \
+    X(mirror_refused, "the node handshake failed: a = reason")                                            \
+    X(term_rejected, "a higher term was heard, this node drops its table: a = own term, b = heard term")  \
+    X(table_dropped, "sessions dropped after losing the active role: a = sessions")                       \
+    X(store_late, "the standby was too slow, a session went on unprotected: a = slot")                    \
+    X(heartbeat_forged, "a heartbeat failed its HMAC or was replayed: a = path")
+
+enum class EventKind : std::uint16_t {
+#define HF_EVENT_ENUM(name, help) name,
+    HF_EVENT_ROWS(HF_EVENT_ENUM)
+#undef HF_EVENT_ENUM
+    count_
+};
+
+struct EventRow {
+    std::string_view name, help;
+};
+inline constexpr EventRow event_rows[] = {
+#define HF_EVENT_ROW(name, help) {#name, help},
+    HF_EVENT_ROWS(HF_EVENT_ROW)
+#undef HF_EVENT_ROW
+};
+
+struct Event {
+    Instant at{};
+    EventKind kind{};
+    std::uint16_t reserved = 0;
+    std::uint32_t reserved2 = 0;
+    std::uint64_t a = 0, b = 0;
+};
+static_assert(sizeof(Event) % 4 == 0);
+
+}  // namespace holdfast

@@ -1,0 +1,73 @@
+// What a standby must know of a session, as plain values. cores/proxy fills them, cores/mirror carries them;
+// their byte layout on the wire is cores/mirror/codec.hpp, not these structs.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "lib/base/address.hpp"
+#include "lib/base/seq_num.hpp"
+#include "lib/base/time.hpp"
+
+namespace holdfast {
+
+/// Which of a session's two legs, and equally which of a lane's two cores.
+enum class Side : std::uint8_t { client = 0, server = 1 };
+constexpr Side other(Side s) { return s == Side::client ? Side::server : Side::client; }
+constexpr std::size_t index(Side s) { return static_cast<std::size_t>(s); }
+
+/// Identity of a session within a pair of nodes: a slot is used again, a (slot, generation) never.
+struct SessionId {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+    friend constexpr bool operator==(SessionId, SessionId) = default;
+};
+
+/// One leg's constants, agreed in its handshake. Our side and the endpoint's side of it.
+struct LegRecord {
+    Endpoint local, remote;             ///< our address (VIP or SNAT) and the endpoint's
+    SeqNum iss, irs;                    ///< our initial sequence number and the endpoint's
+    std::uint32_t ts_offset = 0;        ///< added to our millisecond clock to make TSval
+    std::uint16_t mss_send = 536;       ///< what the endpoint accepts (payload bytes less no options)
+    std::uint16_t mss_receive = 536;    ///< what we announced
+};
+
+/// `Opened`: constant over the session's life.
+struct SessionRecord {
+    SessionId id;
+    std::uint64_t term = 0;             ///< in which it was opened; TSval grows by a guard for each term since
+    std::uint16_t service = 0;
+    std::uint16_t backend = 0;
+    std::uint8_t gates = 0;
+    bool sack = false, timestamps = false, window_scaling = false;  ///< agreed end to end, the same on both legs
+    std::uint8_t scale_client = 0;      ///< shift of windows that the client sends (and we, to the server)
+    std::uint8_t scale_server = 0;      ///< shift of windows that the server sends (and we, to the client)
+    std::uint16_t syn_window = 0;       ///< unscaled window of the server's SYN-ACK
+    LegRecord leg[2];                   ///< by Side
+    Instant opened_at{};
+};
+static_assert(std::is_trivially_copyable_v<SessionRecord>);
+
+/// `Progress`: hints of one leg, written by the core that serves it. Newest version wins.
+struct ProgressRecord {
+    SessionId id;
+    Side side{};
+    std::uint8_t last_byte = 0;         ///< payload byte at position una - 1, if has_last_byte
+    bool has_last_byte = false;
+    bool established = false;           ///< the endpoint is known to be past its handshake
+    bool fin_received = false, fin_sent = false;
+    std::uint32_t version = 0;
+    Position una = 0;                   ///< lowest position that the endpoint has not acknowledged
+    Position ack = 0;                   ///< what we acknowledged to the endpoint
+    std::uint32_t ts_recent = 0;
+    Instant last_active{};
+};
+static_assert(std::is_trivially_copyable_v<ProgressRecord>);
+
+/// `Closed`: the session is gone; its tuples stay quarantined.
+struct ClosedRecord {
+    SessionId id;
+    std::uint8_t reason = 0;
+};
+
+}  // namespace holdfast

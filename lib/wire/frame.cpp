@@ -1,0 +1,124 @@
+#include "lib/wire/frame.hpp"
+
+#include <cstring>
+
+#include "lib/wire/checksum.hpp"
+
+namespace holdfast::wire {
+namespace {
+
+constexpr std::uint8_t protocol_icmp = 1, protocol_tcp = 6;
+
+MacAddress load_mac(const std::uint8_t* p) {
+    MacAddress mac;
+    std::memcpy(mac.bytes.data(), p, 6);
+    return mac;
+}
+
+IpAddress load_ip(const std::uint8_t* p) {
+    std::uint32_t be;
+    std::memcpy(&be, p, 4);
+    return IpAddress::from_v4(be);
+}
+
+/// The bytes of the frame from `offset` on, `size` of them.
+struct View {
+    const std::uint8_t* data;
+    std::size_t size;
+};
+
+bool flags_possible(std::uint8_t flags) {
+    const bool syn = flags & flag::syn, fin = flags & flag::fin, rst = flags & flag::rst;
+    return !(syn && (fin || rst)) && (syn || rst || (flags & flag::ack) != 0);
+}
+
+FrameKind verify_tcp_sum(const rte_mbuf* m, bool offloaded, View segment, std::size_t header, Frame& out) {
+    if (offloaded && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) return FrameKind::tcp;
+    out.payload_sum = sum_bytes(segment.data + header, segment.size - header);
+    out.sum_known = true;
+    const auto sum = pseudo_header_sum(out.source, out.destination, static_cast<std::uint16_t>(segment.size)) +
+                     sum_bytes(segment.data, header) + out.payload_sum;
+    return fold(sum) == 0xffff ? FrameKind::tcp : FrameKind::bad_tcp_checksum;
+}
+
+FrameKind parse_tcp(const rte_mbuf* m, bool offloaded, View segment, Frame& out) {
+    if (segment.size < tcp_size) return FrameKind::too_short;
+    const auto* p = segment.data;
+    const std::size_t header = static_cast<std::size_t>(p[12] >> 4) * 4;
+    auto& t = out.tcp;
+    t = TcpHeader{load16(p), load16(p + 2), {load32(p + 4)}, {load32(p + 8)}, static_cast<std::uint8_t>(p[13] & 0x3f),
+                  load16(p + 14), {}};
+    if (header < tcp_size || header > segment.size || t.source_port == 0 || t.destination_port == 0 ||
+        !flags_possible(t.flags))
+        return FrameKind::bad_tcp_header;
+    if (const auto sum = verify_tcp_sum(m, offloaded, segment, header, out); sum != FrameKind::tcp) return sum;
+    if (!parse_tcp_options({p + tcp_size, header - tcp_size}, t.options)) return FrameKind::bad_tcp_options;
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
+    out.payload_len = static_cast<std::uint16_t>(segment.size - header);
+    return FrameKind::tcp;
+}
+
+FrameKind parse_ipv4(const rte_mbuf* m, bool offloaded, View packet, Frame& out) {
+    if (packet.size < ipv4_size) return FrameKind::too_short;
+    const auto* p = packet.data;
+    const std::size_t header = static_cast<std::size_t>(p[0] & 0x0f) * 4, total = load16(p + 2);
+    if (p[0] >> 4 != 4 || header < ipv4_size || total < header || total > packet.size) return FrameKind::bad_ip_header;
+    const bool verified =
+        offloaded && (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
+    if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
+    out.source = load_ip(p + 12);
+    out.destination = load_ip(p + 16);
+    out.ttl = p[8];
+    out.dscp_ecn = p[1];
+    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + header);
+    out.payload_len = static_cast<std::uint16_t>(total - header);
+    if (p[9] == protocol_icmp) return FrameKind::icmp;
+    if (p[9] != protocol_tcp) return FrameKind::unknown_protocol;
+    return parse_tcp(m, offloaded, {p + header, total - header}, out);
+}
+
+FrameKind check_arp(View packet) {
+    static constexpr std::uint8_t ethernet_ipv4[] = {0, 1, 8, 0, 6, 4, 0};
+    if (packet.size < 28) return FrameKind::too_short;
+    const auto operation = packet.data[7];
+    if (std::memcmp(packet.data, ethernet_ipv4, sizeof ethernet_ipv4) != 0 || operation < 1 || operation > 2)
+        return FrameKind::bad_arp;
+    const auto sender = load_mac(packet.data + 8);
+    return sender.is_multicast() || sender.is_zero() ? FrameKind::bad_arp : FrameKind::arp;
+}
+
+FrameKind parse(const rte_mbuf* m, bool offloaded, Frame& out) {
+    if (m->nb_segs != 1) return FrameKind::chained;
+    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
+    const std::size_t size = m->data_len;
+    if (size < ethernet_size) return FrameKind::too_short;
+    out.destination_mac = load_mac(p);
+    out.source_mac = load_mac(p + 6);
+    const View rest{p + ethernet_size, size - ethernet_size};
+    switch (load16(p + 12)) {
+        case ethertype_ipv4: return parse_ipv4(m, offloaded, rest, out);
+        case ethertype_arp: return check_arp(rest);
+        case ethertype_heartbeat:
+            out.payload_offset = ethernet_size;
+            out.payload_len = static_cast<std::uint16_t>(rest.size);
+            return FrameKind::heartbeat;
+        default: return FrameKind::unknown_ethertype;
+    }
+}
+
+}  // namespace
+
+FrameKind parse_frame(const rte_mbuf* m, bool checksums_verified, Frame& out) {
+    out.sum_known = false;
+    out.payload_len = 0;
+    out.kind = parse(m, checksums_verified, out);
+    return out.kind;
+}
+
+Arp parse_arp(const rte_mbuf* m) {
+    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*) + ethernet_size;
+    return {p[7] == 2, load_mac(p + 8), load_mac(p + 18), load_ip(p + 14), load_ip(p + 24)};
+}
+
+}  // namespace holdfast::wire

@@ -1,0 +1,1 @@
+"""The lab: two nodes, a client, a server and their networks on one machine, in network namespaces."""

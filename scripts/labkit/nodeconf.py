@@ -1,0 +1,128 @@
+"""What a node is told: its configuration file and its EAL options."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import topology
+from labkit.shell import LabError
+from labkit.topology import Mtu
+
+WEB_PORT = 80
+PEER_PORT = 7001    # tests/lab/peer_server.py
+CLOSED_PORT = 7009  # nobody listens behind this service: its clients are refused
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NodeOptions:
+    """What `up` was asked for."""
+
+    ports: str  # af_xdp or af_packet
+    mirror: str  # veth or memif
+    mtu: Mtu
+    gate: str  # peer or none
+
+
+def settings(node: str, options: NodeOptions, home: Path) -> Table:
+    """The configuration of one node as a table of tables."""
+
+    def port(network: str) -> Table:
+        table: Table = {"device": _device(network, options), "address": f"{topology.node_address(node, network)}/24",
+                        "mtu": options.mtu.of(network)}
+        if network in topology.VIRTUAL_MAC:
+            table["virtual_mac"] = topology.VIRTUAL_MAC[network]
+        if network == "server":
+            table["snat"] = [topology.SNAT]
+        return table
+
+    def service(name: str, number: int) -> Table:
+        return {"name": name, "address": f"{topology.VIP}:{number}",
+                "backends": [f"{topology.SERVER_ADDRESS}:{number}"], "gate": [options.gate]}
+
+    return {
+        "node": {"id": topology.NODES.index(node), "name": node, "state_dir": str(home / "state")},
+        "port": {network: port(network) for network in topology.NETWORKS},
+        "mirror": {"peer": topology.node_address(topology.other(node), "mirror"), "tcp_port": 7070},
+        "service": [service("web", WEB_PORT), service("peer", PEER_PORT), service("closed", CLOSED_PORT)],
+        # Two cores carry everything here, so a node may be off the CPU for tens of milliseconds.
+        "guard": {"key_file": str(home / "key"), "heartbeat_ms": 20, "lease_ms": 150, "lease_margin_ms": 50,
+                  "boot_wait_ms": 1000, "reference": [topology.SERVER_ADDRESS], "on_isolation": "serve"},
+        "idle": {"policy": "adaptive", "sleep_max_us": 1000},
+    }
+
+
+def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: Path) -> list[str]:
+    """No hugepages, no PCI; four lcores on the two CPUs: control, mirror and guard, client side, server side."""
+    argv = ["--no-huge", "--no-pci", "-m", "512", "--file-prefix", f"hf-{lab}-{node}",
+            "--lcores", "0@0,1@0,2@1,3@0"]
+    for network in topology.NETWORKS:
+        argv += ["--vdev", _vdev(network, node, options, memif_socket)]
+    return argv
+
+
+def merge(into: Table, extra: Table) -> Table:
+    """Extra settings win; tables are merged key by key, everything else is replaced."""
+    for key, value in extra.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = value
+    return into
+
+
+def read_extra(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise LabError(f"--config-extra: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"--config-extra: {path} is no TOML: {error}") from None
+
+
+def to_toml(table: Table, prefix: str = "") -> str:
+    """Tables, arrays of tables, and plain values: all that a configuration holds."""
+    lines: list[str] = []
+    nested: list[str] = []
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            nested.append(f"\n[{name}]\n{to_toml(value, name + '.')}")
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            nested += [f"\n[[{name}]]\n{to_toml(row, name + '.')}" for row in value]
+        else:
+            lines.append(f"{key} = {_value(value)}\n")
+    return "".join(lines) + "".join(nested)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+    return repr(value)
+
+
+def _device(network: str, options: NodeOptions) -> str:
+    """The ethdev name that --vdev gives the port."""
+    if network == "mirror" and options.mirror == "memif":
+        return "net_memif0"
+    return f"net_{options.ports}{topology.NETWORKS.index(network)}"
+
+
+def _vdev(network: str, node: str, options: NodeOptions, memif_socket: Path) -> str:
+    device = _device(network, options)
+    if device.startswith("net_memif"):
+        role = "server" if node == "a" else "client"
+        return f"{device},role={role},id=0,socket={memif_socket},socket-abstract=no,zero-copy=no"
+    if options.ports == "af_xdp":
+        return f"{device},iface={network},force_copy=1"
+    frame = 2048 if options.mtu.of(network) <= 1500 else 16384  # a frame must fit one slot of the kernel's ring
+    return f"{device},iface={network},blocksz=65536,framesz={frame},framecnt={4096 * 2048 // frame}"

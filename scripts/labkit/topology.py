@@ -1,0 +1,163 @@
+"""The networks of a lab: namespaces, bridges and veth pairs.
+
+    client --- [sw1] --- a --- [sw2] --- server        each name is a namespace, [..] holds a bridge;
+                 |       |       |                      between a and b lies the mirror link: a veth pair,
+                 +------ b ------+                      or memif, which needs no device
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.shell import LabError, in_namespace, run
+
+NODES = ("a", "b")
+NETWORKS = ("client", "server", "mirror")
+ENDPOINT_DEVICE = "eth0"
+
+CLIENT_ADDRESS = "10.77.1.10"
+SERVER_ADDRESS = "10.77.2.20"
+VIP = "10.77.1.100"
+SNAT = "10.77.2.100"
+VIRTUAL_MAC = {"client": "02:48:46:00:01:00", "server": "02:48:46:00:02:00"}
+
+
+def node_address(node: str, network: str) -> str:
+    return f"10.77.{NETWORKS.index(network) + 1}.{2 + NODES.index(node)}"
+
+
+def other(node: str) -> str:
+    return "b" if node == "a" else "a"
+
+
+@dataclass(frozen=True)
+class Mtu:
+    """IP packet sizes on the two service networks."""
+
+    client: int = 1500
+    server: int = 1500
+
+    @staticmethod
+    def parse(text: str) -> Mtu:
+        """CLIENT[:SERVER]"""
+        try:
+            sizes = [int(part) for part in text.split(":")]
+        except ValueError:
+            sizes = []
+        if len(sizes) not in (1, 2) or not all(576 <= size <= 9000 for size in sizes):
+            raise LabError(f"--mtu {text}: give CLIENT[:SERVER] in bytes, 576 to 9000 each, such as 1500:3000")
+        return Mtu(sizes[0], sizes[-1])
+
+    def of(self, network: str) -> int:
+        return {"client": self.client, "server": self.server}.get(network, 1500)
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a lab's namespaces. Devices live inside them, so their names need no prefix."""
+
+    lab: str
+
+    def of(self, place: str) -> str:
+        """The namespace of client, server, a, b, sw1 or sw2."""
+        return f"{self.lab}-{place}"
+
+    def all(self) -> list[str]:
+        return [self.of(place) for place in ("client", "server", *NODES, "sw1", "sw2")]
+
+    def switch(self, network: str) -> str:
+        return self.of("sw1" if network == "client" else "sw2")
+
+    def existing(self) -> list[str]:
+        present = {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()}
+        return [name for name in self.all() if name in present]
+
+
+def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
+    """Make the namespaces and wire them; the nodes' devices stay without any IP address."""
+    _ip("", [f"netns add {name}" for name in names.all()])
+    for name in names.all():
+        _settle(name)
+    _congestion_control([names.of("client"), names.of("server")])
+
+    for network, endpoint in (("client", "client"), ("server", "server")):
+        switch = names.switch(network)
+        _ip(switch, ["link add name br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0", "link set dev br0 up"])
+        _join(switch, "host", names.of(endpoint), ENDPOINT_DEVICE, mtu.of(network))
+        for node in NODES:
+            _join(switch, node, names.of(node), network, mtu.of(network))
+    if mirror_veth:
+        _veth(names.of("a"), "mirror", names.of("b"), "mirror", mtu.of("mirror"))
+
+    for endpoint, address in (("client", CLIENT_ADDRESS), ("server", SERVER_ADDRESS)):
+        _ip(names.of(endpoint), [f"address add {address}/24 dev {ENDPOINT_DEVICE}", "link set dev lo up"])
+
+
+def destroy(names: Names) -> None:
+    """Remove the namespaces, and with them every device; their processes must be gone."""
+    for name in names.existing():
+        run("ip", "netns", "delete", name)
+
+
+def pids_in(namespace: str) -> list[int]:
+    return [int(pid) for pid in run("ip", "netns", "pids", namespace, check=False).split()]
+
+
+def set_link(namespace: str, device: str, up: bool) -> None:
+    _ip(namespace, [f"link set dev {device} {'up' if up else 'down'}"])
+
+
+def detach_xdp(namespace: str, device: str) -> None:
+    """A killed node leaves its XDP program on the device; the next one must find it clean."""
+    for mode in ("xdp", "xdpgeneric"):
+        run("ip", "-n", namespace, "link", "set", "dev", device, mode, "off", check=False)
+
+
+def _join(switch: str, port: str, namespace: str, device: str, mtu: int) -> None:
+    _veth(switch, port, namespace, device, mtu)
+    _ip(switch, [f"link set dev {port} master br0"])
+
+
+def _veth(near: str, near_device: str, far: str, far_device: str, mtu: int) -> None:
+    _ip("", [f"link add name {near_device} netns {near} mtu {mtu} type veth "
+             f"peer name {far_device} netns {far} mtu {mtu}"])
+    for namespace, device in ((near, near_device), (far, far_device)):
+        # A veth hands over unfinished checksums and 64 KB segments, which no wire carries.
+        run(*in_namespace(namespace, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off",
+                          "gso", "off", "gro", "off"))
+        _ip(namespace, [f"link set dev {device} up"])
+
+
+def _settle(namespace: str) -> None:
+    """IPv4 only, nothing said unasked: the kernel in a node's namespace must stay silent."""
+    quiet = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+             "net.ipv4.ip_forward=0", "net.ipv4.tcp_no_metrics_save=1"]
+    if namespace.endswith(("-a", "-b")):
+        quiet += ["net.ipv4.conf.all.arp_ignore=8", "net.ipv4.conf.default.arp_ignore=8"]
+    run(*in_namespace(namespace, "sysctl", "-qw", *quiet))
+
+
+def _congestion_control(namespaces: list[str]) -> None:
+    """cubic for the endpoints. A namespace may choose only what the first one allows, so allow it for a moment."""
+    allowed = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
+    before = allowed.read_text().strip()
+    if "cubic" not in before.split():
+        allowed.write_text(f"{before} cubic")
+    try:
+        for namespace in namespaces:
+            run(*in_namespace(namespace, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=cubic"))
+    finally:
+        if "cubic" not in before.split():
+            allowed.write_text(before)
+
+
+def _ip(namespace: str, commands: list[str]) -> None:
+    where = ["-n", namespace] if namespace else []
+    run("ip", *where, "-batch", "-", stdin="\n".join(commands) + "\n")
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces: run it as root")

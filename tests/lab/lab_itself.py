@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""The lab keeps its promises: nothing left behind, nothing shared, several labs at once."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+import labtest
+from labtest import check
+from labkit import topology
+from labkit.lab import Lab
+from labkit.shell import LabError, in_namespace, run
+
+
+def fetch(lab: Lab) -> bool:
+    """A small file through the proxy."""
+    url = f"http://{topology.VIP}/small.bin"
+    got = run(*in_namespace(lab.names.of("client"), "curl", "-sf", "-m", "5", "-o", "/dev/null",
+                            "-w", "%{size_download}", url), check=False)
+    return got == "4096"
+
+
+def check_gone(lab: Lab) -> None:
+    check(not lab.names.existing(), f"namespaces left: {lab.names.existing()}")
+    for path in (lab.directory, lab.data):
+        check(not path.exists(), f"{path} left")
+
+
+def test(arguments: argparse.Namespace) -> str:
+    with labtest.laboratory(arguments) as first:
+        with labtest.laboratory(arguments, name="hft2") as second:
+            check(fetch(first) and fetch(second), "two labs at once: no answer through one of them")
+            labtest.check_nodes_have_no_sockets(first)
+            try:
+                second.up(second.options()[0])
+                raise labtest.Failure("up on a lab that is up was not refused")
+            except LabError as error:
+                check("scripts/lab down" in str(error), f"the refusal does not say what to do: {error}")
+        check_gone(second)
+
+        victim = first.active() or "a"
+        home = first.directory / f"node-{victim}"
+        first.kill(victim, signal.SIGSTOP)
+        check(home.exists(), "SIGSTOP removed the node's directory")
+        first.kill(victim)
+        check(not home.exists(), f"{home} outlived its node")
+        first.wait_active(topology.other(victim))
+        check(fetch(first), "no answer after a kill")
+        labtest.rejoin(first, victim)
+        first.kill(victim, signal.SIGTERM)
+        check(not home.exists(), f"{home} outlived its node's clean stop")
+    check_gone(first)
+    first.down()
+    return "two labs at once, no kernel socket in a node, kills and down leave nothing behind"
+
+
+if __name__ == "__main__":
+    labtest.main(test, labtest.parser(__doc__))

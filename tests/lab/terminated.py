@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Terminated means terminated: all sessions before a kill, and every quiescent one again within 5 s after it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import labtest
+from labtest import check
+from labkit.lab import Status
+from labkit.traffic import Workload, start_peer_server
+
+_ANCHOR_S = 5
+
+
+def share(status: Status) -> str:
+    return (f"{status.get('sessions')} sessions, {status.get('sessions_terminated')} terminated, "
+            f"{status.get('sessions_translated')} translated")
+
+
+def all_terminated(status: Status) -> bool:
+    return status.get("sessions_terminated") == status.get("sessions") and status.get("sessions_translated") == 0
+
+
+def test(arguments: argparse.Namespace) -> str:
+    with labtest.laboratory(arguments) as lab:
+        start_peer_server(lab)
+        with Workload(lab, labtest.mixed(arguments.sessions)) as workload:
+            workload.wait_open()
+            time.sleep(2)
+            before = lab.status(lab.active() or "a")
+            check(before.get("sessions", 0) >= arguments.sessions, f"the active node knows of {share(before)}, "
+                                                                   f"{arguments.sessions} are open")
+            check(all_terminated(before), f"in normal operation: {share(before)}")
+            labtest.check_sessions(workload.finish())
+
+        quiescent = [labtest.open_echo(lab) for _ in range(arguments.sessions)]
+        time.sleep(1)
+        takeover = labtest.kill_active(lab)
+        deadline = takeover.at + _ANCHOR_S
+        while not all_terminated(after := lab.status(takeover.survivor)) or after.get("sessions") < len(quiescent):
+            check(time.time() < deadline, f"{_ANCHOR_S} s after the kill: {share(after)}, {len(quiescent)} are quiescent")
+            time.sleep(0.1)
+        anchored_s = time.time() - takeover.at
+        for number, connection in enumerate(quiescent):
+            labtest.echo(connection, f"session {number} after anchoring")
+            connection.close()
+    return (f"{share(before)} in normal operation; {len(quiescent)} quiescent sessions anchored "
+            f"{anchored_s:.1f} s after the kill")
+
+
+if __name__ == "__main__":
+    options = labtest.parser(__doc__)
+    options.add_argument("--sessions", type=int, default=50)
+    labtest.main(test, options)

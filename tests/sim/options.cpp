@@ -1,0 +1,274 @@
+#include "tests/sim/options.hpp"
+
+#include <algorithm>
+
+namespace holdfast::sim {
+namespace {
+
+IpAddress address(unsigned network, unsigned host) {
+    return *IpAddress::parse("10.77." + std::to_string(network) + "." + std::to_string(host));
+}
+
+MacAddress port_mac(unsigned machine, unsigned port) {
+    return {{0x02, 0, 0, 0, static_cast<std::uint8_t>(0x10 + machine), static_cast<std::uint8_t>(port)}};
+}
+
+PortConfig port_config(unsigned machine, unsigned port, MacAddress virtual_mac) {
+    PortConfig p;
+    p.device = "sim" + std::to_string(port);
+    p.address = {address(port + 1, 2 + machine), 24};
+    p.virtual_mac = virtual_mac;
+    return p;
+}
+
+Config plain_config(unsigned machine) {
+    Config c;
+    c.node_id = machine;
+    c.node_name = machine == 0 ? "a" : "b";
+    c.client = port_config(machine, 0, Site::client_virtual_mac());
+    c.server = port_config(machine, 1, Site::server_virtual_mac());
+    c.mirror = port_config(machine, 2, {});
+    c.snat = {Site::snat()};
+    c.services.push_back({"web", Site::virtual_address(), {{Site::server_host(), 80}}, Gate::peer});
+    c.mirror_link.peer = address(3, 3 - machine);
+    c.guard.reference = {Site::server_host()};
+    c.guard.heartbeat = milliseconds(10);
+    c.guard.lease = milliseconds(50);
+    c.guard.lease_margin = milliseconds(10);
+    c.guard.boot_wait = milliseconds(200);
+    c.guard.announce_for = seconds(2);
+    c.tcp.time_wait = milliseconds(500);
+    c.limits.sessions = 64;
+    c.limits.session_bytes = 256 * 1024;
+    c.limits.mbufs = 1024;
+    c.limits.ring = 256;
+    for (unsigned i = 0; i < 32; ++i) c.key.push_back(static_cast<std::uint8_t>(7 * i + 1));
+    return c;
+}
+
+/// Brings the ports of a machine in line with its configuration.
+void equip(MachineOptions& m) {
+    const PortConfig* configs[] = {&m.config.client, &m.config.server, &m.config.mirror};
+    for (unsigned i = 0; i < port_count; ++i) {
+        auto& nic = m.ports[i];
+        nic.profile.mac = port_mac(m.config.node_id, i);
+        nic.profile.mtu = configs[i]->mtu;
+        nic.mbufs = m.config.limits.mbufs;
+        nic.virtual_mac = configs[i]->virtual_mac;
+    }
+}
+
+void draw_config(Random& random, Options& o) {
+    auto c = o.machines[0].config;
+    c.guard.heartbeat = milliseconds(random.between(4, 20));
+    c.guard.lease = c.guard.heartbeat * random.between(4, 8);
+    c.guard.lease_margin = milliseconds(random.between(3, 20));
+    c.guard.boot_wait = milliseconds(random.between(100, 400));
+    c.mirror_link.store_wait = milliseconds(random.between(20, 100));
+    c.mirror_link.progress_every = milliseconds(random.between(5, 100));
+    c.tcp.rto_min = milliseconds(random.between(5, 50));
+    c.tcp.rto_initial = milliseconds(random.between(200, 1000));
+    c.tcp.time_wait = milliseconds(random.between(100, 1500));
+    c.tcp.idle_probe = milliseconds(random.between(500, 20'000));
+    c.limits.session_bytes = 1u << random.between(14, 20);
+    c.limits.mbufs = static_cast<std::uint32_t>(random.between(700, 2000));
+    switch (random.below(6)) {
+        case 0: c.limits.ring = 2; break;
+        case 1: c.limits.ring = 4; break;
+        case 2: c.limits.ring = 16; break;
+        default: break;
+    }
+    if (random.below(6) == 0) c.limits.mbufs = static_cast<std::uint32_t>(random.between(256, 400));
+    if (random.below(10) == 0) c.limits.sessions = static_cast<std::uint32_t>(random.between(2, 8));
+    o.scarce = c.limits.ring < 16 || c.limits.mbufs < 512 || c.limits.sessions < 16;
+    for (unsigned i = 0; i < 2; ++i) {
+        auto& mine = o.machines[i].config;
+        mine.guard = c.guard;
+        mine.mirror_link = c.mirror_link;
+        mine.mirror_link.peer = address(3, 3 - i);
+        mine.tcp = c.tcp;
+        mine.limits = c.limits;
+    }
+}
+
+void draw_machine(Random& random, MachineOptions& m) {
+    m.clock_offset = seconds(random.between(0, 1'000'000)) + nanoseconds(random.between(0, 1'000'000'000));
+    m.clock_drift = random.between(-50, 50);
+    m.cycle_delay = microseconds(random.below(3) != 0 ? random.between(0, 20) : random.between(20, 300));
+    m.store_delay = microseconds(random.between(0, 3000));
+    m.notices_links = random.below(2) == 0;
+    equip(m);
+    for (auto& nic : m.ports) {
+        auto& p = nic.profile;
+        p.tx_ip_checksum = random.below(2) == 0;
+        p.tx_tcp_checksum = random.below(2) == 0;
+        p.rx_checksum = random.below(2) == 0;
+        p.multi_segs = random.below(2) == 0;
+        nic.parked = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random.below(64));
+        nic.receive_queue = static_cast<std::uint32_t>(random.between(64, 512));
+    }
+}
+
+WireOptions draw_access(Random& random, bool far) {
+    WireOptions w;
+    w.delay = microseconds(far && random.below(2) == 0 ? random.between(100, 20'000) : random.between(5, 100));
+    if (random.below(2) == 0) w.jitter = microseconds(random.between(1, 200));
+    const std::uint32_t rates[] = {0, 0, 0, 1'000, 10'000, 50'000};
+    w.loss = rates[random.below(far ? 6 : 4)];
+    w.duplication = rates[random.below(far ? 5 : 4)];
+    w.reordering = rates[random.below(far ? 6 : 4)];
+    w.reorder_by = microseconds(random.between(10, far ? 10'000 : 500));
+    if (far && random.below(2) == 0)
+        w.bits_per_second = static_cast<std::uint64_t>(random.between(5, 200)) * 1'000'000;
+    return w;
+}
+
+void draw_network(Random& random, Options& o) {
+    for (int direction = 0; direction < 2; ++direction) {
+        o.client_access[direction] = draw_access(random, true);
+        o.server_access[direction] = draw_access(random, true);
+        o.node_access[direction] = draw_access(random, false);
+        o.mirror_access[direction] = draw_access(random, false);
+    }
+}
+
+void draw_conversations(Random& random, Options& o) {
+    ConversationLimits limits;
+    limits.sack = random.below(12) != 0;
+    limits.timestamps = random.below(12) != 0;
+    limits.scaling = random.below(12) != 0;
+    limits.bytes = 1u << random.between(12, 18);
+    const auto count = static_cast<unsigned>(random.between(2, 6));
+    for (unsigned i = 0; i < count; ++i) {
+        // The first one always carries bytes both ways.
+        const auto talk = i == 0 ? Talk::bulk : static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
+        o.conversations.push_back(draw_conversation(random.next(), i, talk, limits));
+        auto& c = o.conversations.back();
+        c.begins = microseconds(random.below(3) != 0 ? random.between(0, 200'000) : random.between(0, 3'000'000));
+    }
+}
+
+void draw_faults(Random& random, Options& o) {
+    const auto count = random.below(4) == 0 ? random.between(2, 4) : random.between(1, 2);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto kind = random.below(2) == 0 ? FaultKind::kill
+                                               : static_cast<FaultKind>(random.below(static_cast<std::uint64_t>(FaultKind::count_)));
+        o.faults.push_back(draw_fault(random, kind, static_cast<unsigned>(o.conversations.size())));
+    }
+}
+
+std::string print(const WireOptions& w) {
+    std::string text = std::to_string(w.delay.to_us()) + " us";
+    if (w.jitter.ns > 0) text += " +" + std::to_string(w.jitter.to_us());
+    if (w.loss > 0) text += ", loss " + std::to_string(w.loss) + " ppm";
+    if (w.duplication > 0) text += ", duplication " + std::to_string(w.duplication) + " ppm";
+    if (w.reordering > 0)
+        text += ", reordering " + std::to_string(w.reordering) + " ppm by " + std::to_string(w.reorder_by.to_us()) + " us";
+    if (w.bits_per_second > 0) text += ", " + std::to_string(w.bits_per_second / 1'000'000) + " Mbit/s";
+    return text;
+}
+
+std::string print(const MachineOptions& m) {
+    const auto& c = m.config;
+    std::string text = "node " + m.name + ": heartbeat " + std::to_string(c.guard.heartbeat.to_ms()) + " ms, lease " +
+                       std::to_string(c.guard.lease.to_ms()) + " ms + " + std::to_string(c.guard.lease_margin.to_ms()) +
+                       " ms, boot wait " + std::to_string(c.guard.boot_wait.to_ms()) + " ms, store wait " +
+                       std::to_string(c.mirror_link.store_wait.to_ms()) + " ms, progress every " +
+                       std::to_string(c.mirror_link.progress_every.to_ms()) + " ms, rto min " +
+                       std::to_string(c.tcp.rto_min.to_ms()) + " ms, time wait " + std::to_string(c.tcp.time_wait.to_ms()) +
+                       " ms, idle probe " + std::to_string(c.tcp.idle_probe.to_ms()) + " ms\n    sessions " +
+                       std::to_string(c.limits.sessions) + ", session bytes " + std::to_string(c.limits.session_bytes) +
+                       ", mbufs " + std::to_string(c.limits.mbufs) + ", ring " + std::to_string(c.limits.ring) +
+                       ", clock offset " + std::to_string(m.clock_offset.to_ms()) + " ms, drift " +
+                       std::to_string(m.clock_drift) + " ppm, cycle delay " + std::to_string(m.cycle_delay.to_us()) +
+                       " us, store delay " + std::to_string(m.store_delay.to_us()) + " us" +
+                       (m.notices_links ? ", notices links" : "");
+    for (std::size_t i = 0; i < port_count; ++i) {
+        const auto& n = m.ports[i];
+        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) + ", receive queue " +
+                std::to_string(n.receive_queue) + (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
+                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") + (n.profile.rx_checksum ? ", rx sum" : "") +
+                (n.profile.multi_segs ? ", multi segs" : "");
+    }
+    return text;
+}
+
+}  // namespace
+
+IpAddress Site::client_host() { return address(1, 10); }
+IpAddress Site::server_host() { return address(2, 20); }
+Endpoint Site::virtual_address() { return {address(1, 100), 80}; }
+IpAddress Site::snat() { return address(2, 100); }
+MacAddress Site::client_virtual_mac() { return {{0x02, 0x48, 0x46, 0x00, 0x01, 0x00}}; }
+MacAddress Site::server_virtual_mac() { return {{0x02, 0x48, 0x46, 0x00, 0x02, 0x00}}; }
+
+Options plain_options(std::uint64_t seed) {
+    Options o;
+    o.seed = seed;
+    for (unsigned i = 0; i < 2; ++i) {
+        auto& m = o.machines[i];
+        m.name = i == 0 ? "a" : "b";
+        m.config = plain_config(i);
+        m.clock_offset = seconds(1000 + 500 * i);
+        equip(m);
+    }
+    return o;
+}
+
+Options draw_options(std::uint64_t seed) {
+    Options o = plain_options(seed);
+    Random random(mix64(seed ^ 0x401dfa57));
+    draw_config(random, o);
+    for (auto& machine : o.machines) draw_machine(random, machine);
+    o.second_boots_after = microseconds(random.between(0, 100'000));
+    draw_network(random, o);
+    draw_conversations(random, o);
+    draw_faults(random, o);
+    o.runs_twice = random.below(20) == 0;
+    return o;
+}
+
+Options pattern_options(const LossPattern& pattern) {
+    Options o = plain_options(pattern.bits);
+    o.loss_pattern = pattern;
+    for (auto* access : {o.client_access, o.server_access})
+        for (int direction = 0; direction < 2; ++direction) access[direction].delay = milliseconds(1);
+    ConversationLimits limits;
+    limits.bytes = 65536;
+    o.conversations.push_back(draw_conversation(1, 0, Talk::bulk, limits));
+    auto& c = o.conversations.back();
+    const std::uint64_t bytes = pattern.moment == Moment::takeover ? 60'000 : 3'000;
+    for (auto* plan : {&c.client, &c.server}) {
+        plan->socket = SocketOptions{};
+        plan->socket.isn = {0xfffff000};
+        plan->socket.time_wait = seconds(1);
+        plan->expected = bytes;
+        plan->script = {};
+        plan->script.steps = {{Step::Kind::write, bytes, {}}, {Step::Kind::await, bytes, {}}, {Step::Kind::shutdown, 0, {}}, {Step::Kind::await_end, 0, {}}};
+    }
+    if (pattern.moment != Moment::takeover) return o;
+    Fault fault;
+    fault.trigger.after = milliseconds(8);
+    fault.lasts = milliseconds(500);
+    o.faults.push_back(fault);
+    return o;
+}
+
+std::string Options::to_string() const {
+    std::string text = "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
+    for (const auto& m : machines) text += "\n" + print(m);
+    text += "\nsecond node boots after " + std::to_string(second_boots_after.to_us()) + " us";
+    const char* names[] = {"client", "server", "node", "mirror"};
+    const WireOptions* accesses[] = {client_access, server_access, node_access, mirror_access};
+    for (int i = 0; i < 4; ++i)
+        text += std::string("\n") + names[i] + " access: out " + print(accesses[i][0]) + "; in " + print(accesses[i][1]);
+    if (loss_pattern)
+        text += "\nloss pattern " + std::to_string(loss_pattern->bits) + " on the " +
+                (loss_pattern->leg == Side::client ? "client" : "server") + " leg since the " +
+                std::string(moment_names[static_cast<std::size_t>(loss_pattern->moment)]);
+    for (const auto& c : conversations) text += "\n" + c.to_string();
+    for (const auto& f : faults) text += "\nfault: " + f.to_string();
+    return text;
+}
+
+}  // namespace holdfast::sim

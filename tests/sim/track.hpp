@@ -1,0 +1,54 @@
+// What the simulation knows of one conversation beyond its plan: both sockets, and what passed on its two legs.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "tests/sim/conversation.hpp"
+#include "tests/sim/machine.hpp"
+
+namespace holdfast::sim {
+
+/// One leg as the wire shows it: between the nodes and one endpoint.
+struct LegTrack {
+    Talker* talker = nullptr;                    ///< the endpoint's
+    std::optional<SeqNum> node_iss;              ///< the nodes' initial sequence number
+    std::optional<Position> acknowledged;        ///< highest position the endpoint ever acknowledged
+    std::array<std::optional<Position>, 2> heard;///< the same, as handed to each node since it last lost its role
+    std::optional<std::uint32_t> last_timestamp; ///< TSval of the nodes' last segment
+    Position edge = 0;                           ///< highest right edge offered to the endpoint
+    Position ack = 0;                            ///< highest position acknowledged to it
+};
+
+struct Track {
+    const Conversation* plan = nullptr;
+    LegTrack leg[2];                             ///< by Side
+    Endpoint snat;                               ///< what the server sees as its client
+    std::optional<Instant> accepted_at;          ///< the server's SYN-ACK was first handed to a node
+    bool handshake_hit = false;                  ///< a fault fell into the handshake: it may end refused
+    std::string excuse;                          ///< why it may break; empty: it may not
+
+    bool begun() const { return leg[0].talker != nullptr; }
+    bool complete() const {
+        return leg[0].talker != nullptr && leg[0].talker->complete() && leg[1].talker != nullptr &&
+               leg[1].talker->complete();
+    }
+    bool over() const {
+        for (const auto& l : leg)
+            if (l.talker != nullptr && l.talker->socket().state() != State::closed &&
+                l.talker->socket().state() != State::time_wait)
+                return false;
+        return begun();
+    }
+};
+
+/// The row of the session whose client is `client`, if the node has one.
+inline std::optional<protocol::SessionRow> find_row(const protocol::Node& node, const Endpoint& client) {
+    for (std::uint32_t slot = 0; slot < node.session_slots(); ++slot)
+        if (const auto row = node.session(slot); row && row->client == client) return row;
+    return std::nullopt;
+}
+
+}  // namespace holdfast::sim

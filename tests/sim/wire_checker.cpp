@@ -1,0 +1,190 @@
+#include "tests/sim/wire_checker.hpp"
+
+#include <algorithm>
+
+#include "tests/sim/options.hpp"
+
+namespace holdfast::sim {
+
+struct WireChecker::View {
+    Machine& machine;
+    Side side;
+    const Segment& s;
+    Track& track;
+    LegTrack& leg;        ///< the leg it is sent on
+    LegTrack& far;        ///< the other one
+    const Socket& to;     ///< the endpoint it is sent to
+
+    const Socket* from() const { return far.talker == nullptr ? nullptr : &far.talker->socket(); }
+    Position ack() const { return to_position(to.iss(), s.ack, to.una()); }
+    Position begin() const { return to_position(*leg.node_iss, s.seq, std::max<Position>(to.next(), 1)); }
+    Position end() const { return begin() + s.length(); }
+};
+
+Track* WireChecker::find_by_snat(const Endpoint& snat) {
+    const auto it = std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.snat == snat; });
+    return it == tracks_.end() ? nullptr : &*it;
+}
+
+Track* WireChecker::find(Side side, const Endpoint& endpoint) {
+    if (side == Side::server) return find_by_snat(endpoint);
+    if (endpoint.address != Site::client_host()) return nullptr;
+    const auto it = std::find_if(tracks_.begin(), tracks_.end(),
+                                 [&](const Track& t) { return t.plan->client_port == endpoint.port; });
+    return it == tracks_.end() ? nullptr : &*it;
+}
+
+/// A node opens its server leg: its own table says for whom. That it says so rightly is proved by the content.
+void WireChecker::pair(Machine& machine, const Segment& syn) {
+    for (auto& track : tracks_) {
+        if (!track.begun() || track.snat == syn.from) continue;
+        const auto row = find_row(machine.node(), {Site::client_host(), track.plan->client_port});
+        if (!row || row->snat != syn.from) continue;
+        track.snat = syn.from;
+        track.leg[1].node_iss = syn.seq;
+        return;
+    }
+    journal_.violate("pairing", "node " + machine.name() + " opens " + syn.from.to_string() + " and has no session for it");
+}
+
+void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
+    const bool opens = side == Side::server && s.has(flag::syn) && !s.has(flag::ack);
+    if (opens && find_by_snat(s.from) == nullptr) pair(machine, s);
+    Track* track = find(side, side == Side::client ? s.to : s.from);
+    auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
+    if (leg == nullptr || leg->talker == nullptr) {
+        if (journal_.verbose())
+            journal_.print(machine.name() + " -> " + s.to.to_string() + "  " + describe(s, {}, {}));
+        return;
+    }
+    View v{machine, side, s, *track, *leg, track->leg[index(other(side))], leg->talker->socket()};
+    learn(v);
+    if (journal_.verbose())
+        journal_.print(machine.name() + " -> " + s.to.to_string() + "  " +
+                       describe(s, leg->node_iss.value_or(SeqNum{}), v.to.iss()));
+    if (s.has(flag::rst) || !leg->node_iss) return;
+    check_timestamp(v);
+    if (s.has(flag::ack)) {
+        check_stored(v);
+        check_ack(v);
+        check_window(v);
+    }
+    check_payload(v);
+    check_fin(v);
+}
+
+void WireChecker::learn(const View& v) {
+    if (!v.s.has(flag::syn)) return;
+    if (v.leg.node_iss && !(*v.leg.node_iss == v.s.seq) && v.to.state() != State::closed)
+        violate(v, "isn", "the initial sequence number changed");
+    v.leg.node_iss = v.s.seq;
+}
+
+/// R1: nobody is told that bytes arrived before the other end has said so. And after a takeover only what the new
+/// node itself has heard counts; the one segment whose ACK may come from a hint is a probe, one old byte.
+void WireChecker::check_ack(const View& v) {
+    ++acks_checked_;
+    const Position ack = v.ack();
+    const auto withheld = distance(ack, v.from() == nullptr ? ack : v.from()->next());
+    if (withheld > 0) peak_withheld_ = std::max(peak_withheld_, static_cast<std::uint64_t>(withheld));
+    v.leg.ack = std::max(v.leg.ack, distance(0, ack) > 0 ? ack : 0);
+    if (distance(0, ack) <= 0 && !v.s.has(flag::syn)) return;
+    const auto limit = v.far.acknowledged;
+    if (!limit || distance(*limit, ack) > 0)
+        return violate(v, "R1", "ACK " + std::to_string(ack) + ", the other end acknowledged " +
+                                    (limit ? std::to_string(*limit) : std::string("nothing")));
+    const bool probe = v.s.payload.size() == 1 && distance(v.end(), v.to.next()) >= 0;
+    const auto heard = v.far.heard[number(v.machine)];
+    if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
+        violate(v, "T1", "ACK " + std::to_string(ack) + " advances, but this node has heard " +
+                             (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
+}
+
+/// R3: every byte is the one that the other end's application said, and it has said it.
+void WireChecker::check_payload(const View& v) {
+    if (v.s.payload.empty()) return;
+    const Position begin = v.begin();
+    if (distance(1, begin) < 0) return violate(v, "R3", "payload at position " + std::to_string(distance(0, begin)));
+    const auto& stream = v.leg.talker->plan().in;
+    if (const auto at = stream.first_difference(begin - 1, v.s.payload))
+        return violate(v, "R3", "wrong byte at offset " + std::to_string(*at));
+    if (v.from() == nullptr || distance(v.from()->sent_end(), begin + v.s.payload.size()) > 0)
+        violate(v, "R3", "bytes up to " + std::to_string(begin + v.s.payload.size()) + " were never sent by the other end");
+}
+
+void WireChecker::check_fin(const View& v) {
+    if (!v.s.has(flag::fin)) return;
+    const auto fin = v.from() == nullptr ? std::nullopt : v.from()->fin_position();
+    if (!fin || *fin != v.end() - 1)
+        violate(v, "R3", "FIN at " + std::to_string(v.end() - 1) + ", the other end's is " +
+                             (fin ? "at " + std::to_string(*fin) : std::string("not sent")));
+}
+
+/// The right edge never passes the one that the other end granted, and never moves to the left.
+void WireChecker::check_window(const View& v) {
+    if (v.from() == nullptr) return;
+    const unsigned shift = v.s.has(flag::syn) ? 0 : v.from()->scale_in();
+    const Position edge = v.ack() + (std::uint64_t{v.s.window} << shift);
+    if (distance(v.from()->granted(), edge) > 0)
+        violate(v, "window", "edge " + std::to_string(edge) + " offered, the other end granted " +
+                                 std::to_string(v.from()->granted()));
+    // A segment with an older ACK carries an older edge (a forwarded one may have been overtaken).
+    if (v.ack() >= v.leg.ack && distance(v.leg.edge, edge + (1u << shift) - 1) < 0 && !v.s.has(flag::syn) &&
+        v.s.length() == 0)
+        violate(v, "shrink", "edge " + std::to_string(edge) + ", before " + std::to_string(v.leg.edge));
+    v.leg.edge = std::max(v.leg.edge, edge);
+}
+
+void WireChecker::check_timestamp(const View& v) {
+    const auto& ts = v.s.options.timestamps;
+    if (!ts) return;
+    if (v.leg.last_timestamp && static_cast<std::int32_t>(ts->value - *v.leg.last_timestamp) < 0)
+        violate(v, "timestamp", "TSval " + std::to_string(ts->value) + " after " + std::to_string(*v.leg.last_timestamp));
+    v.leg.last_timestamp = ts->value;
+}
+
+/// R2: a handshake completes at an endpoint only when the standby in sync has stored the session, or has been too
+/// slow for store_wait.
+void WireChecker::check_stored(const View& v) {
+    const bool completes = v.side == Side::client ? v.s.has(flag::syn) : v.to.state() == State::syn_received;
+    if (!completes || !v.track.accepted_at) return;
+    const auto& standby = *machines_[1 - number(v.machine)];
+    if (!standby.alive() || v.machine.status().mirror_state != "in sync") return;
+    const auto wait = v.machine.options().config.mirror_link.store_wait;
+    if (scheduler_.now() - *v.track.accepted_at >= wait * 9 / 10) return;
+    const Endpoint client{Site::client_host(), v.track.plan->client_port};
+    if (find_row(standby.node(), client)) return;
+    const auto row = find_row(v.machine.node(), client);
+    violate(v, "R2", "the handshake completes, the standby has not stored the session (" +
+                         std::string(row ? row->protection : "no row") + ")");
+}
+
+void WireChecker::node_receives(Machine& machine, Side side, const Segment& s) {
+    Track* track = find(side, side == Side::client ? s.from : s.to);
+    auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
+    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst)) return;
+    const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
+    auto& heard = leg->heard[number(machine)];
+    heard = std::max(heard.value_or(0), ack);
+    if (side == Side::server && s.has(flag::syn) && !track->accepted_at) track->accepted_at = scheduler_.now();
+}
+
+void WireChecker::endpoint_sends(Side side, const Segment& s) {
+    Track* track = find(side, side == Side::client ? s.from : s.to);
+    auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
+    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst)) return;
+    const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
+    leg->acknowledged = std::max(leg->acknowledged.value_or(0), ack);
+}
+
+void WireChecker::forget(const Machine& machine) {
+    for (auto& track : tracks_)
+        for (auto& leg : track.leg) leg.heard[number(machine)].reset();
+}
+
+void WireChecker::violate(const View& v, const std::string& rule, const std::string& text) const {
+    journal_.violate(rule, "node " + v.machine.name() + " to " + v.leg.talker->plan().label + " [" +
+                               describe(v.s, v.leg.node_iss.value_or(SeqNum{}), v.to.iss()) + "]: " + text);
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,276 @@
+#include "tests/sim/world.hpp"
+
+#include <algorithm>
+
+namespace holdfast::sim {
+namespace {
+
+constexpr Duration boot_limit = seconds(20), safety_limit = seconds(60), liveness_limit = seconds(180),
+                   drain_limit = seconds(60);
+constexpr std::uint64_t event_limit = 20'000'000;
+
+}  // namespace
+
+World::World(const Options& options, bool verbose)
+    : options_(options),
+      journal_(verbose),
+      random_(mix64(options.seed ^ 0xf417)),
+      tracks_(options_.conversations.size()),
+      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, Site::client_host()),
+      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, Site::server_host()),
+      client_switch_(scheduler_),
+      server_switch_(scheduler_),
+      wire_checker_(scheduler_, journal_, tracks_, machines_),
+      speaker_checker_(journal_),
+      protection_(options_.conversations.size()) {
+    for (std::size_t i = 0; i < tracks_.size(); ++i) tracks_[i].plan = &options_.conversations[i];
+    attach_machines();
+    attach_host(client_, client_switch_, Side::client, options_.client_access);
+    attach_host(server_, server_switch_, Side::server, options_.server_access);
+    server_.listen(80, [this](const Endpoint& remote) -> std::optional<TalkerPlan> {
+        const Track* track = wire_checker_.find_by_snat(remote);
+        return track == nullptr ? std::nullopt : std::optional(track->plan->server);
+    });
+}
+
+World::~World() = default;
+
+void World::attach_machines() {
+    for (std::size_t i = 0; i < 2; ++i)
+        machines_[i] = std::make_unique<Machine>(scheduler_, journal_, *this, random_.next(), options_.machines[i]);
+    Switch* switches[] = {&client_switch_, &server_switch_};
+    for (auto& machine : machines_)
+        for (std::size_t port = 0; port < 2; ++port) {
+            auto& nic = machine->nic(port);
+            nic.attach(*switches[port]->attach(nic, random_.next(), options_.node_access[0], options_.node_access[1]).from_station);
+        }
+    for (std::size_t i = 0; i < 2; ++i) {
+        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random_.next(), options_.mirror_access[i], machines_[1 - i]->nic(2));
+        machines_[i]->nic(2).attach(*mirror_wires_[i]);
+    }
+}
+
+void World::attach_host(Host& host, Switch& to, Side side, const WireOptions (&access)[2]) {
+    const auto wires = to.attach(host, random_.next(), access[0], access[1]);
+    host.attach(*wires.from_station);
+    if (!options_.loss_pattern || options_.loss_pattern->leg != side) return;
+    for (Wire* wire : {wires.from_station, wires.to_station})
+        wire->set_filter([this](const Bytes& frame) { return pattern_loses(frame); });
+}
+
+bool World::pattern_loses(const Bytes& frame) {
+    std::string fault;
+    if (!pattern_frames_ || !read_segment(frame, fault)) return false;
+    const auto i = (*pattern_frames_)++;
+    return i < 32 && (options_.loss_pattern->bits >> i & 1) != 0;
+}
+
+void World::begin_pattern(Moment moment) {
+    if (options_.loss_pattern && options_.loss_pattern->moment == moment && !pattern_frames_) pattern_frames_ = 0;
+}
+
+void World::schedule(Token token, std::uint64_t argument, Duration in) {
+    scheduler_.at(scheduler_.now() + in, *this, static_cast<std::uint64_t>(token) << 32 | argument);
+}
+
+Outcome World::run() {
+    if (boot()) {
+        safety();
+        liveness();
+        drain();
+    }
+    outcome_.rule = journal_.rule();
+    outcome_.text = journal_.text();
+    outcome_.hash = journal_.hash();
+    outcome_.events = scheduler_.events();
+    outcome_.acks_checked = wire_checker_.acks_checked();
+    outcome_.peak_withheld = wire_checker_.peak_withheld();
+    outcome_.lasted = scheduler_.now() - Instant{};
+    return outcome_;
+}
+
+void World::run_until(bool (World::*done)() const, Duration limit, const char* phase) {
+    const Instant end = scheduler_.now() + limit;
+    while (!journal_.failed() && !(this->*done)()) {
+        if (scheduler_.now() > end || !scheduler_.step() || scheduler_.events() > event_limit)
+            journal_.violate("liveness", std::string(phase) + " does not end:" + unsettled());
+        journal_.set_now(scheduler_.now());
+    }
+}
+
+bool World::boot() {
+    schedule(Token::start_machine, 0, {});
+    schedule(Token::start_machine, 1, options_.second_boots_after);
+    run_until(&World::pair_ready, boot_limit, "boot");
+    return !journal_.failed();
+}
+
+bool World::pair_ready() const {
+    for (std::size_t i = 0; i < 2; ++i)
+        if (machines_[i]->is_active() && machines_[1 - i]->is_ready()) return true;
+    return false;
+}
+
+void World::safety() {
+    traffic_at_ = scheduler_.now();
+    for (std::size_t i = 0; i < tracks_.size(); ++i) schedule(Token::start_conversation, i, tracks_[i].plan->begins);
+    arm_next_fault();
+    run_until(&World::faults_over, safety_limit, "safety");
+}
+
+bool World::faults_over() const {
+    if (next_fault_ < options_.faults.size() || pending_repairs_ > 0) return false;
+    return std::all_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.begun(); });
+}
+
+void World::liveness() {
+    if (journal_.failed()) return;
+    if (journal_.verbose()) journal_.print("liveness phase: the network is healed");
+    client_switch_.heal();
+    server_switch_.heal();
+    for (auto& wire : mirror_wires_) wire->heal();
+    run_until(&World::all_settled, liveness_limit, "liveness");
+    if (!journal_.failed()) judge_ends();
+}
+
+bool World::all_settled() const {
+    return std::all_of(tracks_.begin(), tracks_.end(), [this](const Track& t) { return settled(t); });
+}
+
+/// Complete, or over in a way that a rule allows.
+bool World::settled(const Track& track) const {
+    if (track.complete()) return true;
+    // Who lost its session without a record may wait for an answer until its own timers end; that proves nothing.
+    if (!track.excuse.empty()) return true;
+    return track.over();
+}
+
+void World::judge_ends() {
+    for (const auto& track : tracks_) judge_end(track);
+}
+
+void World::judge_end(const Track& track) {
+    if (track.complete()) {
+        ++outcome_.completed;
+        return;
+    }
+    if (!track.excuse.empty()) {
+        ++outcome_.lost;
+        if (journal_.verbose()) journal_.print(track.plan->client.label + " was lost: " + track.excuse);
+        return;
+    }
+    const auto& client = track.leg[0].talker->socket();
+    const bool never_open = client.ending() == Ending::refused || (client.ending() == Ending::timed_out && client.una() == 0);
+    if (never_open && (track.handshake_hit || options_.scarce)) {
+        ++outcome_.refused;
+        return;
+    }
+    const auto tell = [](const LegTrack& leg) {
+        return leg.talker == nullptr ? std::string("never began")
+                                     : std::string(name(leg.talker->socket().state())) + ", " +
+                                           std::string(name(leg.talker->socket().ending()));
+    };
+    journal_.violate("survival", track.plan->client.label + ": " + tell(track.leg[0]) + "; " + track.plan->server.label +
+                                     ": " + tell(track.leg[1]));
+}
+
+/// All sessions time out, nothing is held any more, and the pools are whole when the nodes are gone (R6).
+void World::drain() {
+    if (journal_.failed()) return;
+    if (std::all_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.complete() || t.over(); }))
+        run_until(&World::drained, drain_limit, "drain");
+    if (journal_.failed()) return;
+    for (auto& machine : machines_)
+        if (machine->alive()) machine->kill();
+}
+
+bool World::drained() const {
+    for (const auto& machine : machines_) {
+        if (!machine->alive()) continue;
+        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0) return false;
+    }
+    return true;
+}
+
+std::string World::unsettled() const {
+    std::string text;
+    for (const auto& track : tracks_) {
+        if (settled(track)) continue;
+        for (const auto& leg : track.leg)
+            if (leg.talker != nullptr && !leg.talker->complete())
+                text += " [" + leg.talker->plan().label + " " + std::string(name(leg.talker->socket().state())) + "]";
+    }
+    for (const auto& machine : machines_) {
+        text += " node " + machine->name();
+        if (!machine->alive()) {
+            text += " dead";
+            continue;
+        }
+        const auto s = machine->status();
+        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " + std::string(s.mirror_state) +
+                " sessions " + std::to_string(s.sessions) + " held " + std::to_string(machine->held_mbufs()) + " in use " +
+                std::to_string(machine->mbufs_in_use());
+    }
+    return text;
+}
+
+void World::wake(std::uint64_t token, const Frame&) {
+    const auto argument = token & 0xffffffff;
+    switch (static_cast<Token>(token >> 32)) {
+        case Token::start_machine: restart(argument); break;
+        case Token::start_conversation: {
+            const auto& plan = *tracks_[argument].plan;
+            client_.connect(plan.client_port, Site::virtual_address(), plan.client);
+            break;
+        }
+        case Token::heal_link:
+            set_link(argument / port_count, argument % port_count, true);
+            [[fallthrough]];
+        case Token::tick:
+            if (--pending_repairs_ == 0) arm_next_fault();
+            break;
+        case Token::fault: consider_fault(); break;
+    }
+}
+
+void World::host_sends(Host& host, const Segment& s) {
+    wire_checker_.endpoint_sends(&host == &client_ ? Side::client : Side::server, s);
+}
+
+void World::state_changed(Host& host, Talker& talker, State before) {
+    auto& track = tracks_[talker.plan().conversation];
+    auto& leg = track.leg[&host == &client_ ? 0 : 1];
+    if (before == State::closed) leg.talker = &talker;
+    if (talker.socket().state() == State::syn_sent) begin_pattern(Moment::handshake);
+    if (talker.socket().state() == State::fin_wait_1) begin_pattern(Moment::close);
+    if (fault_armed_ && trigger_met_at_.is_never()) {
+        const auto& trigger = options_.faults[next_fault_].trigger;
+        const bool met = trigger.state == talker.socket().state() && trigger.conversation == talker.plan().conversation &&
+                         trigger.at_server == (&host == &server_);
+        if (!met) return;
+        trigger_met_at_ = scheduler_.now();
+        schedule(Token::fault, 0, trigger.after);
+    }
+}
+
+void World::machine_sends(Machine& machine, std::size_t port, const Bytes& frame) {
+    journal_.note(0xd00d + port, frame);
+    if (port == 2) return;
+    if (speaker_checker_.node_sends(machine, port, frame)) speaker_changed(machine);
+    if (speaker_checker_.speaker() == &machine) last_speech_ = scheduler_.now();
+    std::string fault;
+    const auto segment = read_segment(frame, fault);
+    if (!fault.empty()) return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
+    if (segment) wire_checker_.node_sends(machine, port == 0 ? Side::client : Side::server, *segment);
+}
+
+void World::machine_receives(Machine& machine, std::size_t port, const Bytes& frame) {
+    std::string fault;
+    if (port == 2) return;
+    if (const auto segment = read_segment(frame, fault))
+        wire_checker_.node_receives(machine, port == 0 ? Side::client : Side::server, *segment);
+}
+
+void World::machine_dies(Machine& machine) { remember_protection(machine); }
+
+}  // namespace holdfast::sim

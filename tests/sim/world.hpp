@@ -1,0 +1,113 @@
+// One run: a client, a server, two nodes, the networks between them, faults and judges, in virtual time.
+//
+//     client -- switch -- a -- switch -- server
+//                  \      |      /
+//                   \---- b ----/
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/coverage.hpp"
+#include "tests/sim/host.hpp"
+#include "tests/sim/options.hpp"
+#include "tests/sim/speaker_checker.hpp"
+#include "tests/sim/track.hpp"
+#include "tests/sim/wire_checker.hpp"
+
+namespace holdfast::sim {
+
+/// What came of a run.
+struct Outcome {
+    std::string rule, text;              ///< empty: nothing was violated
+    std::uint64_t hash = 0, events = 0, acks_checked = 0, peak_withheld = 0;
+    unsigned completed = 0, refused = 0, lost = 0, takeovers = 0;
+    Duration lasted{};
+    Coverage coverage;
+
+    bool passed() const { return rule.empty(); }
+};
+
+class World : public Actor, public HostObserver, public MachineObserver {
+  public:
+    World(const Options& options, bool verbose);
+    ~World() override;
+    Outcome run();
+
+  private:
+    enum class Token : std::uint64_t { tick, start_machine, start_conversation, heal_link, fault };
+
+    // Building.
+    void attach_machines();
+    void attach_host(Host& host, Switch& to, Side side, const WireOptions (&access)[2]);
+    bool pattern_loses(const Bytes& frame);
+    void begin_pattern(Moment moment);
+    void schedule(Token token, std::uint64_t argument, Duration in);
+
+    // The phases of a run.
+    bool boot();
+    void safety();
+    void liveness();
+    void drain();
+    void run_until(bool (World::*done)() const, Duration limit, const char* phase);
+    bool pair_ready() const;
+    bool faults_over() const;
+    bool all_settled() const;
+    bool drained() const;
+    bool settled(const Track& track) const;
+    void judge_ends();
+    void judge_end(const Track& track);
+    std::string unsettled() const;
+
+    // Faults.
+    void arm_next_fault();
+    void consider_fault();
+    void inflict(const Fault& fault);
+    void plan_restart(const Fault& fault, Machine& victim);
+    void restart(std::size_t number);
+    void count_coverage(FaultKind kind);
+    void cut(Machine& machine, std::size_t port, Duration lasts);
+    void set_link(std::size_t machine, std::size_t port, bool up);
+    bool fault_is_due(const Fault& fault) const;
+    Machine* active() const;
+    Machine& other(const Machine& machine) const { return *machines_[&machine == machines_[0].get() ? 1 : 0]; }
+    std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
+
+    // Takeovers.
+    void speaker_changed(Machine& machine);
+    void assess(Track& track, const Machine& heir);
+    void remember_protection(const Machine& machine);
+
+    void wake(std::uint64_t token, const Frame& frame) override;
+    void host_sends(Host& host, const Segment& s) override;
+    void state_changed(Host& host, Talker& talker, State before) override;
+    void machine_sends(Machine& machine, std::size_t port, const Bytes& frame) override;
+    void machine_receives(Machine& machine, std::size_t port, const Bytes& frame) override;
+    void machine_dies(Machine& machine) override;
+
+    Options options_;
+    Journal journal_;
+    Scheduler scheduler_;
+    Random random_;
+    std::vector<Track> tracks_;
+    std::array<std::unique_ptr<Machine>, 2> machines_;
+    Host client_, server_;
+    Switch client_switch_, server_switch_;
+    std::unique_ptr<Wire> mirror_wires_[2];
+    WireChecker wire_checker_;
+    SpeakerChecker speaker_checker_;
+    Outcome outcome_;
+
+    std::size_t next_fault_ = 0;
+    Instant armed_at_{}, traffic_at_{}, trigger_met_at_ = Instant::never();
+    unsigned pending_repairs_ = 0;       ///< faults that are not over
+    bool fault_armed_ = false;
+    /// What the speaker said of each conversation's protection, when it was last asked: at its death or loss of role.
+    std::vector<std::string> protection_;
+    Instant last_speech_{};
+    std::optional<unsigned> pattern_frames_;  ///< TCP frames since the pattern's moment
+};
+
+}  // namespace holdfast::sim

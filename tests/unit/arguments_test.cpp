@@ -1,0 +1,58 @@
+#include <catch2/catch.hpp>
+
+#include "engine/boot/arguments.hpp"
+
+using namespace holdfast::engine;
+
+namespace {
+
+ParsedArguments parse(std::vector<const char*> words) {
+    words.insert(words.begin(), "holdfast");
+    return parse_arguments(static_cast<int>(words.size()), words.data());
+}
+
+}  // namespace
+
+TEST_CASE("EAL's options stand before the dashes, ours after") {
+    const auto [a, status] = parse({"-l", "0-3", "--no-huge", "--", "--config", "c.toml"});
+    REQUIRE(a);
+    CHECK(a->eal == std::vector<std::string>{"-l", "0-3", "--no-huge"});
+    CHECK(a->eal_has("--no-huge"));
+    CHECK_FALSE(a->eal_has("--config"));
+    CHECK(a->config == "c.toml");
+    CHECK_FALSE(a->check_config);
+    CHECK_FALSE(a->print_layout);
+}
+
+TEST_CASE("without dashes all options are ours") {
+    const auto [a, status] = parse({"--check-config", "--config", "c.toml"});
+    REQUIRE(a);
+    CHECK(a->eal.empty());
+    CHECK(a->check_config);
+}
+
+TEST_CASE("help, version and keys end with status 0 wherever they stand") {
+    for (const auto& words : std::vector<std::vector<const char*>>{{"--help"},
+                                                                   {"-l", "0", "--help", "--"},
+                                                                   {"--version"},
+                                                                   {"--", "--version"},
+                                                                   {"-v", "--"},
+                                                                   {"--config-keys"}}) {
+        const auto [a, status] = parse(words);
+        CHECK_FALSE(a);
+        CHECK(status == 0);
+    }
+}
+
+TEST_CASE("a wrong command line ends with status 2") {
+    for (const auto& words : std::vector<std::vector<const char*>>{{},
+                                                                   {"--"},
+                                                                   {"-l", "0-3"},
+                                                                   {"-l", "0-3", "--"},
+                                                                   {"--", "--config"},
+                                                                   {"--", "--config", "c", "--nonsense"}}) {
+        const auto [a, status] = parse(words);
+        CHECK_FALSE(a);
+        CHECK(status == 2);
+    }
+}

@@ -1,0 +1,329 @@
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/config/loader.hpp"
+
+using namespace holdfast;
+
+namespace {
+
+/// A sound configuration; the tests count on its line numbers.
+constexpr const char* sound = R"([node]
+id = 0
+name = "a"
+state_dir = "/run/holdfast-a"
+
+[port.client]
+device = "net_af_xdp0"          # ethdev name or PCI address
+address = "10.77.1.2/24"        # the node's own address
+# gateway = "10.77.1.254"
+virtual_mac = "02:48:46:00:01:00"
+mtu = 1500
+
+[port.server]
+device = "net_af_xdp1"
+address = "10.77.2.2/24"
+virtual_mac = "02:48:46:00:02:00"
+mtu = 1500
+snat = ["10.77.2.100"]
+
+[port.mirror]
+device = "net_af_xdp2"          # or net_memif0
+address = "10.77.3.2/24"
+mtu = 1500
+
+[mirror]
+peer = "10.77.3.3"
+tcp_port = 7070
+store_wait_ms = 50
+progress_every_ms = 50
+
+[[service]]
+name = "web"
+address = "10.77.1.100:80"
+backends = ["10.77.2.20:80"]
+gate = ["peer"]                  # or ["none"]
+
+[guard]
+key_file = "/run/holdfast-a/key"
+heartbeat_ms = 20
+lease_ms = 150
+lease_margin_ms = 50
+boot_wait_ms = 1000
+reference = ["10.77.2.20"]
+on_isolation = "serve"
+
+[tcp]
+rto_min_ms = 20
+time_wait_ms = 60000
+# window_probe_min_ms, window_probe_max_ms, idle_probe_ms, syn_retries, data_retries, rto_max_ms, rto_initial_ms, hold_sack
+
+[limits]
+sessions = 16384
+session_bytes = 2097152
+mbufs = 32768
+ring = 4096
+
+[idle]
+policy = "adaptive"              # busy | adaptive | interrupt
+sleep_max_us = 1000
+)";
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+/// A key file that lives as long as the test.
+struct KeyFile {
+    explicit KeyFile(std::size_t size = 32, mode_t mode = 0600) {
+        int fd = mkstemp(path.data());
+        REQUIRE(fd >= 0);
+        const std::string bytes(size, 'k');
+        REQUIRE(write(fd, bytes.data(), size) == static_cast<ssize_t>(size));
+        fchmod(fd, mode);
+        close(fd);
+    }
+    ~KeyFile() { unlink(path.c_str()); }
+    std::string path = "/tmp/holdfast-key-XXXXXX";
+};
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    return text.replace(at, from.size(), to);
+}
+
+/// The sound configuration with a key file that exists.
+std::string example(const KeyFile& key) { return replaced(sound, "/run/holdfast-a/key", key.path); }
+
+/// What the loader says of it after `from` became `to`, one problem a line; "" when it accepts it.
+std::string said(const std::string& from, const std::string& to) {
+    const KeyFile key;
+    try {
+        parse_config(replaced(example(key), from, to), "c.toml");
+    } catch (const ConfigError& e) {
+        return e.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("the example configuration is accepted") {
+    const KeyFile key;
+    const auto text = read_file(HF_SOURCE_DIR "/tests/support/example.toml");
+    CHECK_NOTHROW(parse_config(replaced(text, "/run/holdfast-a/key", key.path), "example.toml"));
+}
+
+TEST_CASE("every key reaches its place") {
+    const KeyFile key;
+    const Config c = parse_config(example(key), "c.toml");
+    CHECK(c.node_id == 0);
+    CHECK(c.node_name == "a");
+    CHECK(c.state_dir == "/run/holdfast-a");
+    CHECK(c.client.device == "net_af_xdp0");
+    CHECK(c.client.address == Prefix::parse("10.77.1.2/24"));
+    CHECK(c.client.gateway.is_unspecified());
+    CHECK(c.client.virtual_mac == MacAddress::parse("02:48:46:00:01:00"));
+    CHECK(c.server.mtu == 1500);
+    CHECK(c.snat == std::vector{*IpAddress::parse("10.77.2.100")});
+    CHECK(c.mirror_link.peer == IpAddress::parse("10.77.3.3"));
+    CHECK(c.mirror_link.store_wait == milliseconds(50));
+    REQUIRE(c.services.size() == 1);
+    CHECK(c.services[0].address == Endpoint::parse("10.77.1.100:80"));
+    CHECK(c.services[0].backends == std::vector{*Endpoint::parse("10.77.2.20:80")});
+    CHECK(c.services[0].gate == Gate::peer);
+    CHECK(c.guard.lease == milliseconds(150));
+    CHECK(c.guard.reference == std::vector{*IpAddress::parse("10.77.2.20")});
+    CHECK(c.tcp.time_wait == seconds(60));
+    CHECK(c.limits.ring == 4096);
+    CHECK(c.idle == IdlePolicy::adaptive);
+    CHECK(c.idle_sleep_max == microseconds(1000));
+    CHECK(c.key == std::vector<std::uint8_t>(32, 'k'));
+}
+
+TEST_CASE("a single wrong value is named with its line and its mend") {
+    const auto [from, to, message] = GENERATE(table<const char*, const char*, const char*>({
+        {"id = 0", "id = 2", "c.toml:2: node.id: 2 is out of range; write an integer from 0 to 1"},
+        {"id = 0", "id = \"0\"", "c.toml:2: node.id: has the wrong type; write an integer from 0 to 1"},
+        {"id = 0\n", "\n",
+         "c.toml:1: node.id: is missing; add it (0 on one node of the pair, 1 on the other)"},
+        {"name = \"a\"", "name = \"\"", "c.toml:3: node.name: is empty; give it a value"},
+        {"10.77.1.2/24", "10.77.1.2",
+         "c.toml:8: port.client.address: \"10.77.1.2\" is no address with prefix length; "
+         "write it like \"10.0.0.1/24\""},
+        {"02:48:46:00:01:00", "2:48",
+         "c.toml:10: port.client.virtual_mac: \"2:48\" is no Ethernet address; write it "
+         "like \"02:48:46:00:01:00\""},
+        {"heartbeat_ms", "hearbeat_ms",
+         "c.toml:39: guard.hearbeat_ms: unknown key; did you mean \"heartbeat_ms\"?"},
+        {"heartbeat_ms", "colour",
+         "c.toml:39: guard.colour: unknown key; remove it, or see holdfast --config-keys"},
+        {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
+        {"[\"peer\"]", "[\"standby\"]",
+         "c.toml:35: service[0].gate: gate 'standby' is not available in this version; "
+         "use [\"peer\"] or [\"none\"]"},
+        {"[\"peer\"]", "[]",
+         "c.toml:35: service[0].gate: needs exactly one gate in this version; use [\"peer\"] or "
+         "[\"none\"]"},
+        {"[\"peer\"]", "\"peer\"",
+         "c.toml:35: service[0].gate: has the wrong type; write a list of strings, as in "
+         "[\"...\"]"},
+        {"\"serve\"", "\"fence\"",
+         "c.toml:44: guard.on_isolation: \"fence\" is not available in this version; use "
+         "\"serve\""},
+        {"\"adaptive\"", "\"lazy\"",
+         "c.toml:58: idle.policy: \"lazy\" is no idle policy; use \"busy\", \"adaptive\" "
+         "or \"interrupt\""},
+        {"address = \"10.77.1.100:80\"\n", "\n",
+         "c.toml:31: service[0].address: is missing; add it (virtual address and port that clients connect "
+         "to)"},
+        {"[[service]]", "[service]",
+         "c.toml:31: service: is not a list of tables; start each service with "
+         "[[service]]"},
+    }));
+    CHECK(said(from, to) == message);
+}
+
+TEST_CASE("a rule between keys that is broken is named with its mend") {
+    const auto [from, to, message] = GENERATE(table<const char*, const char*, const char*>({
+        {"02:48:46:00:01:00", "00:00:00:00:00:00",
+         "c.toml:10: port.client.virtual_mac: is zero; choose one such as \"02:48:46:00:01:00\""},
+        {"02:48:46:00:01:00", "03:48:46:00:01:00",
+         "c.toml:10: port.client.virtual_mac: 03:48:46:00:01:00 is a multicast address; clear the lowest bit "
+         "of its "
+         "first byte"},
+        {"02:48:46:00:01:00", "00:48:46:00:01:00",
+         "c.toml:10: port.client.virtual_mac: 00:48:46:00:01:00 is not locally administered and may belong "
+         "to a card; "
+         "set bit 1 of its first byte, as in \"02:48:46:00:01:00\""},
+        {"02:48:46:00:02:00", "02:48:46:00:01:00",
+         "c.toml:16: port.server.virtual_mac: is the client port's too; give each port its own"},
+        {"net_af_xdp1", "net_af_xdp0",
+         "c.toml:14: port.server.device: net_af_xdp0 is the client port too; each port needs its own device"},
+        {"net_af_xdp2", "net_af_xdp0",
+         "c.toml:21: port.mirror.device: net_af_xdp0 is a service port too; each port needs its own device"},
+        {"# gateway = \"10.77.1.254\"", "gateway = \"10.77.9.254\"",
+         "c.toml:9: port.client.gateway: 10.77.9.254 is not on the network 10.77.1.2/24; choose an address "
+         "there"},
+        {"10.77.1.100:80", "10.77.9.100:80",
+         "c.toml:33: service[0].address: 10.77.9.100 is not on the network 10.77.1.2/24; choose an address "
+         "there or "
+         "set port.client.gateway"},
+        {"10.77.1.100:80", "10.77.1.2:80",
+         "c.toml:33: service[0].address: 10.77.1.2:80 is the node's own address, which does not move at a "
+         "takeover; "
+         "choose another"},
+        {"[\"10.77.2.20:80\"]", "[]", "c.toml:34: service[0].backends: is empty; give at least one backend"},
+        {"[\"10.77.2.20:80\"]", "[\"10.77.9.20:80\"]",
+         "c.toml:34: service[0].backends: 10.77.9.20 is not on the network 10.77.2.2/24; choose an address "
+         "there or "
+         "set port.server.gateway"},
+        {"[\"10.77.2.20:80\"]", "[\"[fd00::1]:80\"]",
+         "c.toml:34: service[0].backends: fd00::1 is an IPv6 address, not available in this version; use "
+         "IPv4\n"
+         "c.toml:34: service[0].backends: fd00::1 is not on the network 10.77.2.2/24; choose an address "
+         "there or "
+         "set port.server.gateway"},
+        {"[\"10.77.2.100\"]", "[]",
+         "c.toml:18: port.server.snat: is empty; give at least one address on the server network"},
+        {"[\"10.77.2.100\"]", "[\"10.77.9.100\"]",
+         "c.toml:18: port.server.snat: 10.77.9.100 is not on the network 10.77.2.2/24; choose an address "
+         "there"},
+        {"[\"10.77.2.100\"]", "[\"10.77.2.2\"]",
+         "c.toml:18: port.server.snat: 10.77.2.2 is the node's own address, which does not move at a "
+         "takeover; choose "
+         "another"},
+        {"\"10.77.3.3\"", "\"10.77.9.3\"",
+         "c.toml:26: mirror.peer: 10.77.9.3 is not on the network 10.77.3.2/24; choose an address there"},
+        {"\"10.77.3.3\"", "\"10.77.3.2\"",
+         "c.toml:26: mirror.peer: 10.77.3.2 is this node's own address; give the other node's"},
+        {"lease_ms = 150", "lease_ms = 40",
+         "c.toml:40: guard.lease_ms: a lease of 40 ms does not outlive two heartbeats of 20 ms; choose more "
+         "than 40"},
+        {"reference = [\"10.77.2.20\"]", "reference = [\"10.9.9.9\"]",
+         "c.toml:43: guard.reference: 10.9.9.9 is on neither service network; choose a gateway or a backend"},
+        {"rto_min_ms = 20", "rto_initial_ms = 10",
+         "c.toml:47: tcp.rto_initial_ms: must lie between rto_min_ms and rto_max_ms; choose one from 20 to "
+         "60000"},
+        {"ring = 4096", "ring = 5000",
+         "c.toml:55: limits.ring: 5000 is no power of two; choose 1024, 2048, 4096, ..."},
+        {"mbufs = 32768", "mbufs = 8192\n", ""},
+        {"session_bytes = 2097152", "session_bytes = 200000000",
+         "c.toml:53: limits.session_bytes: one session could hold more than half of 32768 mbufs; choose at "
+         "most "
+         "23724032 or raise limits.mbufs"},
+    }));
+    CHECK(said(from, to) == message);
+}
+
+TEST_CASE("two services at one address are refused") {
+    CHECK(said("[guard]",
+               "[[service]]\nname = \"again\"\naddress = \"10.77.1.100:80\"\nbackends = "
+               "[\"10.77.2.20:80\"]\n[guard]") ==
+          "c.toml:39: service[1].address: 10.77.1.100:80 is service 'web' too; give each service its own "
+          "address or "
+          "port");
+}
+
+TEST_CASE("a configuration without a service is refused") {
+    const KeyFile key;
+    auto text = example(key);
+    const auto begin = text.find("[[service]]"), end = text.find("[guard]");
+    text.erase(begin, end - begin);
+    CHECK_THROWS_WITH(parse_config(text, "c.toml"), "c.toml:1: service: there is none; add a [[service]]");
+}
+
+TEST_CASE("all problems are listed, in the order of their lines") {
+    const KeyFile key;
+    auto text = replaced(example(key), "ring = 4096", "ring = 1");
+    text = replaced(text, "id = 0", "id = 7");
+    text = replaced(text, "10.77.3.3", "nobody");
+    CHECK_THROWS_WITH(parse_config(text, "c.toml"),
+                      "c.toml:2: node.id: 7 is out of range; write an integer from 0 to 1\n"
+                      "c.toml:26: mirror.peer: \"nobody\" is no IP address; write it like \"10.0.0.1\"\n"
+                      "c.toml:55: limits.ring: 1 is out of range; write an integer from 64 to 1048576");
+}
+
+TEST_CASE("a syntax error is named with its line") {
+    try {
+        parse_config("[node]\nid = = 0\n", "c.toml");
+        FAIL("accepted");
+    } catch (const ConfigError& e) {
+        REQUIRE(e.problems().size() == 1);
+        CHECK(e.problems()[0].starts_with("c.toml:2: syntax: "));
+    }
+}
+
+TEST_CASE("a file that is not there is named") {
+    CHECK_THROWS_WITH(load_config("/nonexistent/c.toml"),
+                      "/nonexistent/c.toml:1: file: can not be read; give an existing file with --config");
+}
+
+TEST_CASE("the key file must exist, be long enough and be private") {
+    const auto with = [&](const std::string& path) { return replaced(sound, "/run/holdfast-a/key", path); };
+
+    const KeyFile open_key(32, 0644);
+    CHECK_THROWS_WITH(parse_config(with(open_key.path), "c.toml"),
+                      "c.toml:38: guard.key_file: " + open_key.path +
+                          " is readable by others than its owner; chmod 600 " + open_key.path);
+    const KeyFile short_key(31);
+    CHECK_THROWS_WITH(
+        parse_config(with(short_key.path), "c.toml"),
+        Catch::Contains("guard.key_file: " + short_key.path + " holds 31 bytes, fewer than 32; make one"));
+    CHECK_THROWS_WITH(
+        parse_config(with("/nonexistent/key"), "c.toml"),
+        Catch::Contains("/nonexistent/key: No such file or directory; make one with: head -c 32"));
+    CHECK_THROWS_WITH(parse_config(with("/tmp"), "c.toml"), Catch::Contains("/tmp is no regular file"));
+}
+
+TEST_CASE("the list of keys is the golden one") {
+    CHECK(describe_keys() == read_file(HF_SOURCE_DIR "/tests/golden/config_keys.txt"));
+}
