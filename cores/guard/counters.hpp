@@ -31,7 +31,7 @@ namespace holdfast::guard {
     X(reference_answers, "answers of reference targets")                                                    \
     X(reference_unasked, "answers of reference targets that no query was open for")                         \
     X(resignations, "times this node resigned the active role")                                             \
-    X(gaps, "times the guard was not run for longer than it asked to be")                                   \
+    X(gaps, "times the guard or the client core was held up for more than a heartbeat interval and a half") \
     X(events_lost, "events for which there was no room")                                                    \
     X(became_active_boot, "became active: nobody was active when the node started")                         \
     X(became_active_silence, "became active: the peer was silent on every path")                            \
@@ -59,7 +59,8 @@ constexpr Counter counter_of(Hold hold) {
 }
 
 // A reason without its row, or a row out of order, does not compile.
-#define HF_GUARD_CHECK_REASON(name, help) static_assert(counter_of(Reason::name) == Counter::became_active_##name);
+#define HF_GUARD_CHECK_REASON(name, help) \
+    static_assert(counter_of(Reason::name) == Counter::became_active_##name);
 #define HF_GUARD_CHECK_HOLD(name, help) static_assert(counter_of(Hold::name) == Counter::held_##name);
 HF_GUARD_REASON_ROWS(HF_GUARD_CHECK_REASON)
 HF_GUARD_HOLD_ROWS(HF_GUARD_CHECK_HOLD)

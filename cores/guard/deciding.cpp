@@ -9,10 +9,8 @@ namespace holdfast::guard {
 
 void Guard::advance_waiting(Instant now) {
     const Judgement j = judge(now);
-    if (j.hold == Hold::none)
-        become_active(j.reason, now);
-    else
-        wait_for(j.hold);
+    if (j.hold == Hold::none) become_active(j.reason, now);
+    else wait_for(j.hold);
 }
 
 /// Whether this node may become active now and why, or what it waits for.
@@ -31,8 +29,7 @@ Guard::Judgement Guard::judge(Instant now) const {
 Guard::Judgement Guard::judge_absence(Instant now) const {
     const Heartbeat& c = peer_.claim();
     const bool boot_waited = now >= booted_at_ + settings_.boot_wait;
-    // The resigned one waits for a whole boot_wait before it tries again, so the word is good for half of it.
-    if (role_ == Role::standby && c.role == Role::resigned && peer_.heard_within(settings_.boot_wait / 2, now))
+    if (role_ == Role::standby && c.role == Role::resigned && resignation_holds(now))
         return {Reason::resigned, Hold::none};
     if (!peer_alive(now)) {
         if (role_ == Role::booting) return {Reason::boot, boot_waited ? Hold::none : Hold::boot_wait};
@@ -49,11 +46,20 @@ Guard::Judgement Guard::judge_absence(Instant now) const {
     return {Reason::boot, boot_waited || granted_until_ > now ? Hold::none : Hold::boot_wait};
 }
 
+/// A node that resigned and found no successor searches again, for L+e, before it speaks. So its word is good
+/// for L from when it was sent; which was after the heartbeat of ours left that it echoes. The time it was
+/// received says nothing: this node may have been paused with the frame in its queue.
+bool Guard::resignation_holds(Instant now) const {
+    const auto sent_after = sent_.sent_at(peer_.claim().echo_counter);
+    return sent_after && now < times_.ends(*sent_after);
+}
+
 /// What is wrong with an active peer that is heard; only a ready standby asks.
 Reason Guard::failure_of_active(Instant) const {
     if (!ready()) return Reason::none;
     for (std::size_t i = 0; i < progress_seen_.size(); ++i)
-        if (progress_seen_[i] != 0 && peer_.heard_at() - progress_at_[i] >= settings_.core_stall) return Reason::stalled;
+        if (progress_seen_[i] != 0 && peer_.heard_at() - progress_at_[i] >= settings_.core_stall)
+            return Reason::stalled;
     for (std::size_t i = 0; i < 2; ++i)
         if (inputs_.link[i] && (peer_.claim().links >> i & 1) == 0) return Reason::port_down;
     return Reason::none;
@@ -77,7 +83,7 @@ Hold Guard::judge_search(Instant now) const {
 bool Guard::nobody_speaks(Instant now) const {
     if (ready() && now + times_.slack() < solo_possible_at_) return true;
     const Instant since = search_.unanswered_since();
-    if (since.is_never()) return false;
+    if (since.is_never() || now - own_progress_at_ > idle_max()) return false;
     if (ready() && since + times_.slack() <= solo_possible_at_) return true;
     return now >= times_.over(since);
 }
@@ -102,11 +108,15 @@ bool Guard::searching(Instant now) const {
 /// one that could serve, then node 0.
 bool Guard::outranks_peer(Instant now) const {
     const auto rank = [](State state, bool able, bool first) {
-        const int stage = state == State::ready ? 3 : state == State::syncing ? 2 : state == State::boot ? 1 : 0;
+        const int stage = state == State::ready     ? 3
+                          : state == State::syncing ? 2
+                          : state == State::boot    ? 1
+                                                    : 0;
         return std::tuple(stage, able, first);
     };
     const Heartbeat& c = peer_.claim();
-    return rank(state(now), able(now), settings_.node_id == 0) > rank(c.state, c.able, settings_.node_id == 1);
+    return rank(state(now), able(now), settings_.node_id == 0) >
+           rank(c.state, c.able, settings_.node_id == 1);
 }
 
 void Guard::become_active(Reason reason, Instant now) {
@@ -165,19 +175,15 @@ void Guard::wait_for(Hold hold) {
 
 void Guard::advance_active(Instant now) {
     if (now < lease_end()) {
-        if (suspended_)
-            resume(true, now);
-        else
-            extend_solo(now);
+        if (suspended_) resume(true, now);
+        else extend_solo(now);
         return;
     }
     if (!suspended_) lapse(now);
     // A successor that is heard, or was a moment ago, grants us the lease or takes over.
     const Hold hold = peer_alive(now) && peer_succeeds() ? Hold::peer : judge_search(now);
-    if (hold == Hold::none)
-        resume(false, now);
-    else
-        wait_for(hold);
+    if (hold == Hold::none) resume(false, now);
+    else wait_for(hold);
 }
 
 /// Whether a lease by reference may be begun or extended (lease.hpp, 2).
@@ -192,7 +198,8 @@ void Guard::extend_solo(Instant now) {
         return;
     }
     if (!solo_permitted(now) || !search_.connected(settings_.lease, now)) return;
-    solo_until_ = later(solo_until_, times_.ends(search_.proof()));
+    // Not past L from when the core that answers for the virtual address last ran (lease.hpp, 3b and 3c).
+    solo_until_ = later(solo_until_, times_.ends(earlier(search_.proof(), own_progress_at_)));
     if (on_solo_) return;
     on_solo_ = true;
     count(Counter::solo_entered);

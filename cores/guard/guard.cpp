@@ -14,6 +14,7 @@ Guard::Guard(const Settings& settings, Instant now)
       terms_(settings.node_id, settings.stored_term),
       booted_at_(now),
       last_advance_(now),
+      own_progress_at_(now),
       next_heartbeat_(now),
       next_reference_(now),
       next_vip_(now) {
@@ -44,14 +45,33 @@ const Outputs& Guard::advance(Instant now) {
 void Guard::begin(Instant now) {
     out_.heartbeat_count = 0;
     out_.query_references = out_.query_vip = out_.announce = false;
-    const Duration gap = now - last_advance_;
-    if (gap > settings_.heartbeat * 3 / 2) {
+    settle_last_cycle(now);
+    note_gaps(now);
+    if (role_ == Role::booting || role_ == Role::standby) terms_.reserve();
+    if (settings_.references == 0 && (inputs_.link[0] || inputs_.link[1])) search_.take_as_proof(now);
+}
+
+/// Time in which this node, or its client core, did not run proves nothing about the peer: queries may have
+/// left that much later.
+void Guard::note_gaps(Instant now) {
+    const bool moved = inputs_.progress[0] == 0 || inputs_.progress[0] != own_progress_;
+    const Duration gap = now - (moved ? own_progress_at_ : last_advance_);
+    if (gap > idle_max()) {
         count(Counter::gaps);
         search_.note_gap(gap, now);
     }
+    own_progress_ = inputs_.progress[0];
+    if (moved) own_progress_at_ = now;
     last_advance_ = now;
-    if (role_ == Role::booting || role_ == Role::standby) terms_.reserve();
-    if (settings_.references == 0 && (inputs_.link[0] || inputs_.link[1])) search_.take_as_proof(now);
+}
+
+/// A frame was polled before this reading of the clock; perhaps long after the reading before (lease.hpp, 1).
+void Guard::settle_last_cycle(Instant now) {
+    if (!heard_in_last_cycle_ || now <= peer_.heard_at()) return;
+    heard_in_last_cycle_ = false;
+    if (now - peer_.heard_at() <= times_.cycle_max()) return;
+    peer_.heard_as_late_as(now);
+    if (granted_counter_ == peer_.claim().counter) promise_until_ = later(promise_until_, times_.over(now));
 }
 
 void Guard::watch_paths(Instant now) {
@@ -60,8 +80,7 @@ void Guard::watch_paths(Instant now) {
         const bool heard = peer_.path_heard_within(path, settings_.lease, now);
         if (heard == path_heard_[i]) continue;
         path_heard_[i] = heard;
-        if (heard)
-            event(EventKind::peer_heard, i, 0, now);
+        if (heard) event(EventKind::peer_heard, i, 0, now);
         else
             event(EventKind::peer_silent, i,
                   static_cast<std::uint64_t>((now - peer_.path_heard_at(path)).to_us()), now);
@@ -133,7 +152,7 @@ Heartbeat Guard::compose(Instant now) {
     h.echo_counter = echo.counter;
     h.path_echo = echo.path_counter;
     if (echo.current && grants_peer(now)) {
-        h.grant_counter = peer_.claim().counter;
+        h.grant_counter = granted_counter_ = peer_.claim().counter;
         promise_until_ = later(promise_until_, times_.over(peer_.heard_at()));
     }
     if (role_ == Role::active) {
@@ -164,6 +183,7 @@ Instant Guard::deadline(Instant now) const {
     };
     consider(next_announce_);
     if (settings_.references != 0) consider(next_reference_);
+    if (heard_in_last_cycle_) consider(now + times_.cycle_max());
     if (urgent_) consider(last_heartbeat_ + settings_.heartbeat / 4);
     if (peer_.known()) {
         consider(peer_.heard_at() + times_.search_after());

@@ -1,4 +1,5 @@
-// The guard: roles, terms, leases and the detection of failures. Which of two nodes speaks, and until when (R4).
+// The guard: roles, terms, leases and the detection of failures. Which of two nodes speaks, and until when
+// (R4).
 #pragma once
 
 #include <array>
@@ -24,8 +25,10 @@ struct Inputs {
     bool standby_in_sync = false;  ///< as active: the mirror holds that the standby has every session
     bool image_ready = false;      ///< as standby: the snapshot is complete
     std::uint64_t mirror_progress = 0;
-    /// Duty cycles of the client and server core. They must move at least twice per `core_stall`, idle or not;
-    /// 0 = not supplied, then stalls are not detected.
+    /// Duty cycles of the client and server core; they must move every heartbeat interval, idle or not. 0 =
+    /// not supplied: then stalls are not detected. The client core is the one that asks for the virtual
+    /// address and answers for it, so while it does not move, no search comes to an end and no lease is
+    /// begun.
     std::array<std::uint64_t, 2> progress{};
     std::array<bool, path_count> link{true, true, true};  ///< of the three ports
 };
@@ -42,8 +45,8 @@ struct News {
     bool became_active = false;     ///< open the table in the new term: takeover, or the first one
     Reason reason = Reason::none;   ///< why; with became_active
     Resumed resumed = Resumed::no;  ///< the node speaks again after a lapse, with the table and term it had
-    bool drop_table = false;        ///< forget every session: they belong to a term that is over. Comes before
-                                    ///< became_active, should both be set
+    bool drop_table = false;  ///< forget every session: they belong to a term that is over. Comes before
+                              ///< became_active, should both be set
     std::array<Event, 16> events{};
     std::size_t event_count = 0;
 };
@@ -52,13 +55,14 @@ struct News {
 struct Outputs : News {
     struct Frame {
         Path path = Path::client;
-        HeartbeatFrame payload{};  ///< the host adds the Ethernet header: own MAC, ethertype heartbeat_ethertype
+        HeartbeatFrame
+            payload{};  ///< the host adds the Ethernet header: own MAC, ethertype heartbeat_ethertype
     };
     std::array<Frame, path_count> heartbeats{};
     std::size_t heartbeat_count = 0;
     bool query_references = false;  ///< ask every reference target, from the node's own address
-    bool query_vip = false;         ///< ARP probe for a virtual address (sender address 0.0.0.0), from the own MAC
-    bool announce = false;          ///< announce the virtual MACs on both service networks, speak_until permitting
+    bool query_vip = false;  ///< ARP probe for a virtual address (sender address 0.0.0.0), from the own MAC
+    bool announce = false;   ///< announce the virtual MACs on both service networks, speak_until permitting
     /// To be written to stable storage, then term_persisted(); told again until then.
     std::optional<std::uint64_t> term_to_persist;
     Instant next_deadline = Instant::never();  ///< advance() is due then, at the latest
@@ -66,7 +70,8 @@ struct Outputs : News {
 
 /// Sans-IO and deterministic: time and frames come in, frames and decisions go out; no allocation after the
 /// constructor. One thread. The order in a duty cycle is: poll the ports, read the clock, hand in what came,
-/// advance(), act on its outputs. Time read before the poll would break the lease (lease.hpp, 1).
+/// advance(), act on its outputs. `now` grows from cycle to cycle. Where the clock is read before a poll, the
+/// time between is made up for, at the cost of a later takeover (lease.hpp, 1).
 ///
 /// May be spoken, from any virtual address, only while now < speak_until(), and `now` must be read directly
 /// before the burst. Publish speak_until() after every call into the guard.
@@ -75,7 +80,8 @@ class Guard {
     /// The settings must be free of errors (settings_error).
     Guard(const Settings& settings, Instant now);
 
-    /// An Ethernet payload of type heartbeat_ethertype, as it came in on `path`. Never trusted before verified.
+    /// An Ethernet payload of type heartbeat_ethertype, as it came in on `path`. Never trusted before
+    /// verified.
     void heartbeat_received(Path path, std::span<const std::uint8_t> payload, Instant now);
     /// The reference target answered; answers that nobody asked for are counted and ignored.
     void reference_answered(unsigned target, Instant now);
@@ -85,8 +91,8 @@ class Guard {
     void vip_probe_heard(Instant now);
     void set_inputs(const Inputs& inputs) { inputs_ = inputs; }
     void term_persisted(std::uint64_t term) { terms_.persisted(term); }
-    /// Stops speaking and hands over to the standby. Refused, with no effect, unless this node is active and a
-    /// ready standby is heard.
+    /// Stops speaking and hands over to the standby. Refused, with no effect, unless this node is active and
+    /// a ready standby is heard.
     bool resign(Instant now);
 
     const Outputs& advance(Instant now);
@@ -103,8 +109,8 @@ class Guard {
     std::uint32_t paths_heard(Instant now) const;
     /// Silence before the last takeover by silence; 0 = there was none.
     Duration last_detection() const { return last_detection_; }
-    /// The longest time from the last heartbeat of a dead active to the takeover by a ready standby, where its
-    /// references answer.
+    /// The longest time from the last heartbeat of a dead active to the takeover by a ready standby, where
+    /// its references answer.
     Duration detection_bound() const { return settings_.lease + settings_.lease_margin; }
     const Counters<Counter>& counters() const { return counters_; }
 
@@ -130,6 +136,7 @@ class Guard {
     void advance_resigned(Instant now);
     Judgement judge(Instant now) const;
     Judgement judge_absence(Instant now) const;
+    bool resignation_holds(Instant now) const;
     Reason failure_of_active(Instant now) const;
     Hold judge_search(Instant now) const;
     bool nobody_speaks(Instant now) const;
@@ -155,7 +162,11 @@ class Guard {
     bool peer_succeeds() const { return peer_.claim().state == State::ready && peer_.claim().able; }
     bool ready() const { return role_ == Role::standby && inputs_.image_ready && followed_in_sync_; }
     bool able(Instant now) const;
+    /// A core that did not run for longer was held up.
+    Duration idle_max() const { return settings_.heartbeat * 3 / 2; }
     void begin(Instant now);
+    void settle_last_cycle(Instant now);
+    void note_gaps(Instant now);
     void watch_paths(Instant now);
     bool connected(Instant now) const { return search_.connected(detection_bound(), now); }
 
@@ -183,22 +194,27 @@ class Guard {
     Role role_ = Role::booting;
     std::uint64_t term_ = 0;
     Hold hold_ = Hold::none;
-    Instant booted_at_, last_advance_;
+    Instant booted_at_, last_advance_, own_progress_at_;
+    std::uint64_t own_progress_ = 0;    ///< of our client core, which carries the queries
+    bool heard_in_last_cycle_ = false;  ///< a newest heartbeat was taken in since the clock was last read
 
     // As active.
     bool suspended_ = false;
-    bool on_solo_ = false;                ///< the lease runs on own grants, as told by the last event
-    Instant granted_until_ = no_lease;    ///< lease by echo
-    Instant solo_until_ = no_lease;       ///< lease by reference
-    std::uint64_t lease_nonce_ = 0;       ///< incarnation of the peer that granted it last, before any lapse
+    bool on_solo_ = false;              ///< the lease runs on own grants, as told by the last event
+    Instant granted_until_ = no_lease;  ///< lease by echo
+    Instant solo_until_ = no_lease;     ///< lease by reference
+    std::uint64_t lease_nonce_ = 0;     ///< incarnation of the peer that granted it last, before any lapse
     Instant resigned_at_{};
 
     // As standby.
-    bool followed_in_sync_ = false;          ///< the followed active said last that its standby holds everything
-    Instant promise_until_ = no_lease;       ///< end of the latest lease granted to the peer
-    Instant solo_possible_at_ = no_lease;    ///< the peer can not have begun a lease of its own before (lease.hpp, 3a)
-    std::uint64_t ready_since_counter_ = 0;  ///< our first heartbeat that said ready and able; 0 = not the last
-    std::array<Instant, 2> progress_at_{};   ///< when each core of the peer was last seen to move
+    bool followed_in_sync_ = false;      ///< the followed active said last that its standby holds everything
+    std::uint64_t granted_counter_ = 0;  ///< newest heartbeat of the peer that was granted
+    Instant promise_until_ = no_lease;   ///< end of the latest lease granted to the peer
+    Instant solo_possible_at_ =
+        no_lease;  ///< the peer can not have begun a lease of its own before (lease.hpp, 3a)
+    std::uint64_t ready_since_counter_ =
+        0;  ///< our first heartbeat that said ready and able; 0 = not the last
+    std::array<Instant, 2> progress_at_{};  ///< when each core of the peer was last seen to move
     std::array<std::uint64_t, 2> progress_seen_{};
 
     // Timers.

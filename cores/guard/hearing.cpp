@@ -4,6 +4,7 @@
 namespace holdfast::guard {
 
 void Guard::heartbeat_received(Path path, std::span<const std::uint8_t> payload, Instant now) {
+    settle_last_cycle(now);
     Heartbeat h;
     switch (decode(payload, hmac_, h)) {
         case Parsed::malformed: return refuse(Counter::heartbeats_malformed, path, false, now);
@@ -20,6 +21,7 @@ void Guard::heartbeat_received(Path path, std::span<const std::uint8_t> payload,
         case Peer::Admission::newest: break;
     }
     count(Counter::heartbeats_taken);
+    heard_in_last_cycle_ = true;
     if (peer_.boots() != boots) {
         count(Counter::peer_boots);
         urgent_ = true;
@@ -87,8 +89,11 @@ void Guard::react_to_active(Instant now) {
 void Guard::note_solo_bound() {
     const Heartbeat& c = peer_.claim();
     solo_possible_at_ = no_lease;
-    if (c.role != Role::active || c.solo || ready_since_counter_ == 0 || c.echo_counter < ready_since_counter_) return;
-    if (const auto sent_at = sent_.sent_at(c.echo_counter)) solo_possible_at_ = *sent_at + times_.solo_after();
+    if (c.role != Role::active || c.solo || ready_since_counter_ == 0 ||
+        c.echo_counter < ready_since_counter_)
+        return;
+    if (const auto sent_at = sent_.sent_at(c.echo_counter))
+        solo_possible_at_ = *sent_at + times_.solo_after();
 }
 
 void Guard::reference_answered(unsigned target, Instant) {

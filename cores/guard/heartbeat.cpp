@@ -26,7 +26,8 @@ bool fits(Role role, State state) {
     switch (role) {
         case Role::booting: return state == State::boot;
         case Role::standby: return state == State::syncing || state == State::ready;
-        case Role::active: return state == State::solo || state == State::protected_ || state == State::suspended;
+        case Role::active:
+            return state == State::solo || state == State::protected_ || state == State::suspended;
         case Role::resigned: return state == State::resigned;
     }
     return false;
@@ -34,7 +35,8 @@ bool fits(Role role, State state) {
 
 bool plausible(const Heartbeat& h) {
     return h.node_id <= 1 && static_cast<std::size_t>(h.path) < path_count && fits(h.role, h.state) &&
-           h.boot_nonce != 0 && h.counter != 0 && h.known_term >= h.term && h.grant_counter <= h.echo_counter &&
+           h.boot_nonce != 0 && h.counter != 0 && h.known_term >= h.term &&
+           h.grant_counter <= h.echo_counter &&
            (h.role != Role::active || (h.term != 0 && belongs_to(h.term, h.node_id)));
 }
 
@@ -69,8 +71,10 @@ void encode(const Heartbeat& h, const Hmac& hmac, HeartbeatFrame& frame) {
 Parsed decode(std::span<const std::uint8_t> payload, const Hmac& hmac, Heartbeat& h) {
     if (payload.size() < heartbeat_bytes) return Parsed::malformed;
     const auto frame = payload.first<heartbeat_bytes>();
-    if (!std::equal(magic.begin(), magic.end(), frame.begin()) || frame[4] != version) return Parsed::malformed;
-    if (!hmac.verify(frame.first<heartbeat_signed_bytes>(), frame.last<Hmac::tag_bytes>())) return Parsed::forged;
+    if (!std::equal(magic.begin(), magic.end(), frame.begin()) || frame[4] != version)
+        return Parsed::malformed;
+    if (!hmac.verify(frame.first<heartbeat_signed_bytes>(), frame.last<Hmac::tag_bytes>()))
+        return Parsed::forged;
     h.node_id = frame[5];
     h.path = static_cast<Path>(frame[6]);
     h.role = static_cast<Role>(frame[7]);

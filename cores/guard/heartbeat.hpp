@@ -46,10 +46,10 @@ struct Heartbeat {
     std::uint64_t boot_nonce = 0;  ///< differs from start to start, never 0
     std::uint64_t counter = 0;     ///< grows with every round; the frames of a round on all paths share it
     std::uint64_t echo_nonce = 0;
-    std::uint64_t echo_counter = 0;  ///< newest counter heard
-    std::uint64_t grant_counter = 0; ///< newest counter for which the lease is granted (see lease.hpp)
+    std::uint64_t echo_counter = 0;   ///< newest counter heard
+    std::uint64_t grant_counter = 0;  ///< newest counter for which the lease is granted (see lease.hpp)
     std::array<std::uint64_t, path_count> path_echo{};  ///< newest counter heard on each path
-    std::array<std::uint64_t, 2> progress{};            ///< duty cycles of the client and server core; 0 = not told
+    std::array<std::uint64_t, 2> progress{};  ///< duty cycles of the client and server core; 0 = not told
     std::uint64_t mirror_progress = 0;
 };
 

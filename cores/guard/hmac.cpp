@@ -11,10 +11,8 @@ namespace holdfast::guard {
 Hmac::Hmac(std::span<const std::uint8_t> key) {
     std::array<std::uint8_t, SHA256_CBLOCK> block{};
     //= rfc2104#2: a key longer than a block is hashed first
-    if (key.size() > block.size())
-        SHA256(key.data(), key.size(), block.data());
-    else
-        std::copy(key.begin(), key.end(), block.begin());
+    if (key.size() > block.size()) SHA256(key.data(), key.size(), block.data());
+    else std::copy(key.begin(), key.end(), block.begin());
     for (auto& b : block) b = static_cast<std::uint8_t>(b ^ 0x36);
     SHA256_Init(&inner_);
     SHA256_Update(&inner_, block.data(), block.size());
@@ -42,7 +40,8 @@ Hmac::Tag Hmac::tag(std::span<const std::uint8_t> message) const {
     return tag;
 }
 
-bool Hmac::verify(std::span<const std::uint8_t> message, std::span<const std::uint8_t, tag_bytes> expected) const {
+bool Hmac::verify(std::span<const std::uint8_t> message,
+                  std::span<const std::uint8_t, tag_bytes> expected) const {
     const Tag mine = tag(message);
     return CRYPTO_memcmp(mine.data(), expected.data(), mine.size()) == 0;
 }

@@ -61,11 +61,12 @@ bool Peer::retired(std::uint64_t nonce) const {
 void Peer::note_candidate(const Heartbeat& h, Instant now) {
     const auto same = std::find_if(candidates_.begin(), candidates_.end(),
                                    [&](const Candidate& c) { return c.nonce == h.boot_nonce; });
-    Candidate& c = same != candidates_.end()
-                       ? *same
-                       : *std::min_element(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) {
-                             return a.nonce == 0 ? b.nonce != 0 : b.nonce != 0 && a.heard_at < b.heard_at;
-                         });
+    Candidate& c =
+        same != candidates_.end()
+            ? *same
+            : *std::min_element(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) {
+                  return a.nonce == 0 ? b.nonce != 0 : b.nonce != 0 && a.heard_at < b.heard_at;
+              });
     c = {h.boot_nonce, same != candidates_.end() ? std::max(c.counter, h.counter) : h.counter, now};
 }
 

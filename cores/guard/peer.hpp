@@ -10,8 +10,9 @@
 namespace holdfast::guard {
 
 /// One incarnation of the peer is current: the last one that proved itself by echoing a recent heartbeat of
-/// ours. Heartbeats of any other boot nonce are candidates: they are echoed, so that they can prove themselves,
-/// and have no other effect. All tables are of fixed size; a flood can evict a candidate, never the current one.
+/// ours. Heartbeats of any other boot nonce are candidates: they are echoed, so that they can prove
+/// themselves, and have no other effect. All tables are of fixed size; a flood can evict a candidate, never
+/// the current one.
 class Peer {
   public:
     enum class Admission : std::uint8_t {
@@ -38,6 +39,8 @@ class Peer {
     const Heartbeat& claim() const { return claim_; }
     /// When the newest heartbeat was received. Copies that come in later by a slower path do not count.
     Instant heard_at() const { return heard_at_; }
+    /// The newest heartbeat may have been received as late as `now`.
+    void heard_as_late_as(Instant now) { heard_at_ = later(heard_at_, now); }
     /// True while the newest heartbeat is younger than `bound`.
     bool heard_within(Duration bound, Instant now) const { return known() && now - heard_at_ < bound; }
     bool path_heard_within(Path path, Duration bound, Instant now) const;

@@ -32,13 +32,13 @@ enum class State : std::uint8_t { boot, syncing, ready, solo, protected_, suspen
 
 /// X(name, help): why a node that is not active, or is suspended, does not speak. Each has a counter row
 /// `held_<name>` that counts how often the node came to wait for it.
-#define HF_GUARD_HOLD_ROWS(X)                                                     \
-    X(peer, "the peer serves, or has the better claim to")                        \
-    X(boot_wait, "the node started a short time ago and has not heard its peer")  \
-    X(syncing, "the image of the sessions is incomplete: a longer wait")          \
-    X(promise, "the lease granted to the peer may still be running")              \
+#define HF_GUARD_HOLD_ROWS(X)                                                      \
+    X(peer, "the peer serves, or has the better claim to")                         \
+    X(boot_wait, "the node started a short time ago and has not heard its peer")   \
+    X(syncing, "the image of the sessions is incomplete: a longer wait")           \
+    X(promise, "the lease granted to the peer may still be running")               \
     X(reference, "no reference target answers: this node may be the isolated one") \
-    X(vip, "asking whether somebody answers for the virtual address")             \
+    X(vip, "asking whether somebody answers for the virtual address")              \
     X(rival, "another node is asking for the virtual address too, and goes first") \
     X(term, "the next term is not on stable storage")
 

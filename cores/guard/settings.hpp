@@ -22,12 +22,14 @@ struct Settings {
     Duration lease = milliseconds(30);
     Duration lease_margin = milliseconds(10);
     Duration boot_wait = milliseconds(1000);
-    Duration syncing_wait = milliseconds(1000);  ///< silence after which a standby without a full image takes over
-    Duration core_stall{};                       ///< a core without progress for so long is stalled; 0 = lease
-    Duration echo_window = seconds(1);           ///< a heartbeat whose echo is older proves nothing
+    Duration syncing_wait =
+        milliseconds(1000);             ///< silence after which a standby without a full image takes over
+    Duration core_stall{};              ///< a core without progress for so long is stalled; 0 = lease
+    Duration echo_window = seconds(1);  ///< a heartbeat whose echo is older proves nothing
     Duration announce_every = milliseconds(100);
     Duration announce_for = seconds(10);
-    unsigned references = 0;  ///< targets on the service networks; with none, a link on a service port has to do
+    unsigned references =
+        0;  ///< targets on the service networks; with none, a link on a service port has to do
 
     constexpr LeaseTimes times() const { return {lease, lease_margin}; }
 };

@@ -125,7 +125,7 @@ void Link::accept_syn(const wire::Frame& frame, Instant now) {
     tcb_.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     tcb_.soft.rcv.ts_recent_valid = theirs.timestamps;
     tcb_.soft.rcv.ts_recent_at = now;
-    tcb_.soft.rcv.ledger.start(1);
+    tcp::start_receiving(tcb_, 1);
     tcp::send_syn_ack(tcb_, offer_, context(now));
 }
 
@@ -142,7 +142,7 @@ void Link::in_connecting(const wire::Frame& frame, Instant now) {
     l.mss_send = std::min<std::uint16_t>(theirs.mss, static_cast<std::uint16_t>(settings_.mtu - 40));
     tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale, theirs.window_scaling ? window_scale : std::uint8_t{0}};
     auto& r = tcb_.soft.rcv;
-    r.ledger.start(1);
+    tcp::start_receiving(tcb_, 1);
     r.ts_recent = frame.tcp.options.ts_value;
     r.ts_recent_valid = theirs.timestamps;
     r.ts_recent_at = now;

@@ -84,7 +84,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     leg.tcb.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     leg.tcb.soft.rcv.ts_recent_valid = offer.timestamps;
     leg.tcb.soft.rcv.ts_recent_at = now_;
-    leg.tcb.soft.rcv.ledger.start(1);
+    tcp::start_receiving(leg.tcb, 1);
     leg.phase = Phase::opening;
     // The server core reads the client's window from here: it is what our SYN offers.
     r.syn_window = offer.window;
@@ -191,7 +191,7 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
 
     auto& t = leg.tcb;
     t.hard = {l, r.sack, r.timestamps, r.scale_server, r.scale_client};
-    t.soft.rcv.ledger.start(1);
+    tcp::start_receiving(t, 1);
     t.soft.rcv.edge_sent = t.soft.rcv.edge_limit = Position{1} + leg.offer.window;
     t.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     t.soft.rcv.ts_recent_valid = r.timestamps;

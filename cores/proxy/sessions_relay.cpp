@@ -107,15 +107,16 @@ void Sessions::acknowledge(std::uint32_t slot) {
     auto& t = leg.tcb;
     auto& rcv = t.soft.rcv;
     const auto c = context(leg);
+    const bool withheld = rcv.ledger.releasable() != rcv.next;
     bool wanted = rcv.ack_now || rcv.ledger.ack_number() > rcv.ledger.acknowledged();
     if (rcv.out_of_order && !wanted) {
-        const bool held = s_.config.tcp.hold_sack && !rcv.ledger.nothing_withheld() && now_ < rcv.hold_until;
+        const bool held = s_.config.tcp.hold_sack && withheld && now_ < rcv.hold_until;
         if (held && rcv.hold_until.is_never()) {
             const auto far_rtt = microseconds(other_cell(slot).srtt_us.load(std::memory_order_relaxed));
             rcv.hold_until = now_ + std::clamp(far_rtt * 2, 1_ms, 200_ms);
             s_.tcp_counters.add(tcp::Counter::sack_held);
         }
-        if (!held && !rcv.ledger.nothing_withheld()) s_.tcp_counters.add(tcp::Counter::sack_hold_expired);
+        if (!held && withheld) s_.tcp_counters.add(tcp::Counter::sack_hold_expired);
         wanted = !held;
     }
     const auto mss = tcp::effective_mss(t);

@@ -44,7 +44,7 @@ void Sessions::install(SessionId id) {
     const auto send_scale = is_client() ? r.scale_client : r.scale_server;
     const auto receive_scale = is_client() ? r.scale_server : r.scale_client;
     leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
-    leg.tcb.soft.rcv.ledger.start(1);
+    tcp::start_receiving(leg.tcb, 1);
     leg.tcb.soft.snd.una = leg.tcb.soft.snd.nxt = 1;
     leg.offer = {r.leg[index(Side::client)].mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};
     leg.phase = Phase::installed;

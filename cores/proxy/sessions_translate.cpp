@@ -218,7 +218,7 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     auto& t = leg.tcb;
     auto& snd = t.soft.snd;
     auto& rcv = t.soft.rcv;
-    rcv.ledger.start(from_endpoint);
+    tcp::start_receiving(t, from_endpoint);
     rcv.edge_limit = std::max(rcv.edge_sent, from_endpoint);
     rcv.fin_known = rcv.fin_taken = endpoint_fin;
     rcv.fin = from_endpoint - 1;

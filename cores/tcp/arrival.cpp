@@ -44,7 +44,7 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
             return Step::drop_and_ack;
         }
     }
-    const auto left = r.ledger.received();
+    const auto left = r.next;
     const auto right = std::max(r.edge_sent, left);
     const auto length = distance(s.begin, s.end) + (s.fin ? 1 : 0);
     //= rfc9293#3.10.7.4
@@ -66,7 +66,7 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
 Step check_reset(const Tcb& t, const Segment& s, const Context& c) {
     if (!s.header.has(flag::rst)) return Step::go_on;
     const auto& l = t.soft.rcv.ledger;
-    if (s.begin == l.received() || s.begin == l.acknowledged()) return Step::reset;
+    if (s.begin == t.soft.rcv.next || s.begin == l.acknowledged()) return Step::reset;
     const bool inside = distance(l.acknowledged(), s.begin) >= 0 && distance(s.begin, t.soft.rcv.edge_sent) > 0;
     c.counters.add(inside ? Counter::rst_challenged : Counter::rst_ignored);
     return inside ? Step::challenge : Step::drop;
@@ -119,8 +119,8 @@ void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
     const auto& l = r.ledger;
     const auto length = distance(s.begin, s.end);
     if (length > 0) {
-        remember_duplicate(r, s.begin, std::min(s.end, l.received()));
-        if (distance(l.acknowledged(), s.end) > 0 && distance(s.end, l.received()) >= 0) return;
+        remember_duplicate(r, s.begin, std::min(s.end, r.next));
+        if (distance(l.acknowledged(), s.end) > 0 && distance(s.end, r.next) >= 0) return;
         r.ack_now = true;
         return;
     }
@@ -138,7 +138,7 @@ bool is_probe(const Tcb& t, const Segment& s) {
 /// Eighth step part one: the payload, trimmed to the window.
 void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
     auto& r = t.soft.rcv;
-    const auto left = r.ledger.received();
+    const auto left = r.next;
     const auto right = std::max(r.edge_sent, left);
     if (distance(right, s.end) > 0) {
         c.counters.add(Counter::beyond_window);
@@ -176,7 +176,12 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
         case Reassembly::Insertion::coalesced: c.counters.add(Counter::small_coalesced); break;
         case Reassembly::Insertion::stored: break;
     }
-    if (!above_hole) return;
+    if (!above_hole) {
+        // In order: past the segment itself, the walk is for what it joins.
+        r.next = std::max(r.next, s.end);
+        r.next = r.queue.contiguous_end(r.next);
+        return;
+    }
     c.counters.add(Counter::out_of_order);
     r.newest_out_of_order = newest;
     r.out_of_order = true;
@@ -206,6 +211,7 @@ Packet take_in_order(Tcb& t, const Context& c) {
 void take_fin(Tcb& t, const Context& c) {
     auto& r = t.soft.rcv;
     r.fin_taken = true;
+    r.next = r.fin + 1;
     r.ledger.receive_until(r.fin + 1);
     t.soft.state = next_state(t.soft.state, StateEvent::fin_received);
     (void)c;
@@ -213,7 +219,7 @@ void take_fin(Tcb& t, const Context& c) {
 
 Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
     auto& soft = t.soft;
-    const auto begin = to_position(t.hard.leg.irs, frame.tcp.seq, soft.rcv.ledger.received());
+    const auto begin = to_position(t.hard.leg.irs, frame.tcp.seq, soft.rcv.next);
     const Segment s{begin, begin + frame.payload_len, to_position(t.hard.leg.iss, frame.tcp.ack, soft.snd.una),
                     frame.tcp.has(flag::fin), frame.tcp};
     Arrival result;

@@ -68,6 +68,14 @@ Reassembly::Insertion Reassembly::insert(Packet packet) {
     return Insertion::stored;
 }
 
+Position Reassembly::contiguous_end(Position position) const {
+    // Without any hole the tail tells.
+    if (tail_ == nullptr || meta(tail_).end() <= position) return position;
+    for (auto* p = head_; p != nullptr && meta(p).begin <= position; p = meta(p).next)
+        position = position < meta(p).end() ? meta(p).end() : position;
+    return position;
+}
+
 Packet Reassembly::pop() {
     auto* m = head_;
     head_ = meta(m).next;

@@ -31,6 +31,8 @@ class Reassembly {
     }
     /// Gives up the first segment.
     Packet pop();
+    /// End of the bytes that are held without a hole from `position` on.
+    Position contiguous_end(Position position) const;
     bool empty() const { return head_ == nullptr; }
     std::uint32_t mbufs() const { return mbufs_; }
     void clear();

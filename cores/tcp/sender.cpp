@@ -316,7 +316,7 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
     AckEffect effect;
     const auto una_before = s.una;
     const auto flight_before = s.nxt - s.una;
-    const auto seq = to_position(t.hard.leg.irs, h.seq, t.soft.rcv.ledger.received());
+    const auto seq = to_position(t.hard.leg.irs, h.seq, t.soft.rcv.next);
     const auto window = static_cast<std::uint32_t>(h.window) << t.hard.send_scale;
     const bool window_same = ack + window == s.edge;
     if (distance(s.una, ack) > 0) {

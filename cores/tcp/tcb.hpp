@@ -74,10 +74,12 @@ struct SendSide {
     std::uint8_t backoff = 0;         ///< consecutive timeouts
 };
 
-/// The receiving direction.
+/// The receiving direction. RCV.NXT of the RFC is `next`: up to there everything has been seen. The ledger's
+/// received() follows when the parent has taken it.
 struct ReceiveSide {
     AckLedger ledger;
     Reassembly queue;
+    Position next = 0;
     Position edge_limit = 0;          ///< right edge that the parent allows
     Position edge_sent = 0;           ///< highest right edge ever announced
     bool fin_known = false, fin_taken = false;
@@ -112,6 +114,12 @@ struct Tcb {
     TcbHard hard;
     TcbSoft soft;
 };
+
+/// Begins receiving at position `next`: everything below is received and acknowledged.
+inline void start_receiving(Tcb& t, Position next) {
+    t.soft.rcv.ledger.start(next);
+    t.soft.rcv.next = next;
+}
 
 /// What every operation on a Tcb may use; made once per duty cycle and core.
 struct Context {

@@ -12,6 +12,7 @@
 #include "cores/protocol/node.hpp"
 #include "engine/boot/eal.hpp"
 #include "engine/boot/layout.hpp"
+#include "engine/boot/stale_socket.hpp"
 #include "engine/boot/start_refused.hpp"
 #include "engine/control/event_history.hpp"
 #include "engine/control/log.hpp"
@@ -28,6 +29,9 @@ namespace holdfast::engine {
 namespace {
 
 constexpr std::size_t event_history_size = 1024;
+/// The lane's cores have something for the node core now and then (records), not with every frame: their work
+/// wakes it only from sleeps of this length.
+constexpr Duration node_core_grace = microseconds(100);
 
 /// SIGTERM and SIGINT, blocked in this thread and in all that it starts, for the control loop to collect.
 sigset_t block_stop_signals() {
@@ -97,16 +101,12 @@ class Machine {
         : clock_(clock),
           started_at_(clock.now()),
           node_(resources(config, ports, started_at_)),
-          terms_(node_, config.state_dir),
-          node_runner_(
-              "node", node_.node_core(), ports.mirror, clock,
-              {config.idle, config.idle_sleep_max, config.guard.realtime && config.idle != IdlePolicy::busy,
-               [this] { terms_.serve(); }}),
-          client_runner_("client", node_.client_core(), ports.client, clock,
-                         {config.idle, config.idle_sleep_max, false, {}}),
-          server_runner_("server", node_.server_core(), ports.server, clock,
-                         {config.idle, config.idle_sleep_max, false, {}}),
+          node_runner_("node", node_.node_core(), ports.mirror, clock, node_options(config)),
+          client_runner_("client", node_.client_core(), ports.client, clock, lane_options(config)),
+          server_runner_("server", node_.server_core(), ports.server, clock, lane_options(config)),
+          terms_(node_, config.state_dir, [this] { node_runner_.wake(); }),
           telemetry_({node_, config.node_name, runners_, events_, started_at_}) {
+        for (Runner* r : runners_) r->set_neighbours(runners_);
         links_.watch(ports.mirror, node_runner_, [this](bool up) { node_.set_mirror_link(up); });
         links_.watch(ports.client, client_runner_, [this](bool up) { node_.set_link(Side::client, up); });
         links_.watch(ports.server, server_runner_, [this](bool up) { node_.set_link(Side::server, up); });
@@ -120,11 +120,20 @@ class Machine {
         }
         control_until(stop_signals);
         stop_.store(true);
+        for (Runner* r : runners_) r->wake();
         rte_eal_mp_wait_lcore();
         collect_events();
     }
 
   private:
+    static Runner::Options lane_options(const Config& c) {
+        return {c.idle, c.idle_sleep_max, false, Duration{}, {}};
+    }
+    Runner::Options node_options(const Config& c) {
+        const bool realtime = c.guard.realtime && c.idle != IdlePolicy::busy;
+        return {c.idle, c.idle_sleep_max, realtime, node_core_grace, [this] { terms_.serve(); }};
+    }
+
     struct Launch {
         Runner* runner;
         const std::atomic<bool>* stop;
@@ -155,10 +164,10 @@ class Machine {
     const Clock& clock_;
     Instant started_at_;
     protocol::Node node_;
-    TermKeeper terms_;
     EventHistory events_{event_history_size};
     Runner node_runner_, client_runner_, server_runner_;
     std::array<Runner*, core_count> runners_{&node_runner_, &client_runner_, &server_runner_};
+    TermKeeper terms_;
     LinkWatch links_;
     Telemetry telemetry_;
     std::array<Launch, core_count> launches_{};
@@ -183,6 +192,8 @@ bool stop_ports(Ports& ports) {
 int run_node(const Arguments& arguments, const Config& config) {
     const sigset_t stop_signals = block_stop_signals();
     check_machine(arguments, config);
+    for (const auto& path : remove_stale_sockets(arguments.eal))
+        say("removed " + path + ", nobody listened there");
     const Eal eal(arguments);
     const Lcores lcores = assign_lcores();
     const Clock clock;

@@ -15,8 +15,11 @@ constexpr std::chrono::milliseconds retry_interval{200};
 
 }  // namespace
 
-TermKeeper::TermKeeper(protocol::Node& node, std::filesystem::path directory)
-    : node_(node), directory_(std::move(directory)), thread_([this] { run(); }) {}
+TermKeeper::TermKeeper(protocol::Node& node, std::filesystem::path directory, std::function<void()> stored)
+    : node_(node),
+      directory_(std::move(directory)),
+      on_stored_(std::move(stored)),
+      thread_([this] { run(); }) {}
 
 TermKeeper::~TermKeeper() {
     stop_.store(true);
@@ -43,6 +46,7 @@ void TermKeeper::run() {
         if (store_term(directory_, term)) {
             seen = term;
             stored_.store(term, std::memory_order_release);
+            on_stored_();
         } else {
             say("term " + std::to_string(term) + " not stored in " + directory_.string() + ": " +
                 std::strerror(errno) + "; the node can not become active until it is");

@@ -23,24 +23,33 @@ constexpr std::uint64_t refresh_cycles = 256;
 }  // namespace
 
 Runner::Runner(std::string_view name, protocol::Core& core, Port& port, const Clock& clock, Options options)
-    : name_(name), core_(core), port_(port), clock_(clock), options_(std::move(options)) {}
+    : name_(name),
+      core_(core),
+      port_(port),
+      clock_(clock),
+      options_(std::move(options)),
+      idle_(options_.idle, options_.sleep_max, port, clock) {}
 
 void Runner::run(const std::atomic<bool>& stop) {
-    Idle idle(options_.idle, options_.sleep_max, port_.id(), 0, clock_);
-    if (options_.idle == IdlePolicy::interrupt && !idle.uses_interrupt())
+    if (!idle_.begin())
         say("core " + std::string(name_) + ": " + port_.device() +
             " has no RX interrupts, idle policy is adaptive");
     if (options_.realtime) ask_for_realtime();
 
     while (!stop.load(std::memory_order_relaxed)) {
-        if (restart_wanted_.exchange(false, std::memory_order_relaxed)) restart_port_now();
+        if (restart_wanted_.load(std::memory_order_relaxed)) restart_port_now();
         const std::uint32_t work = cycle();
         // A burst that still waits for the port is work to come back to at once.
-        const Duration overslept = idle.wait(work + pending_count_, core_.next_deadline());
+        const Duration overslept = idle_.wait(work + pending_count_, core_.next_deadline());
         if (static_cast<std::uint64_t>(overslept.ns) > counters_.get(RunnerCounter::oversleep_worst_ns))
             counters_.set(RunnerCounter::oversleep_worst_ns, static_cast<std::uint64_t>(overslept.ns));
     }
     drop_pending(RunnerCounter::tx_stale_dropped);
+}
+
+void Runner::restart_port_now() {
+    restart_wanted_.store(false, std::memory_order_relaxed);
+    if (port_.restart()) counters_.add(RunnerCounter::port_restarts);
 }
 
 std::uint32_t Runner::cycle() {
@@ -49,11 +58,19 @@ std::uint32_t Runner::cycle() {
     work += core_.advance(now);
     if (options_.after_advance) options_.after_advance();
     work += transmit();
-    account(clock_.now() - now, work);
+    const Instant end = clock_.now();
+    if (work > 0) wake_neighbours(end);
+    account(end - now, work);
     return work;
 }
 
+void Runner::wake_neighbours(Instant now) {
+    for (Runner* r : neighbours_)
+        if (r != this) r->idle_.wake(now, r->options_.wake_grace);
+}
+
 std::uint32_t Runner::receive(Instant now) {
+    if (!port_.started()) return 0;
     rte_mbuf* frames[burst_size];
     const std::uint16_t n = rte_eth_rx_burst(port_.id(), 0, frames, burst_size);
     if (n == 0) return 0;
@@ -140,12 +157,6 @@ void Runner::ask_for_realtime() {
     if (const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority); error != 0)
         say("core " + std::string(name_) + ": SCHED_FIFO refused (" + strerror(error) +
             "), other processes may delay heartbeats; run as root or with CAP_SYS_NICE");
-}
-
-void Runner::restart_port_now() {
-    counters_.add(RunnerCounter::port_restarts);
-    if (rte_eth_dev_stop(port_.id()) != 0 || rte_eth_dev_start(port_.id()) != 0)
-        say("port " + port_.role() + " (" + port_.device() + "): the driver does not restart, trying again");
 }
 
 }  // namespace holdfast::engine

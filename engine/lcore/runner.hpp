@@ -25,6 +25,7 @@ class Runner {
         IdlePolicy idle;
         Duration sleep_max;
         bool realtime;                        ///< ask for SCHED_FIFO
+        Duration wake_grace;                  ///< other cores' work wakes this one after so much sleep
         std::function<void()> after_advance;  ///< runs in each cycle after the core's timers; may be empty
     };
 
@@ -34,18 +35,28 @@ class Runner {
     /// Runs duty cycles until `stop` is set. Must be called once.
     void run(const std::atomic<bool>& stop);
 
+    /// The runners whose cores get work from this one, through rings: they are woken after it had work.
+    void set_neighbours(std::span<Runner* const> others) { neighbours_ = others; }
+
+    /// Any thread: ends a sleep at once.
+    void wake() { idle_.wake(Instant::never(), Duration{}); }
+
     /// Any thread.
     std::string_view name() const { return name_; }
     const RunnerCounters& counters() const { return counters_; }
     const Port& port() const { return port_; }
     /// Any thread: the runner stops and starts its port before its next cycle, which brings back a link that
     /// does not come back by itself.
-    void restart_port() { restart_wanted_.store(true, std::memory_order_relaxed); }
+    void restart_port() {
+        restart_wanted_.store(true, std::memory_order_relaxed);
+        wake();
+    }
 
   private:
     std::uint32_t cycle();
     std::uint32_t receive(Instant now);
     std::uint32_t transmit();
+    void wake_neighbours(Instant now);
     bool take_burst();
     void prepare_burst();
     bool flush_burst();
@@ -59,7 +70,9 @@ class Runner {
     Port& port_;
     const Clock& clock_;
     Options options_;
+    Idle idle_;
     RunnerCounters counters_;
+    std::span<Runner* const> neighbours_;
     std::atomic<bool> restart_wanted_{false};
 
     /// The one burst that left the core and is not yet with the port.

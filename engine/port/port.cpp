@@ -1,13 +1,16 @@
 #include "engine/port/port.hpp"
 
 #include <rte_errno.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "engine/boot/start_refused.hpp"
 #include "engine/port/device.hpp"
+#include "engine/port/kernel_socket.hpp"
 #include "lib/packet/packet.hpp"
 
 namespace holdfast::engine {
@@ -15,6 +18,35 @@ namespace {
 
 constexpr std::uint16_t rx_descriptors = 2048, tx_descriptors = 1024;
 constexpr std::uint32_t pool_cache = 256;
+
+/// A packet pool; nullptr with rte_errno when memory is missing. `dense`: objects lie back to back.
+///
+/// af_xdp tells the kernel a size of (number of objects) x (size of one) for the pool's memory. Without
+/// hugepages DPDK lets no object cross a 4 KB page and leaves gaps, so the objects at the end would lie
+/// outside: the kernel drops their fill descriptors without a word, and reception starves. Objects of a pool
+/// that needs no IOVA-contiguous memory have no gaps.
+rte_mempool* make_pool(const std::string& name, std::uint32_t mbufs, std::uint16_t room, int socket,
+                       bool dense) {
+    if (!dense)
+        return rte_pktmbuf_pool_create(name.c_str(), mbufs, pool_cache, packet_private_size, room, socket);
+    const auto element = static_cast<unsigned>(sizeof(rte_mbuf)) + packet_private_size + room;
+    rte_mempool* pool =
+        rte_mempool_create_empty(name.c_str(), mbufs, element, pool_cache, sizeof(rte_pktmbuf_pool_private),
+                                 socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    if (pool == nullptr) return nullptr;
+    rte_pktmbuf_pool_private sizes{};
+    sizes.mbuf_data_room_size = room;
+    sizes.mbuf_priv_size = packet_private_size;
+    rte_pktmbuf_pool_init(pool, &sizes);
+    if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr) != 0 ||
+        rte_mempool_populate_default(pool) < 0) {
+        rte_mempool_free(pool);
+        rte_errno = ENOMEM;
+        return nullptr;
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+    return pool;
+}
 constexpr std::uint16_t frame_overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 4;  // room for a VLAN tag
 /// The kernel leaves this much free before each frame that af_xdp receives into an mbuf.
 constexpr std::uint16_t xdp_headroom = 256;
@@ -133,8 +165,7 @@ void Port::create_pool() {
     const std::uint32_t frame =
         RTE_PKTMBUF_HEADROOM + (xdp ? xdp_headroom : 0) + config_.mtu + frame_overhead;
     const auto room = static_cast<std::uint16_t>(std::max<std::uint32_t>(packet_data_room, frame));
-    pool_ = rte_pktmbuf_pool_create(("hf_" + role_).c_str(), options_.mbufs, pool_cache, packet_private_size,
-                                    room, socket_);
+    pool_ = make_pool("hf_" + role_, options_.mbufs, room, socket_, xdp);
     if (pool_ == nullptr)
         refuse("no memory for " + std::to_string(options_.mbufs) + " mbufs of " + std::to_string(room) +
                " bytes (" + rte_strerror(rte_errno) +
@@ -150,15 +181,28 @@ void Port::set_up_queues() {
     std::uint16_t rx = rx_descriptors, tx = tx_descriptors;
     if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx); error != 0)
         refuse("the driver names no usable ring sizes: " + reason(error));
-    const auto socket = static_cast<unsigned>(socket_);
-    rte_eth_rxconf rx_conf = info_.default_rxconf;
-    rx_conf.offloads = conf_.rxmode.offloads;
-    if (const int error = rte_eth_rx_queue_setup(id_, 0, rx, socket, &rx_conf, pool_); error != 0)
-        refuse("the driver refuses an RX queue of " + std::to_string(rx) + ": " + reason(error));
+    set_up_rx_queue(rx);
     rte_eth_txconf tx_conf = info_.default_txconf;
     tx_conf.offloads = conf_.txmode.offloads;
-    if (const int error = rte_eth_tx_queue_setup(id_, 0, tx, socket, &tx_conf); error != 0)
+    if (const int error = rte_eth_tx_queue_setup(id_, 0, tx, static_cast<unsigned>(socket_), &tx_conf);
+        error != 0)
         refuse("the driver refuses a TX queue of " + std::to_string(tx) + ": " + reason(error));
+}
+
+void Port::set_up_rx_queue(std::uint16_t descriptors) {
+    rte_eth_rxconf rx_conf = info_.default_rxconf;
+    rx_conf.offloads = conf_.rxmode.offloads;
+    const auto before = sockets_of(AF_XDP);
+    const int error =
+        rte_eth_rx_queue_setup(id_, 0, descriptors, static_cast<unsigned>(socket_), &rx_conf, pool_);
+    if (error != 0)
+        refuse("the driver refuses an RX queue of " + std::to_string(descriptors) + ": " + reason(error));
+    // The drivers keep their sockets to themselves: af_packet's is known by its interface, af_xdp's is the
+    // new one.
+    if (driver() == "net_af_packet") kernel_socket_ = find_packet_socket(kernel_interface());
+    if (driver() == "net_af_xdp")
+        for (const int fd : sockets_of(AF_XDP))
+            if (std::ranges::find(before, fd) == before.end()) kernel_socket_ = fd;
 }
 
 /// Frames to the virtual MAC must reach us: by the port's filter, or else by taking all frames.
@@ -173,10 +217,16 @@ void Port::accept_virtual_mac(const MacAddress& mac) {
 }
 
 void Port::start() {
-    if (const int error = rte_eth_dev_start(id_); error != 0)
-        refuse("the driver does not start: " + reason(error));
-    started_ = true;
+    const int error = rte_eth_dev_start(id_);
+    started_ = error == 0;
+    if (error != 0 && driver() != "net_memif") refuse("the driver does not start: " + reason(error));
     parked_mbufs_ = rte_mempool_in_use_count(pool_);
+}
+
+bool Port::restart() {
+    if (started_) rte_eth_dev_stop(id_);
+    started_ = rte_eth_dev_start(id_) == 0;
+    return started_;
 }
 
 void Port::stop() {

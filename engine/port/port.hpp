@@ -32,8 +32,13 @@ class Port {
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
 
-    /// Lets frames through. Throws StartRefused.
+    /// Lets frames through. Throws StartRefused. A memif client whose server is absent is left for restart().
     void start();
+    /// Stops and starts again, which brings back a link that does not come back by itself. False when the
+    /// driver refuses; try again later. Only the thread that polls the port may call it.
+    bool restart();
+    /// Whether frames may be asked for; for the thread that polls the port.
+    bool started() const { return started_; }
     /// No frame passes any more; the driver gives back the mbufs in its rings as far as it can. Final.
     void stop();
 
@@ -50,6 +55,9 @@ class Port {
     /// The kernel's interface under the port (af_packet, af_xdp, tap, bifurcated drivers); 0 when there is
     /// none.
     unsigned kernel_interface() const { return info_.if_index; }
+    /// The socket through which af_packet or af_xdp receives: readable when frames are there; -1 for other
+    /// drivers.
+    int kernel_socket() const { return kernel_socket_; }
     /// What the driver refused, in words.
     const std::vector<std::string>& notes() const { return notes_; }
 
@@ -65,6 +73,7 @@ class Port {
     void set_mtu();
     void create_pool();
     void set_up_queues();
+    void set_up_rx_queue(std::uint16_t descriptors);
     void accept_virtual_mac(const MacAddress& mac);
     rte_eth_conf wanted_features() const;
     [[noreturn]] void refuse(const std::string& what) const;
@@ -79,6 +88,7 @@ class Port {
     rte_mempool* pool_ = nullptr;
     protocol::PortProfile profile_;
     std::vector<std::string> notes_;
+    int kernel_socket_ = -1;
     std::uint32_t parked_mbufs_ = 0;  ///< in the driver's rings right after start
     bool started_ = false, closed_ = false;
 };

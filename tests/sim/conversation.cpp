@@ -38,7 +38,11 @@ class Dialogue {
         hear_end(static_cast<Who>(1 - first));
         close(static_cast<Who>(1 - first));
     }
-    std::uint64_t size() { return draw_size(random_, limits_.bytes); }
+    /// Half of the transfers are large.
+    std::uint64_t size() {
+        const auto most = limits_.bytes;
+        return random_.below(2) == 0 ? draw_size(random_, most) : most / 4 + random_.below(most * 3 / 4);
+    }
     void exchange(unsigned rounds, Duration think) {
         const auto most = std::min<std::uint64_t>(limits_.bytes / (rounds + 1) + 1, 8192);
         for (; rounds > 0; --rounds) {
@@ -200,6 +204,7 @@ Conversation draw_conversation(std::uint64_t seed, unsigned number, Talk talk, c
                 dialogue.scripts[1].bytes(), dialogue.scripts[1].aborts(), Stream(random.next()), {}};
     c.server = {"server " + label, number, draw_socket(random, limits), dialogue.scripts[1],
                 dialogue.scripts[0].bytes(), dialogue.scripts[0].aborts(), Stream(random.next()), {}};
+    c.client.socket.mss = static_cast<std::uint16_t>(c.client.socket.mss - number);
     c.client.in = c.server.out;
     c.server.in = c.client.out;
     const std::uint8_t foreign[] = {0, 0, 30, 34};  // nothing, MPTCP, fast open

@@ -30,7 +30,7 @@ struct Conversation {
     Talk talk{};
     std::uint16_t client_port = 0;
     Duration begins{};                   ///< after the start of the traffic
-    TalkerPlan client, server;
+    TalkerPlan client, server;           ///< the client's MSS is unlike that of every other conversation
 
     std::string to_string() const;
 };

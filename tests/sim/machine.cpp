@@ -36,6 +36,11 @@ protocol::NodeResources Machine::resources() {
     return r;
 }
 
+Machine::~Machine() {
+    node_.reset();
+    for (auto& nic : nics_) nic->stop();
+}
+
 void Machine::start() {
     ++life_;
     for (auto& nic : nics_) nic->start();
@@ -43,7 +48,7 @@ void Machine::start() {
     threads_ = {};
     born_at_ = scheduler_.now();
     persisting_ = false;
-    paused_until_ = {};
+    paused_until_ = idle_until_ = {};
     doomed_core_.reset();
     for (std::size_t i = 0; i < port_count; ++i) wake_core_soon(i);
     if (journal_.verbose()) journal_.print("node " + name() + " starts");
@@ -58,15 +63,16 @@ void Machine::kill() {
     node_.reset();
     ++life_;
     for (auto& nic : nics_) nic->stop();
+    for (auto& nic : nics_) nic->release_memory();
 }
 
 void Machine::pause(Instant until) {
-    paused_until_ = until;
+    paused_until_ = idle_until_ = until;
     if (journal_.verbose()) journal_.print("node " + name() + " is paused until " + std::to_string(static_cast<double>(until.ns) / 1e9));
 }
 
 void Machine::stall(std::size_t core, Instant until) {
-    threads_[core].stalled_until = until;
+    threads_[core].stalled_until = idle_until_ = until;
     if (journal_.verbose()) journal_.print("node " + name() + ": core " + port_names[core] + " stalls");
 }
 
@@ -218,6 +224,7 @@ std::uint64_t Machine::held_mbufs() {
 std::uint64_t Machine::mbufs_in_use() const {
     std::uint64_t sum = 0;
     for (const auto& nic : nics_) sum += nic->mbufs_in_use();
+    for (const auto& nic : nics_) sum -= nic->parked();
     return sum;
 }
 

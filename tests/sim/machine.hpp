@@ -44,6 +44,7 @@ class Machine : public Actor {
   public:
     Machine(Scheduler& scheduler, Journal& journal, MachineObserver& observer, std::uint64_t seed,
             const MachineOptions& options);
+    ~Machine() override;
 
     Nic& nic(std::size_t port) { return *nics_[port]; }
     const std::string& name() const { return options_.name; }
@@ -63,6 +64,8 @@ class Machine : public Actor {
     void forget_term() { stored_term_ = 0; }
 
     bool alive() const { return node_ != nullptr; }
+    /// It has not been paused or stalled at or after `since`.
+    bool runs_since(Instant since) const { return idle_until_ < since; }
     bool paused() const { return paused_until_ > scheduler_.now(); }
     const protocol::Node& node() const { return *node_; }
     protocol::NodeStatus status() const { return node_->status(); }
@@ -110,7 +113,7 @@ class Machine : public Actor {
     std::array<std::unique_ptr<Nic>, port_count> nics_;
     std::unique_ptr<protocol::Node> node_;
     std::array<Thread, port_count> threads_;
-    Instant paused_until_{}, born_at_{};
+    Instant paused_until_{}, born_at_{}, idle_until_{};
     std::optional<std::size_t> doomed_core_;
     std::uint64_t life_ = 0, stored_term_ = 0;
     bool persisting_ = false;

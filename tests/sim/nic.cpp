@@ -17,9 +17,7 @@ Nic::Nic(Journal& journal, std::string name, const NicOptions& options, std::fun
     : journal_(journal), name_(std::move(name)), options_(options), woken_(std::move(woken)) {}
 
 Nic::~Nic() {
-    if (pool_ == nullptr) return;
-    reap();
-    rte_mempool_free(pool_);
+    if (pool_ != nullptr) rte_mempool_free(pool_);
 }
 
 void Nic::start() {
@@ -32,6 +30,9 @@ void Nic::start() {
 void Nic::stop() {
     queue_.clear();
     reap();
+}
+
+void Nic::release_memory() {
     if (const auto left = rte_mempool_in_use_count(pool_); left != 0)
         journal_.violate("R6", name_ + ": " + std::to_string(left) + " mbufs left when the node was gone");
     rte_mempool_free(pool_);

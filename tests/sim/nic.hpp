@@ -35,8 +35,10 @@ class Nic : public FrameSink {
     void attach(Wire& out) { out_ = &out; }
     /// Memory for one life of the node.
     void start();
-    /// Drops everything queued and parked and checks that the pool is whole again (R6).
+    /// Drops everything queued and parked; a port may hold mbufs of another port's pool.
     void stop();
+    /// Checks that the pool is whole again (R6) and gives its memory back. All ports have stopped.
+    void release_memory();
 
     void frame_arrives(const Frame& frame) override;
     /// Up to out.size() received frames as mbufs, each shown to `seen`; what finds no mbuf is dropped.
@@ -49,7 +51,10 @@ class Nic : public FrameSink {
     bool has_received() const { return !queue_.empty(); }
     const NicOptions& options() const { return options_; }
     rte_mempool* pool() const { return pool_; }
-    std::uint32_t mbufs_in_use() const { return rte_mempool_in_use_count(pool_) - static_cast<std::uint32_t>(parked_.size()); }
+    /// Of its pool, wherever they are.
+    std::uint64_t mbufs_in_use() const { return rte_mempool_in_use_count(pool_); }
+    /// Sent and not given back, of whatever pool.
+    std::uint64_t parked() const { return parked_.size(); }
     std::uint64_t dropped() const { return dropped_; }
 
   private:

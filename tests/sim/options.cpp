@@ -61,9 +61,9 @@ void equip(MachineOptions& m) {
 void draw_config(Random& random, Options& o) {
     auto c = o.machines[0].config;
     c.guard.heartbeat = milliseconds(random.between(4, 20));
-    c.guard.lease = c.guard.heartbeat * random.between(4, 8);
-    c.guard.lease_margin = milliseconds(random.between(3, 20));
-    c.guard.boot_wait = milliseconds(random.between(100, 400));
+    c.guard.lease = c.guard.heartbeat * random.between(5, 8);
+    c.guard.lease_margin = c.guard.lease / 20 + milliseconds(random.between(2, 20));
+    c.guard.boot_wait = (c.guard.lease + c.guard.lease_margin) * 2 + milliseconds(random.between(1, 200));
     c.mirror_link.store_wait = milliseconds(random.between(20, 100));
     c.mirror_link.progress_every = milliseconds(random.between(5, 100));
     c.tcp.rto_min = milliseconds(random.between(5, 50));
@@ -73,9 +73,9 @@ void draw_config(Random& random, Options& o) {
     c.limits.session_bytes = 1u << random.between(14, 20);
     c.limits.mbufs = static_cast<std::uint32_t>(random.between(700, 2000));
     switch (random.below(6)) {
-        case 0: c.limits.ring = 2; break;
-        case 1: c.limits.ring = 4; break;
-        case 2: c.limits.ring = 16; break;
+        case 0: c.limits.ring = 8; break;
+        case 1: c.limits.ring = 16; break;
+        case 2: c.limits.ring = 32; break;
         default: break;
     }
     if (random.below(6) == 0) c.limits.mbufs = static_cast<std::uint32_t>(random.between(256, 400));

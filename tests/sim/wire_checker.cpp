@@ -6,6 +6,10 @@
 
 namespace holdfast::sim {
 
+namespace {
+constexpr Duration listing_time = milliseconds(30);
+}
+
 struct WireChecker::View {
     Machine& machine;
     Side side;
@@ -34,17 +38,17 @@ Track* WireChecker::find(Side side, const Endpoint& endpoint) {
     return it == tracks_.end() ? nullptr : &*it;
 }
 
-/// A node opens its server leg: its own table says for whom. That it says so rightly is proved by the content.
-void WireChecker::pair(Machine& machine, const Segment& syn) {
+/// A node opens its server leg. For whom, the offer tells: the server is offered what the client offered, and every
+/// client of a run announces an MSS of its own. That it is the right one is proved by the content.
+void WireChecker::pair(const Machine& machine, const Segment& syn) {
     for (auto& track : tracks_) {
-        if (!track.begun() || track.snat == syn.from) continue;
-        const auto row = find_row(machine.node(), {Site::client_host(), track.plan->client_port});
-        if (!row || row->snat != syn.from) continue;
+        if (!track.begun() || syn.options.mss != track.plan->client.socket.mss) continue;
         track.snat = syn.from;
         track.leg[1].node_iss = syn.seq;
         return;
     }
-    journal_.violate("pairing", "node " + machine.name() + " opens " + syn.from.to_string() + " and has no session for it");
+    journal_.violate("pairing", "node " + machine.name() + " opens " + syn.from.to_string() +
+                                    " with an offer that no client made");
 }
 
 void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
@@ -93,7 +97,8 @@ void WireChecker::check_ack(const View& v) {
     if (!limit || distance(*limit, ack) > 0)
         return violate(v, "R1", "ACK " + std::to_string(ack) + ", the other end acknowledged " +
                                     (limit ? std::to_string(*limit) : std::string("nothing")));
-    const bool probe = v.s.payload.size() == 1 && distance(v.end(), v.to.next()) >= 0;
+    // A repeated SYN-ACK rests on the record, and that was written when the server had answered.
+    const bool probe = v.s.has(flag::syn) || (v.s.payload.size() == 1 && distance(v.end(), v.to.next()) >= 0);
     const auto heard = v.far.heard[number(v.machine)];
     if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
         violate(v, "T1", "ACK " + std::to_string(ack) + " advances, but this node has heard " +
@@ -128,11 +133,19 @@ void WireChecker::check_window(const View& v) {
     if (distance(v.from()->granted(), edge) > 0)
         violate(v, "window", "edge " + std::to_string(edge) + " offered, the other end granted " +
                                  std::to_string(v.from()->granted()));
-    // A segment with an older ACK carries an older edge (a forwarded one may have been overtaken).
-    if (v.ack() >= v.leg.ack && distance(v.leg.edge, edge + (1u << shift) - 1) < 0 && !v.s.has(flag::syn) &&
-        v.s.length() == 0)
+    // A segment with an older ACK carries an older edge. A probe says nothing of windows.
+    const bool shrinks = v.ack() >= v.leg.ack && distance(v.leg.edge, edge + (1u << shift) - 1) < 0;
+    if (shrinks && !v.s.has(flag::syn) && v.s.length() == 0 && !is_late_forward(v, edge))
         violate(v, "shrink", "edge " + std::to_string(edge) + ", before " + std::to_string(v.leg.edge));
     v.leg.edge = std::max(v.leg.edge, edge);
+}
+
+/// Translated mode forwards what was overtaken on its way, too.
+bool WireChecker::is_late_forward(const View& v, Position edge) const {
+    const auto row = find_row(v.machine.node(), {Site::client_host(), v.track.plan->client_port});
+    if (!row || row->mode != "translated") return false;
+    const auto grant = v.far.grants.find(v.ack());
+    return grant != v.far.grants.end() && grant->second <= edge;
 }
 
 void WireChecker::check_timestamp(const View& v) {
@@ -144,19 +157,30 @@ void WireChecker::check_timestamp(const View& v) {
 }
 
 /// R2: a handshake completes at an endpoint only when the standby in sync has stored the session, or has been too
-/// slow for store_wait.
+/// slow for store_wait. Its listing may follow a moment later.
 void WireChecker::check_stored(const View& v) {
     const bool completes = v.side == Side::client ? v.s.has(flag::syn) : v.to.state() == State::syn_received;
-    if (!completes || !v.track.accepted_at) return;
+    if (!completes || !v.track.accepted_at || v.track.promise) return;
     const auto& standby = *machines_[1 - number(v.machine)];
     if (!standby.alive() || v.machine.status().mirror_state != "in sync") return;
     const auto wait = v.machine.options().config.mirror_link.store_wait;
     if (scheduler_.now() - *v.track.accepted_at >= wait * 9 / 10) return;
-    const Endpoint client{Site::client_host(), v.track.plan->client_port};
-    if (find_row(standby.node(), client)) return;
-    const auto row = find_row(v.machine.node(), client);
-    violate(v, "R2", "the handshake completes, the standby has not stored the session (" +
-                         std::string(row ? row->protection : "no row") + ")");
+    v.track.promise = Promise{number(v.machine), v.machine.life(), standby.life(), scheduler_.now() + listing_time};
+}
+
+/// The standby must list by now what was promised to be stored.
+void WireChecker::check_promises() {
+    for (auto& track : tracks_) {
+        if (!track.promise || scheduler_.now() < track.promise->due) continue;
+        const auto promise = *track.promise;
+        const auto &active = *machines_[promise.active], &standby = *machines_[1 - promise.active];
+        const bool same = active.life() == promise.active_life && standby.life() == promise.standby_life;
+        const Endpoint client{Site::client_host(), track.plan->client_port};
+        if (same && standby.runs_since(promise.due - listing_time) && active.is_active() && !standby.is_active() &&
+            find_row(active.node(), client) && !find_row(standby.node(), client))
+            journal_.violate("R2", track.plan->client.label + ": its handshake was completed, the standby has not stored it");
+        track.promise->due = Instant::never();
+    }
 }
 
 void WireChecker::node_receives(Machine& machine, Side side, const Segment& s) {
@@ -175,6 +199,9 @@ void WireChecker::endpoint_sends(Side side, const Segment& s) {
     if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst)) return;
     const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
     leg->acknowledged = std::max(leg->acknowledged.value_or(0), ack);
+    const Position edge = ack + (std::uint64_t{s.window} << (s.has(flag::syn) ? 0 : leg->talker->socket().scale_in()));
+    const auto grant = leg->grants.try_emplace(ack, edge).first;
+    grant->second = std::min(grant->second, edge);
 }
 
 void WireChecker::forget(const Machine& machine) {

@@ -19,6 +19,8 @@ class WireChecker {
     void node_sends(Machine& machine, Side side, const Segment& s);
     void node_receives(Machine& machine, Side side, const Segment& s);
     void endpoint_sends(Side side, const Segment& s);
+    /// Call it now and then.
+    void check_promises();
     /// `machine` has lost the active role: what it heard until now is no evidence for later.
     void forget(const Machine& machine);
 
@@ -30,12 +32,13 @@ class WireChecker {
   private:
     struct View;  // one segment with all that is needed to judge it
     Track* find(Side side, const Endpoint& endpoint);
-    void pair(Machine& machine, const Segment& syn);
+    void pair(const Machine& machine, const Segment& syn);
     void learn(const View& v);
     void check_ack(const View& v);
     void check_payload(const View& v);
     void check_fin(const View& v);
     void check_window(const View& v);
+    bool is_late_forward(const View& v, Position edge) const;
     void check_timestamp(const View& v);
     void check_stored(const View& v);
     void violate(const View& v, const std::string& rule, const std::string& text) const;

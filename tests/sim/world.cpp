@@ -234,6 +234,7 @@ void World::wake(std::uint64_t token, const Frame&) {
 }
 
 void World::host_sends(Host& host, const Segment& s) {
+    wire_checker_.check_promises();
     wire_checker_.endpoint_sends(&host == &client_ ? Side::client : Side::server, s);
 }
 

@@ -1,5 +1,5 @@
-// Two guards in virtual time: networks with delay, loss and cuts, clocks that run wrong, pauses, deaths, disks.
-// After every step of a node it checks that at most one lease is running (R4).
+// Two guards in virtual time: networks with delay, loss and cuts, clocks that run wrong, pauses, deaths,
+// disks. After every step of a node it checks that at most one lease is running (R4).
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ struct NodeOptions {
     std::int64_t drift_ppm = 0;
     Duration offset = 0_s;
     std::uint64_t stored_term = 0;
-    Duration disk = 2_ms;       ///< time to write a term; negative = the disk is full
+    Duration disk = 2_ms;  ///< time to write a term; negative = the disk is full
 };
 
 /// A node: the guard, its clock, its disk, and a stand-in for its mirror and its client core.
@@ -37,8 +37,8 @@ struct Node {
     NodeOptions options;
     std::unique_ptr<Guard> guard;
     std::array<std::uint8_t, 32> key{};
-    std::uint64_t life = 0;           ///< grows with every start and kill; work of an older life is void
-    Instant busy_until{};             ///< real time; paused, or between deciding and sending
+    std::uint64_t life = 0;  ///< grows with every start and kill; work of an older life is void
+    Instant busy_until{};    ///< real time; paused, or between deciding and sending
     std::vector<std::function<void(Instant local)>> inbox;
     std::uint64_t disk_term = 0;
     bool writing = false;
@@ -49,7 +49,7 @@ struct Node {
     std::uint64_t tables_dropped = 0, activations = 0, announcements = 0;
     Resumed last_resumed = Resumed::no;
     Reason last_reason = Reason::none;
-    Instant active_at{};              ///< real time of the last activation
+    Instant active_at{};  ///< real time of the last activation
     Instant last_step{};
     std::uint64_t step_token = 0;
 
@@ -108,7 +108,7 @@ class World {
     Duration sync_time = 20_ms;
     /// A step of a node takes up to this long between the clock reading and the frames' leaving.
     Duration lag_max = 100_us;
-    /// Now and then it is paused just there.
+    /// Now and then it is paused just there, or between the clock reading and the poll.
     std::uint32_t long_lag_per_million = 0;
     Duration long_lag_max = 200_ms;
     /// Sees every frame on a heartbeat wire that is up, before loss; may keep copies.
@@ -118,7 +118,9 @@ class World {
             guard(to).heartbeat_received(path, bytes, local_now);
         });
     }
-    void at(Instant when, std::function<void()> what) { events_.push({later(when, now_), ++sequence_, std::move(what)}); }
+    void at(Instant when, std::function<void()> what) {
+        events_.push({later(when, now_), ++sequence_, std::move(what)});
+    }
     void run_for(Duration length);
     /// Runs until `condition`; false when it did not come true within `limit`.
     bool run_until(const std::function<bool()>& condition, Duration limit);
@@ -128,10 +130,13 @@ class World {
     /// Real end of a living node's lease.
     Instant lease_end(unsigned id) const {
         const Node& n = nodes_[id];
-        if (!n.alive() || n.guard->role() != Role::active || n.guard->speak_until().ns < 0) return Instant{-1};
+        if (!n.alive() || n.guard->role() != Role::active || n.guard->speak_until().ns < 0)
+            return Instant{-1};
         return real(id, n.guard->speak_until());
     }
-    bool is(unsigned id, State state) { return nodes_[id].alive() && guard(id).state(local(id, now_)) == state; }
+    bool is(unsigned id, State state) {
+        return nodes_[id].alive() && guard(id).state(local(id, now_)) == state;
+    }
     /// One node active and protected, the other ready.
     bool healthy() {
         return (is(0, State::protected_) && is(1, State::ready) && speaking(0)) ||
@@ -157,6 +162,7 @@ class World {
     void deliver(unsigned to, Instant when, std::function<void(Instant)> what);
     void wake(unsigned id, Instant when);
     void step(unsigned id);
+    void finish_step(unsigned id, Instant local_now);
     void emit(unsigned id, const Outputs& out);
     void send_heartbeat(unsigned id, Path path, const HeartbeatFrame& frame);
     void probe_vip(unsigned id);
@@ -227,16 +233,26 @@ inline void World::wake(unsigned id, Instant when) {
     });
 }
 
-/// One duty cycle: poll, read the clock, hand in, advance; what it decided leaves a little later.
+/// One duty cycle: read the clock, poll, hand in, advance; what it decided leaves a little later.
 inline void World::step(unsigned id) {
     Node& n = nodes_[id];
     if (now_ < n.busy_until) return wake(id, n.busy_until);
     const Instant local_now = local(id, now_);
+    if (!random_.chance(long_lag_per_million)) return finish_step(id, local_now);
+    n.busy_until = now_ + Duration{random_.between(0, long_lag_max.ns)};
+    at(n.busy_until, [this, id, local_now, life = n.life] {
+        if (nodes_[id].life == life) finish_step(id, local_now);
+    });
+}
+
+inline void World::finish_step(unsigned id, Instant local_now) {
+    Node& n = nodes_[id];
     n.last_step = now_;
     const auto inbox = std::move(n.inbox);
     n.inbox.clear();
     for (const auto& message : inbox) message(local_now);
-    if (!n.cores_stalled) n.inputs.progress = {static_cast<std::uint64_t>(now_.ns), static_cast<std::uint64_t>(now_.ns)};
+    if (!n.cores_stalled)
+        n.inputs.progress = {static_cast<std::uint64_t>(now_.ns), static_cast<std::uint64_t>(now_.ns)};
     n.guard->set_inputs(n.inputs);
     const Outputs out = n.guard->advance(local_now);
     for (std::size_t i = 0; i < out.event_count; ++i) n.log.push_back(out.events[i]);
@@ -262,7 +278,7 @@ inline void World::step(unsigned id) {
 inline void World::emit(unsigned id, const Outputs& out) {
     for (std::size_t i = 0; i < out.heartbeat_count; ++i)
         send_heartbeat(id, out.heartbeats[i].path, out.heartbeats[i].payload);
-    if (out.query_vip) probe_vip(id);
+    if (out.query_vip && !nodes_[id].cores_stalled) probe_vip(id);
     if (out.query_references) query_references(id);
 }
 
@@ -286,6 +302,7 @@ inline void World::probe_vip(unsigned id) {
     const Wire& w = arp_wires_[id];
     if (!w.up || random_.chance(w.loss_per_million)) return;
     deliver(1 - id, after(w), [this, to = 1 - id, answer](Instant local_now) {
+        if (nodes_[to].cores_stalled) return;
         if (local_now < guard(to).speak_until()) answer(arp_wires_[to]);
         guard(to).vip_probe_heard(local_now);
     });
@@ -294,9 +311,8 @@ inline void World::probe_vip(unsigned id) {
 inline void World::query_references(unsigned id) {
     if (!nodes_[id].reference_up) return;
     for (unsigned target = 0; target < base_.references; ++target)
-        deliver(id, now_ + Duration{random_.between(100'000, 800'000)}, [this, id, target](Instant local_now) {
-            guard(id).reference_answered(target, local_now);
-        });
+        deliver(id, now_ + Duration{random_.between(100'000, 800'000)},
+                [this, id, target](Instant local_now) { guard(id).reference_answered(target, local_now); });
 }
 
 inline void World::write_term(unsigned id, std::uint64_t term) {
@@ -312,13 +328,15 @@ inline void World::write_term(unsigned id, std::uint64_t term) {
     });
 }
 
-/// Stands in for the mirror: a standby that follows is in sync `sync_time` later; a lost link is noticed late.
+/// Stands in for the mirror: a standby that follows is in sync `sync_time` later; a lost link is noticed
+/// late.
 inline void World::run_mirror() {
     at(now_ + 1_ms, [this] { run_mirror(); });
-    bool linked = nodes_[0].alive() && nodes_[1].alive() && wire(0, Path::mirror).up && wire(1, Path::mirror).up &&
-                  guard(0).term() == guard(1).term() && guard(0).term() != 0;
-    if (linked) linked = (guard(0).role() == Role::active && guard(1).role() == Role::standby) ||
-                         (guard(1).role() == Role::active && guard(0).role() == Role::standby);
+    bool linked = nodes_[0].alive() && nodes_[1].alive() && wire(0, Path::mirror).up &&
+                  wire(1, Path::mirror).up && guard(0).term() == guard(1).term() && guard(0).term() != 0;
+    if (linked)
+        linked = (guard(0).role() == Role::active && guard(1).role() == Role::standby) ||
+                 (guard(1).role() == Role::active && guard(0).role() == Role::standby);
     const std::uint64_t lives = nodes_[0].life * 1'000'000 + nodes_[1].life;
     if (!linked || lives != mirror_lives_) mirror_since_ = Instant::never();
     if (linked && mirror_since_.is_never()) mirror_since_ = now_;
@@ -336,7 +354,8 @@ inline void World::run_mirror() {
 inline void World::check() {
     const Instant a = lease_end(0), b = lease_end(1);
     if (a > now_ && b > now_ && !violation_) violation_ = "two leases at once: " + describe();
-    if (covered_until_.ns >= 0 && now_ > covered_until_) longest_silence_ = std::max(longest_silence_, now_ - covered_until_);
+    if (covered_until_.ns >= 0 && now_ > covered_until_)
+        longest_silence_ = std::max(longest_silence_, now_ - covered_until_);
     covered_until_ = later(covered_until_, later(a, b));
     if (later(a, b) > now_) covered_until_ = later(a, b);
 }
@@ -369,8 +388,9 @@ inline std::string World::describe() {
             continue;
         }
         Guard& g = guard(id);
-        text += std::string(" ") + std::string(name_of(g.role())) + "/" + std::string(name_of(g.state(local(id, now_)))) +
-                " term " + std::to_string(g.term()) + " hold " + std::string(name_of(g.hold())) + " lease left " +
+        text += std::string(" ") + std::string(name_of(g.role())) + "/" +
+                std::string(name_of(g.state(local(id, now_)))) + " term " + std::to_string(g.term()) +
+                " hold " + std::string(name_of(g.hold())) + " lease left " +
                 std::to_string((lease_end(id) - now_).to_us()) + " us, reason " +
                 std::string(name_of(nodes_[id].last_reason)) + ";";
     }

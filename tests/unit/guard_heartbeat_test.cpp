@@ -193,7 +193,8 @@ TEST_CASE("peer: counters grow per path, claims only forward", "[guard]") {
     CHECK(peer.heard_at() == Instant{5});
 }
 
-TEST_CASE("heartbeats that are forged, truncated, reflected or crossed change nothing but a counter", "[guard]") {
+TEST_CASE("heartbeats that are forged, truncated, reflected or crossed change nothing but a counter",
+          "[guard]") {
     Healthy w;
     std::vector<std::uint8_t> genuine;
     w.tap = [&](unsigned from, Path path, const HeartbeatFrame& f) {
@@ -236,9 +237,8 @@ TEST_CASE("a recording of the dead active does not keep the standby from taking 
     w.tap = {};
     w.kill(0);
     for (const auto& [path, frame] : recording)
-        w.at(w.now() + Duration{w.random().between(0, 100'000'000)}, [&w, path = path, frame = frame] {
-            w.inject(1, path, frame);
-        });
+        w.at(w.now() + Duration{w.random().between(0, 100'000'000)},
+             [&w, path = path, frame = frame] { w.inject(1, path, frame); });
     CHECK(w.run_until([&] { return w.speaking(1); }, 46_ms));
     w.run_for(100_ms);
     CHECK(w.node(1).counted(Counter::heartbeats_replayed) == recording.size());
@@ -277,7 +277,8 @@ TEST_CASE("a recording of an earlier life of the peer does not wake a node that 
     w.run_for(100_ms);
     w.start(1);
     for (std::size_t i = 0; i < recording.size(); ++i)
-        w.at(w.now() + 1_ms * static_cast<std::int64_t>(i), [&w, r = recording[i]] { w.inject(1, r.first, r.second); });
+        w.at(w.now() + 1_ms * static_cast<std::int64_t>(i),
+             [&w, r = recording[i]] { w.inject(1, r.first, r.second); });
     CHECK(w.run_until([&] { return w.speaking(1); }, w.settings().boot_wait + 60_ms));
     CHECK(w.node(1).counted(Counter::heartbeats_taken) == 0);
     // And the real one still gets through while the recording plays.

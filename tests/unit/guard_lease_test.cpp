@@ -13,7 +13,8 @@ using namespace holdfast::literals;
 
 TEST_CASE("lease: over for the grantor after it ended for the holder, whatever the clocks do", "[guard]") {
     for (const std::int64_t lease_ms : {10, 30, 150, 1000}) {
-        const LeaseTimes t{milliseconds(lease_ms), milliseconds(lease_ms) / 20};  // the smallest margin allowed
+        const LeaseTimes t{milliseconds(lease_ms),
+                           milliseconds(lease_ms) / 20};  // the smallest margin allowed
         for (const std::int64_t holder_ppm : {-1000, 0, 1000}) {
             for (const std::int64_t grantor_ppm : {-1000, 0, 1000}) {
                 // Both from real time 0, with no delay at all: the worst case.

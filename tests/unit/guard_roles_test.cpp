@@ -82,7 +82,8 @@ TEST_CASE("boot: node 1 goes first when node 0 cannot write its term", "[guard]"
     CHECK_FALSE(w.violation());
 }
 
-TEST_CASE("boot: a node that hears an active peer becomes its standby at once and never preempts", "[guard]") {
+TEST_CASE("boot: a node that hears an active peer becomes its standby at once and never preempts",
+          "[guard]") {
     Healthy w(1);
     CHECK(w.active() == 1);
     w.kill(0);
@@ -365,7 +366,8 @@ TEST_CASE("the mirror link alone is cut: no takeover, the standby is no longer r
     CHECK(w.run_until([&] { return w.healthy(); }, 200_ms));
 }
 
-TEST_CASE("partition: heartbeats cut, the active answers for the virtual address and goes on alone", "[guard]") {
+TEST_CASE("partition: heartbeats cut, the active answers for the virtual address and goes on alone",
+          "[guard]") {
     Healthy w;
     w.cut_heartbeats();
     w.run_for(3_s);
@@ -406,7 +408,8 @@ TEST_CASE("partition: the standby is the isolated one: nothing happens", "[guard
     CHECK(w.node(1).activations == 0);
 }
 
-TEST_CASE("partition in two halves that both have references: both serve, and the higher term wins after", "[guard]") {
+TEST_CASE("partition in two halves that both have references: both serve, and the higher term wins after",
+          "[guard]") {
     // The compromise of on_isolation = "serve" without a witness: each half sees a dead peer.
     World w;
     w.start(0);
@@ -427,7 +430,8 @@ TEST_CASE("partition in two halves that both have references: both serve, and th
     CHECK(w.active() == 1);
 }
 
-TEST_CASE("one way: the standby is not heard, the active goes on alone, the standby hears it do so", "[guard]") {
+TEST_CASE("one way: the standby is not heard, the active goes on alone, the standby hears it do so",
+          "[guard]") {
     Healthy w;
     for (const Path p : {Path::client, Path::server, Path::mirror}) w.cut(1, p);
     w.run_for(3_s);
@@ -436,7 +440,8 @@ TEST_CASE("one way: the standby is not heard, the active goes on alone, the stan
     CHECK(w.node(1).activations == 0);
 }
 
-TEST_CASE("one way: the active is not heard, the standby takes over, the active falls silent first", "[guard]") {
+TEST_CASE("one way: the active is not heard, the standby takes over, the active falls silent first",
+          "[guard]") {
     Healthy w;
     for (const Path p : {Path::client, Path::server, Path::mirror}) w.cut(0, p);
     CHECK(w.run_until([&] { return w.speaking(1); }, bound * 2));
@@ -490,7 +495,8 @@ TEST_CASE("pause: shorter than the lease, nothing happens", "[guard]") {
     CHECK(w.node(1).activations == 0);
 }
 
-TEST_CASE("pause: past the lease but not past the takeover, the standby's echo gives the lease back", "[guard]") {
+TEST_CASE("pause: past the lease but not past the takeover, the standby's echo gives the lease back",
+          "[guard]") {
     Healthy w;
     w.pause(0, 34_ms);
     REQUIRE(w.run_until([&] { return w.node(0).counted(Counter::lease_lapses) == 1; }, 50_ms));
@@ -503,7 +509,8 @@ TEST_CASE("pause: past the lease but not past the takeover, the standby's echo g
     CHECK(w.node(0).tables_dropped == 0);
 }
 
-TEST_CASE("pause: of an active without a standby, it searches before it goes on with table and term", "[guard]") {
+TEST_CASE("pause: of an active without a standby, it searches before it goes on with table and term",
+          "[guard]") {
     Healthy w;
     w.kill(1);
     w.run_for(300_ms);
@@ -520,7 +527,8 @@ TEST_CASE("pause: of an active without a standby, it searches before it goes on 
     CHECK(w.node(0).activations == 1);
 }
 
-TEST_CASE("pause: the successor was there and answers for the address, the paused one stays silent", "[guard]") {
+TEST_CASE("pause: the successor was there and answers for the address, the paused one stays silent",
+          "[guard]") {
     Healthy w;
     w.pause(0, 1_s);
     REQUIRE(w.run_until([&] { return w.speaking(1); }, 60_ms));
@@ -599,7 +607,8 @@ TEST_CASE("a stalled core of the active: the standby withholds its lease and tak
     CHECK(w.run_until([&] { return w.healthy(); }, 300_ms));
 }
 
-TEST_CASE("a dead service port of the active: the standby takes over, unless its own is dead too", "[guard]") {
+TEST_CASE("a dead service port of the active: the standby takes over, unless its own is dead too",
+          "[guard]") {
     Healthy w;
     w.node(0).inputs.link[0] = w.node(1).inputs.link[0] = false;
     w.run_for(500_ms);
@@ -640,7 +649,8 @@ TEST_CASE("events: the log of a takeover tells the story in order", "[guard]") {
     w.run_for(200_ms);
     std::vector<EventKind> kinds;
     for (const Event& e : w.node(1).log) kinds.push_back(e.kind);
-    const std::vector<EventKind> expected{EventKind::peer_silent, EventKind::peer_silent, EventKind::peer_silent,
-                                          EventKind::takeover, EventKind::role_changed, EventKind::solo_granted};
+    const std::vector<EventKind> expected{EventKind::peer_silent,  EventKind::peer_silent,
+                                          EventKind::peer_silent,  EventKind::takeover,
+                                          EventKind::role_changed, EventKind::solo_granted};
     CHECK(kinds == expected);
 }

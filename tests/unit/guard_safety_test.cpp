@@ -20,10 +20,15 @@ void draw_clocks(World& w) {
 /// The default, the lab's, or short ones with a margin that drift and trips nearly use up.
 void draw_times(World& w) {
     Settings& s = w.settings();
+    if (w.random().chance(200'000)) s.references = 0;
     switch (w.random().below(3)) {
         case 0: return;
-        case 1: s.heartbeat = 20_ms, s.lease = 150_ms, s.lease_margin = 50_ms, s.boot_wait = s.syncing_wait = 1_s; return;
-        case 2: s.heartbeat = 3_ms, s.lease = 15_ms, s.lease_margin = 3_ms, s.boot_wait = s.syncing_wait = 100_ms; return;
+        case 1:
+            s.heartbeat = 20_ms, s.lease = 150_ms, s.lease_margin = 50_ms, s.boot_wait = s.syncing_wait = 1_s;
+            return;
+        case 2:
+            s.heartbeat = 3_ms, s.lease = 15_ms, s.lease_margin = 3_ms, s.boot_wait = s.syncing_wait = 100_ms;
+            return;
     }
 }
 
@@ -33,7 +38,7 @@ void draw_fault(World& w) {
     Random& r = w.random();
     const unsigned id = static_cast<unsigned>(r.below(2));
     const Path path = static_cast<Path>(r.below(path_count));
-    switch (r.below(12)) {
+    switch (r.below(14)) {
         case 0: return w.kill(id);
         case 1:
         case 2:
@@ -52,6 +57,8 @@ void draw_fault(World& w) {
         case 11:
             if (w.node(id).alive()) w.guard(id).resign(w.local(id, w.now()));
             return;
+        case 12: w.node(id).inputs.link[r.below(2)] ^= true; return;
+        case 13: w.node(id).cores_stalled = !w.node(id).cores_stalled; return;
     }
 }
 
@@ -61,6 +68,8 @@ void end_faults(World& w) {
     w.long_lag_per_million = 0;
     for (unsigned id = 0; id < 2; ++id) {
         w.node(id).reference_up = true;
+        w.node(id).cores_stalled = false;
+        w.node(id).inputs.link = {true, true, true};
         if (!w.node(id).alive()) w.start(id);
     }
 }
