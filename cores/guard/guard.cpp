@@ -54,7 +54,7 @@ void Guard::begin(Instant now) {
 /// Time in which this node, or its client core, did not run proves nothing about the peer: queries may have
 /// left that much later.
 void Guard::note_gaps(Instant now) {
-    const bool moved = inputs_.progress[0] == 0 || inputs_.progress[0] != own_progress_;
+    const bool moved = inputs_.progress[0] != own_progress_;
     const Duration gap = now - (moved ? own_progress_at_ : last_advance_);
     if (gap > idle_max()) {
         count(Counter::gaps);

@@ -25,10 +25,9 @@ struct Inputs {
     bool standby_in_sync = false;  ///< as active: the mirror holds that the standby has every session
     bool image_ready = false;      ///< as standby: the snapshot is complete
     std::uint64_t mirror_progress = 0;
-    /// Duty cycles of the client and server core; they must move every heartbeat interval, idle or not. 0 =
-    /// not supplied: then stalls are not detected. The client core is the one that asks for the virtual
-    /// address and answers for it, so while it does not move, no search comes to an end and no lease is
-    /// begun.
+    /// Duty cycles of the client and server core, from 1; they must move every heartbeat interval, idle or
+    /// not. The client core is the one that asks for the virtual address and answers for it, so while it does
+    /// not move, no search comes to an end and no lease by reference is extended.
     std::array<std::uint64_t, 2> progress{};
     std::array<bool, path_count> link{true, true, true};  ///< of the three ports
 };

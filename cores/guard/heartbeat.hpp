@@ -49,7 +49,8 @@ struct Heartbeat {
     std::uint64_t echo_counter = 0;   ///< newest counter heard
     std::uint64_t grant_counter = 0;  ///< newest counter for which the lease is granted (see lease.hpp)
     std::array<std::uint64_t, path_count> path_echo{};  ///< newest counter heard on each path
-    std::array<std::uint64_t, 2> progress{};  ///< duty cycles of the client and server core; 0 = not told
+    std::array<std::uint64_t, 2>
+        progress{};  ///< duty cycles of the client and server core; 0 = did not run yet
     std::uint64_t mirror_progress = 0;
 };
 

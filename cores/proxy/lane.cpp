@@ -1,6 +1,14 @@
 #include "cores/proxy/lane.hpp"
 
+#include <algorithm>
+
 namespace holdfast::proxy {
+namespace {
+
+/// The mirror's rings hold whole groups of records: they do not shrink with the lane's.
+std::uint32_t mirror_ring(const Config& config) { return std::max<std::uint32_t>(config.limits.ring, 256); }
+
+}  // namespace
 
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
     : slots(config.limits.sessions),
@@ -8,7 +16,7 @@ Lane::Lane(const std::string& prefix, const Config& config, int socket)
       cells{std::make_unique<LegCell[]>(slots), std::make_unique<LegCell[]>(slots)},
       dirty{DirtySet(slots), DirtySet(slots)},
       to{{prefix + "_toc", config.limits.ring, socket}, {prefix + "_tos", config.limits.ring, socket}},
-      journal{{prefix + "_jc", config.limits.ring, socket}, {prefix + "_js", config.limits.ring, socket}},
-      install{{prefix + "_ic", config.limits.ring, socket}, {prefix + "_is", config.limits.ring, socket}} {}
+      journal{{prefix + "_jc", mirror_ring(config), socket}, {prefix + "_js", mirror_ring(config), socket}},
+      install{{prefix + "_ic", mirror_ring(config), socket}, {prefix + "_is", mirror_ring(config), socket}} {}
 
 }  // namespace holdfast::proxy

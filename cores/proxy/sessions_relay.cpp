@@ -12,7 +12,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
     // Budgets count mbufs: many small segments are as dear as large ones.
     const auto& leg = legs_[slot];
     const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
-    const auto session_max = s_.config.limits.session_bytes / 1024;
+    const auto session_max = s_.config.limits.session_bytes / 512;
     const auto held = theirs.held_mbufs.load(std::memory_order_relaxed) + leg.tcb.soft.rcv.queue.mbufs();
     const auto lane = s_.lane.core[0].held_mbufs.load(std::memory_order_relaxed) +
                       s_.lane.core[1].held_mbufs.load(std::memory_order_relaxed);
@@ -22,7 +22,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
 void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
     auto& leg = legs_[slot];
     const auto c = context(leg);
-    auto max = s_.config.limits.session_bytes / 2048;
+    auto max = s_.config.limits.session_bytes / 512;
     if (frame.payload_len > 0 && over_budget(slot)) {
         // Dropped before it counts as received; the ACK it carries is still taken.
         s_.counters.add(Counter::payload_over_budget);

@@ -5,8 +5,9 @@
 //       told X      every gate     taken, gates
 //                   has passed     still open
 //
-// An ACK number that lands inside a range that was SACKed before looks like reneging to the sender (Linux:
-// tcp_check_sack_reneging), so ack_number() stops at the start of such a range until all of it is releasable.
+// An ACK number that leaves a SACKed segment at the head of the sender's queue looks like reneging (Linux:
+// tcp_check_sack_reneging): that is, one from the start of such a range up to its last byte. ack_number() stops one
+// byte below the range until all of it is releasable.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +48,7 @@ class AckLedger {
     Position ack_number() const {
         auto ack = releasable_;
         for (std::size_t i = 0; i < sacked_count_; ++i)
-            if (sacked_[i].begin < ack && ack < sacked_[i].end) ack = sacked_[i].begin;
+            if (sacked_[i].begin <= ack && ack < sacked_[i].end) ack = sacked_[i].begin - 1;
         return std::max(ack, acknowledged_);
     }
     /// An ACK with ack_number() leaves now.

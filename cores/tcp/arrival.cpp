@@ -154,7 +154,9 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
         r.fin = s.end;
     }
     if (s.begin >= s.end) return;
-    if (r.queue.mbufs() >= mbufs_max) {
+    // The segment that fills the hole frees what waits above it: it is never refused for want of room there.
+    const bool fills_hole = s.begin == left && !r.queue.empty();
+    if (r.queue.mbufs() >= mbufs_max && !fills_hole) {
         c.counters.add(Counter::reassembly_full);
         return;
     }

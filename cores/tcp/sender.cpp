@@ -401,7 +401,8 @@ void send_probe(Tcb& t, const Context& c) {
     if (data_in_flight)
         for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) last = m;
     const bool below = last == nullptr;
-    const auto data_end = last != nullptr ? std::min(meta(last).end(), s.nxt) : s.una;
+    // An acknowledged FIN stands above the last byte.
+    const auto data_end = last != nullptr ? std::min(meta(last).end(), s.nxt) : s.una - (s.fin_acknowledged ? 1 : 0);
     const bool byte_known = last != nullptr || s.has_last_byte;
     // Without any byte to repeat, the empty segment below una is the keepalive of RFC 1122 section 4.2.3.6.
     auto h = make_header(t, c, data_end - 1, wire::flag::ack);

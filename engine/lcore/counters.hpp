@@ -17,7 +17,7 @@ namespace holdfast::engine {
     X(tx_stale_dropped, "frames dropped because the port did not take them in time (R4)")            \
     X(tx_link_down_dropped, "frames dropped because the link was down")                              \
     X(tx_prepare_dropped, "frames dropped because the driver can not offload their checksums")       \
-    X(held_mbufs, "mbufs that the core holds at present")                                            \
+    X(held_mbufs, "mbufs that the core held when it was last idle for a moment")                     \
     X(port_restarts, "the port was stopped and started again to bring its link back")
 
 HF_DEFINE_COUNTERS(RunnerCounter, runner_counter_rows, HF_RUNNER_ROWS);

@@ -17,8 +17,9 @@ namespace {
 constexpr Duration pending_max = milliseconds(1);
 /// Bursts sent per cycle at most, so that receiving is never starved.
 constexpr int tx_bursts_max = 8;
-/// held_mbufs is refreshed once in this many cycles, and whenever the core has nothing to do.
-constexpr std::uint64_t refresh_cycles = 256;
+/// held_mbufs is refreshed this often, when the core has nothing else to do: counting may visit every
+/// session.
+constexpr Duration refresh_interval = seconds(1);
 
 }  // namespace
 
@@ -60,6 +61,7 @@ std::uint32_t Runner::cycle() {
     work += transmit();
     const Instant end = clock_.now();
     if (work > 0) wake_neighbours(end);
+    else if (end - refreshed_at_ > refresh_interval) refresh_gauges(end);
     account(end - now, work);
     return work;
 }
@@ -148,8 +150,11 @@ void Runner::account(Duration length, std::uint32_t work) {
     if (work == 0) counters_.add(RunnerCounter::idle_cycles);
     if (length > milliseconds(1)) counters_.add(RunnerCounter::cycles_over_1ms);
     if (ns > counters_.get(RunnerCounter::cycle_worst_ns)) counters_.set(RunnerCounter::cycle_worst_ns, ns);
-    if (work == 0 || counters_.get(RunnerCounter::cycles) % refresh_cycles == 0)
-        counters_.set(RunnerCounter::held_mbufs, core_.held_mbufs());
+}
+
+void Runner::refresh_gauges(Instant now) {
+    refreshed_at_ = now;
+    counters_.set(RunnerCounter::held_mbufs, core_.held_mbufs());
 }
 
 void Runner::ask_for_realtime() {

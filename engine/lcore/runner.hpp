@@ -62,6 +62,7 @@ class Runner {
     bool flush_burst();
     void drop_pending(RunnerCounter reason);
     void account(Duration length, std::uint32_t work);
+    void refresh_gauges(Instant now);
     void ask_for_realtime();
     void restart_port_now();
 
@@ -74,6 +75,7 @@ class Runner {
     RunnerCounters counters_;
     std::span<Runner* const> neighbours_;
     std::atomic<bool> restart_wanted_{false};
+    Instant refreshed_at_{};
 
     /// The one burst that left the core and is not yet with the port.
     std::array<rte_mbuf*, burst_size> pending_{};
