@@ -82,10 +82,11 @@ Hold Guard::judge_search(Instant now) const {
 /// See lease.hpp, 3; the three ways in its order.
 bool Guard::nobody_speaks(Instant now) const {
     if (ready() && now + times_.slack() < solo_possible_at_) return true;
-    const Instant since = search_.unanswered_since();
-    if (since.is_never() || now - own_progress_at_ > idle_max()) return false;
-    if (ready() && since + times_.slack() <= solo_possible_at_) return true;
-    return now >= times_.over(since);
+    if (now < settled_at_ || now - own_progress_at_ > idle_max()) return false;
+    const Instant first = search_.first_query(), since = search_.unanswered_since();
+    if (first.is_never()) return false;
+    if (ready() && first + times_.slack() <= solo_possible_at_ && now < times_.over(first)) return true;
+    return !since.is_never() && now >= times_.over(since);
 }
 
 /// Whether to ask for the holder of the virtual address.

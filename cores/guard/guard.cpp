@@ -51,14 +51,14 @@ void Guard::begin(Instant now) {
     if (settings_.references == 0 && (inputs_.link[0] || inputs_.link[1])) search_.take_as_proof(now);
 }
 
-/// Time in which this node, or its client core, did not run proves nothing about the peer: queries may have
-/// left that much later.
+/// Time in which this node, or its client core, did not run proves nothing about the peer.
 void Guard::note_gaps(Instant now) {
     const bool moved = inputs_.progress[0] != own_progress_;
-    const Duration gap = now - (moved ? own_progress_at_ : last_advance_);
-    if (gap > idle_max()) {
+    const Instant last_ran = moved ? own_progress_at_ : last_advance_;
+    if (now - last_ran > idle_max()) {
         count(Counter::gaps);
-        search_.note_gap(gap, now);
+        search_.note_gap(earlier(last_ran, own_progress_at_));
+        settled_at_ = now + settings_.heartbeat;
     }
     own_progress_ = inputs_.progress[0];
     if (moved) own_progress_at_ = now;

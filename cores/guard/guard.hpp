@@ -194,6 +194,7 @@ class Guard {
     std::uint64_t term_ = 0;
     Hold hold_ = Hold::none;
     Instant booted_at_, last_advance_, own_progress_at_;
+    Instant settled_at_ = no_lease;     ///< when what came in during a gap has been handed in
     std::uint64_t own_progress_ = 0;    ///< of our client core, which carries the queries
     bool heard_in_last_cycle_ = false;  ///< a newest heartbeat was taken in since the clock was last read
 

@@ -35,15 +35,18 @@
 //      (a) A can not have begun one. A's heartbeats say whether it holds one or could begin one at once (the
 //          flag solo). When not set, A has heard B's heartbeat k that it echoes, so it was not silent for A
 //          before x(k), when k left B: A begins none before x(k)+S. B compares with x(k)+S less e/4.
-//      (b) The first query for the virtual address left B before that moment, and neither it nor any later
-//          one was answered: A, had it begun one, would have been running, and answered.
-//      (c) Queries went unanswered for L+e: A has not run with a lease since the first of them arrived, so
-//          its lease, at most L from its last run, is over. e covers the way of a query and its answer.
+//      (b) The first query for the virtual address left B at q, before that moment, and neither it nor any
+//          later one was answered: A, had it begun one, would have been running, and answered, at the
+//          latest when it woke up with the query in its queue. Good until q+L+e, since a suspended A that
+//          hears the query begins its own search anew (4).
+//      (c) Queries left without a pause and went unanswered for L+e: A has not run with a lease since the
+//          first of them arrived, so its lease, at most L from its last run, is over. e covers the way of a
+//          query and its answer.
 //    (a) serves a deposition of a peer that is heard, (b) a takeover from a peer that died while protected:
 //    its bound is L+e after the last heartbeat. (c) is the general case: at boot, after our own lapse, after
-//    a partition; it costs up to L+e more. A node that was held up adds that time to the age of its queries
-//    (they may have left late), so its own pause proves nothing. "Run" means the core that answers for the
-//    virtual address: A extends no lease past L from when that core last moved.
+//    a partition; it costs up to L+e more. When B was held up, (c) begins anew: A may have begun to speak
+//    unasked, and queries may have left late. "Run" means the core that answers for the virtual address: A
+//    extends no lease past L from when that core last moved.
 //    (b) and (c) hold where queries and answers get through between the two; that is the compromise of
 //    `on_isolation = "serve"` without a witness.
 //

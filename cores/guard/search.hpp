@@ -14,16 +14,20 @@ class Search {
   public:
     /// A query for the virtual address leaves now; the first one begins the search.
     void vip_queried(Instant now) {
-        if (unanswered_since_.is_never()) unanswered_since_ = now;
+        since_ = earlier(since_, now);
+        first_ = earlier(first_, now);
     }
     /// Somebody answered, another one searches, or there is nothing to search for: it begins anew.
-    void restart() { unanswered_since_ = Instant::never(); }
-    /// Send time of the first query since the search began; never = no query is out.
-    Instant unanswered_since() const { return unanswered_since_; }
-    /// The guard was not run for `gap` up to `now`. Queries may have left that much later, so the time proves
-    /// nothing.
-    void note_gap(Duration gap, Instant now) {
-        if (!unanswered_since_.is_never()) unanswered_since_ = earlier(unanswered_since_ + gap, now);
+    void restart() { since_ = first_ = Instant::never(); }
+    /// Since when queries left without a pause and without an answer; never = none did.
+    Instant unanswered_since() const { return since_; }
+    /// When the first query of the search left; pauses since then matter not to it. Never = none did.
+    Instant first_query() const { return first_; }
+    /// This node did not run between `last_ran` and now: somebody may have begun to speak unasked, and a
+    /// query handed out since then may have left only now.
+    void note_gap(Instant last_ran) {
+        since_ = Instant::never();
+        if (first_ >= last_ran) first_ = Instant::never();
     }
 
     /// A query to each target leaves now.
@@ -53,7 +57,7 @@ class Search {
         a.fill(Instant::never());
         return a;
     }
-    Instant unanswered_since_ = Instant::never();
+    Instant since_ = Instant::never(), first_ = Instant::never();
     std::array<Instant, references_max> open_since_ = none_open();
     Instant proof_{};
     bool answered_ = false;

@@ -97,8 +97,10 @@ void Idle::ring() {
 
 Duration Idle::sleep(Instant from, Duration length) {
     pollfd fds[2] = {{doorbell_, POLLIN, 0}, {port_fd_, POLLIN, 0}};
-    const bool watch_port = port_fd_ >= 0 && arm_port();
-    if (port_fd_ >= 0 && !watch_port) return {};
+    // Without a link no frame comes, and asking such a port for interrupts only makes its driver complain.
+    const bool link = port_.link_up.load(std::memory_order_relaxed);
+    const bool watch_port = port_fd_ >= 0 && link && arm_port();
+    if (port_fd_ >= 0 && link && !watch_port) return {};
     const timespec span = to_timespec(length);
     const int ready = ppoll(fds, watch_port ? 2 : 1, &span, nullptr);
     if (ready > 0) clear(fds[0].revents, fds[1].revents, length);

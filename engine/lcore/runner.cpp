@@ -15,6 +15,8 @@ namespace {
 /// A burst that the port refused waits this long at most: it was checked against the lease before it waited
 /// (R4).
 constexpr Duration pending_max = milliseconds(1);
+/// It is offered again this often.
+constexpr Duration retry_interval = microseconds(50);
 /// Bursts sent per cycle at most, so that receiving is never starved.
 constexpr int tx_bursts_max = 8;
 /// held_mbufs is refreshed this often, when the core has nothing else to do: counting may visit every
@@ -40,12 +42,17 @@ void Runner::run(const std::atomic<bool>& stop) {
     while (!stop.load(std::memory_order_relaxed)) {
         if (restart_wanted_.load(std::memory_order_relaxed)) restart_port_now();
         const std::uint32_t work = cycle();
-        // A burst that still waits for the port is work to come back to at once.
-        const Duration overslept = idle_.wait(work + pending_count_, core_.next_deadline());
+        const Duration overslept = idle_.wait(work, next_deadline());
         if (static_cast<std::uint64_t>(overslept.ns) > counters_.get(RunnerCounter::oversleep_worst_ns))
             counters_.set(RunnerCounter::oversleep_worst_ns, static_cast<std::uint64_t>(overslept.ns));
     }
     drop_pending(RunnerCounter::tx_stale_dropped);
+}
+
+/// When the next cycle must begin: the core's timers, or a burst that the port did not take.
+Instant Runner::next_deadline() const {
+    const Instant deadline = core_.next_deadline();
+    return pending_count_ == 0 ? deadline : earlier(deadline, clock_.now() + retry_interval);
 }
 
 void Runner::restart_port_now() {
@@ -87,9 +94,10 @@ std::uint32_t Runner::transmit() {
     std::uint32_t work = 0;
     for (int i = 0; i < tx_bursts_max; ++i) {
         if (pending_count_ == 0 && !take_burst()) break;
-        work += pending_count_;
-        const bool more = pending_count_ == burst_size;
-        if (!flush_burst() || !more) break;
+        const std::uint16_t offered = pending_count_;
+        const bool flushed = flush_burst();
+        work += static_cast<std::uint32_t>(offered - pending_count_);
+        if (!flushed || offered < burst_size) break;
     }
     return work;
 }

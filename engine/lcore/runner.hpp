@@ -54,6 +54,7 @@ class Runner {
 
   private:
     std::uint32_t cycle();
+    Instant next_deadline() const;
     std::uint32_t receive(Instant now);
     std::uint32_t transmit();
     void wake_neighbours(Instant now);

@@ -52,7 +52,7 @@ def test(arguments: argparse.Namespace) -> str:
         labtest.check_no_reneging(lab)
         labtest.check_nodes_have_no_sockets(lab)
     return (f"{counted} kills counted of {len(takeovers)}, {arguments.sessions} sessions, no reset, no wrong byte; "
-            f"longest pause {pause_ms:.0f} ms, takeover up to {max(each.takeover_ms for each in takeovers):.0f} ms; "
+            f"longest pause {pause_ms:.0f} ms, takeover within {max(each.takeover_ms for each in takeovers):.1f} ms; "
             f"R1: {acks} ACKs checked, peak withheld {withheld} bytes")
 
 

@@ -11,7 +11,7 @@ Talker::Talker(SocketOwner& owner, Journal& journal, const TalkerPlan& plan, con
       socket_(owner, journal, plan.label, plan.socket, local, remote, plan.out, plan.in) {}
 
 Instant Talker::deadline() const {
-    if (over()) return Instant::never();
+    if (broken()) return Instant::never();
     return earlier(socket_.deadline(), earlier(sleep_until_, read_at_));
 }
 
@@ -20,7 +20,7 @@ void Talker::run(Instant now) {
     const auto state = socket_.state();
     if (state == State::syn_sent || state == State::syn_received) return;
     bool busy = true;
-    while (busy && !over()) {
+    while (busy && !broken()) {
         busy = read(now);
         if (take_step(now)) busy = true;
         if (busy) active_at_ = now;

@@ -31,12 +31,12 @@ class Talker {
     Instant deadline() const;
     /// Everything was said, heard and closed.
     bool complete() const;
+    /// Ended in a way that leaves the application nothing to do.
+    bool broken() const { return socket_.state() == State::closed && socket_.ending() != Ending::finished; }
     /// When the application last got on: read, wrote or closed.
     Instant active_at() const { return active_at_; }
 
   private:
-    /// Ended in a way that leaves the application nothing to do.
-    bool over() const { return socket_.state() == State::closed && socket_.ending() != Ending::finished; }
     bool read(Instant now);
     bool take_step(Instant now);
     void judge();

@@ -44,11 +44,10 @@ struct Track {
         return leg[0].talker != nullptr && leg[0].talker->complete() && leg[1].talker != nullptr &&
                leg[1].talker->complete();
     }
+    /// Nothing more will happen.
     bool over() const {
         for (const auto& l : leg)
-            if (l.talker != nullptr && l.talker->socket().state() != State::closed &&
-                l.talker->socket().state() != State::time_wait)
-                return false;
+            if (l.talker != nullptr && !l.talker->complete() && !l.talker->broken()) return false;
         return begun();
     }
 };

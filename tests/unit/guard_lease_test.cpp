@@ -93,18 +93,24 @@ TEST_CASE("search: an answer counts from its oldest open query, a second one for
     CHECK(s.proof() == Instant{30});
 }
 
-TEST_CASE("search: time in which the guard was not run does not count", "[guard]") {
+TEST_CASE("search: a pause ends the series of queries, but not what the first one proves", "[guard]") {
     Search s;
     s.vip_queried(Instant{100});
     s.vip_queried(Instant{200});
     CHECK(s.unanswered_since() == Instant{100});
-    s.note_gap(Duration{50}, Instant{300});
-    CHECK(s.unanswered_since() == Instant{150});
-    s.note_gap(Duration{500}, Instant{400});
-    CHECK(s.unanswered_since() == Instant{400});
-    s.restart();
-    s.note_gap(Duration{500}, Instant{400});
+    CHECK(s.first_query() == Instant{100});
+    s.note_gap(Instant{250});
     CHECK(s.unanswered_since().is_never());
+    CHECK(s.first_query() == Instant{100});
+    s.vip_queried(Instant{400});
+    CHECK(s.unanswered_since() == Instant{400});
+    CHECK(s.first_query() == Instant{100});
+    s.restart();
+    CHECK(s.first_query().is_never());
+    // Handed out, and then the node was held up: it may have left at the end of the pause.
+    s.vip_queried(Instant{500});
+    s.note_gap(Instant{500});
+    CHECK(s.first_query().is_never());
 }
 
 TEST_CASE("settings: each mistake is named", "[guard]") {
