@@ -19,6 +19,7 @@ Guard::Judgement Guard::judge(Instant now) const {
     Judgement j = judge_absence(now);
     if (j.hold != Hold::none) return j;
     if (!terms_.ready()) return {j.reason, Hold::term};
+    if (!client_core_runs(now)) return {j.reason, Hold::stalled};
     if (j.reason == Reason::resigned) return j;
     if (now < promise_until_) return {j.reason, Hold::promise};
     if (by_grant) return j;
@@ -69,7 +70,7 @@ Reason Guard::failure_of_active(Instant) const {
 /// before it could: or both would be silent.
 bool Guard::deposing(Instant now) const {
     return role_ == Role::standby && peer_alive(now) && peer_.claim().role == Role::active &&
-           failure_of_active(now) != Reason::none && terms_.ready() && connected(now);
+           failure_of_active(now) != Reason::none && able(now);
 }
 
 /// What the search for another speaker still waits for.
@@ -82,7 +83,7 @@ Hold Guard::judge_search(Instant now) const {
 /// See lease.hpp, 3; the three ways in its order.
 bool Guard::nobody_speaks(Instant now) const {
     if (ready() && now + times_.slack() < solo_possible_at_) return true;
-    if (now < settled_at_ || now - own_progress_at_ > idle_max()) return false;
+    if (now < settled_at_ || !client_core_runs(now)) return false;
     const Instant first = search_.first_query(), since = search_.unanswered_since();
     if (first.is_never()) return false;
     if (ready() && first + times_.slack() <= solo_possible_at_ && now < times_.over(first)) return true;
@@ -132,7 +133,7 @@ void Guard::become_active(Reason reason, Instant now) {
     count(counter_of(reason));
     suspended_ = on_solo_ = false;
     lease_nonce_ = by_grant ? peer_.nonce() : 0;
-    solo_until_ = by_grant ? no_lease : times_.ends(now);
+    solo_until_ = by_grant ? no_lease : times_.ends(own_progress_at_);
     news_.became_active = true;
     news_.reason = reason;
     start_announcing(now);
@@ -199,7 +200,9 @@ void Guard::extend_solo(Instant now) {
         return;
     }
     if (!solo_permitted(now) || !search_.connected(settings_.lease, now)) return;
-    // Not past L from when the core that answers for the virtual address last ran (lease.hpp, 3b and 3c).
+    // Begun only in a cycle in which the core that answers for the virtual address ran, and never extended
+    // past L from when it did (lease.hpp, 3b and 3c).
+    if (!on_solo_ && own_progress_at_ != now) return;
     solo_until_ = later(solo_until_, times_.ends(earlier(search_.proof(), own_progress_at_)));
     if (on_solo_) return;
     on_solo_ = true;
@@ -224,7 +227,7 @@ void Guard::resume(bool by_grant, Instant now) {
     suspended_ = false;
     urgent_ = true;
     hold_ = Hold::none;
-    if (!by_grant) solo_until_ = times_.ends(now);
+    if (!by_grant) solo_until_ = times_.ends(own_progress_at_);
     lease_nonce_ = by_grant ? c.boot_nonce : 0;
     news_.resumed = sure ? Resumed::sure : Resumed::unsure;
     count(sure ? Counter::resumed_sure : Counter::resumed_unsure);

@@ -219,7 +219,7 @@ std::uint32_t Guard::paths_heard(Instant now) const {
 }
 
 bool Guard::able(Instant now) const {
-    return terms_.ready() && inputs_.link[0] && inputs_.link[1] && connected(now);
+    return terms_.ready() && client_core_runs(now) && inputs_.link[0] && inputs_.link[1] && connected(now);
 }
 
 void Guard::event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now) {

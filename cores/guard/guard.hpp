@@ -163,6 +163,7 @@ class Guard {
     bool able(Instant now) const;
     /// A core that did not run for longer was held up.
     Duration idle_max() const { return settings_.heartbeat * 3 / 2; }
+    bool client_core_runs(Instant now) const { return now - own_progress_at_ <= idle_max(); }
     void begin(Instant now);
     void settle_last_cycle(Instant now);
     void note_gaps(Instant now);

@@ -40,7 +40,8 @@ enum class State : std::uint8_t { boot, syncing, ready, solo, protected_, suspen
     X(reference, "no reference target answers: this node may be the isolated one") \
     X(vip, "asking whether somebody answers for the virtual address")              \
     X(rival, "another node is asking for the virtual address too, and goes first") \
-    X(term, "the next term is not on stable storage")
+    X(term, "the next term is not on stable storage")                              \
+    X(stalled, "the client core of this node does not run")
 
 enum class Reason : std::uint8_t {
     none,

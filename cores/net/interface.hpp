@@ -27,7 +27,7 @@ struct InterfaceSettings {
     MacAddress virtual_mac;                 ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t mtu = 1500;
-    bool tx_ip_checksum = false, tx_tcp_checksum = false, rx_checksum = false, multi_segs = false;
+    bool tx_ip_checksum = false, tx_tcp_checksum = false;
     std::uint32_t queue = 1024;             ///< frames that may wait for the port, per queue
     std::uint32_t neighbours = 1024;
 };

@@ -42,7 +42,7 @@ void ProtocolCore::flush(Instant now) {
 
 void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
     auto& f = frames_[gathered_];
-    const auto kind = wire::parse_frame(m, net_.settings().rx_checksum, f);
+    const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
     if (f.source_mac == net_.settings().virtual_mac) net_counters_.add(net::Counter::own_virtual_mac_heard);
     switch (kind) {

@@ -20,7 +20,7 @@ Sessions::Sessions(const SessionsSettings& settings)
     retry_.reserve(legs_.size());
     retrying_.reserve(legs_.size());
     if (!is_client()) return;
-    storing_.reserve(legs_.size());
+    storing_.reserve(legs_.size() * 2);
     free_slots_.reserve(legs_.size());
     for (auto slot = s_.lane.slots; slot-- > 0;) free_slots_.push_back(slot);
 }
@@ -67,6 +67,8 @@ bool Sessions::send_message(Message m) {
 
 /// Sends a message that must not be lost; what the ring refuses is sent again next cycle.
 void Sessions::post(std::uint32_t slot, MessageKind kind) {
+    // After a reset nothing more comes of the other leg.
+    if (kind == MessageKind::reset) legs_[slot].other_over = true;
     legs_[slot].pending = static_cast<std::uint16_t>(legs_[slot].pending | 1u << static_cast<unsigned>(kind));
     send_pending(slot);
 }
@@ -231,7 +233,7 @@ void Sessions::take_message(const Message& m) {
         case MessageKind::anchor: anchor_leg(slot, m.down, m.up, (m.flags & 2) != 0, (m.flags & 1) != 0); break;
         case MessageKind::over:
             leg->other_over = true;
-            finish_if_closed(slot);
+            note_closed(slot);
             break;
         case MessageKind::open:
         case MessageKind::released: break;
@@ -320,11 +322,7 @@ Instant Sessions::next_deadline() const {
     return at;
 }
 
-std::uint64_t Sessions::held_mbufs() const {
-    std::uint64_t n = 0;
-    for (const auto& leg : legs_) n += leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
-    return n;
-}
+std::uint64_t Sessions::held_mbufs() const { return held_; }
 
 std::uint32_t Sessions::allocate_slot() {
     while (!free_slots_.empty()) {

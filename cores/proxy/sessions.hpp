@@ -146,6 +146,7 @@ class Sessions {
     void emit_leg_reset(std::uint32_t slot);
     void finish_if_closed(std::uint32_t slot);
     void bury(std::uint32_t slot, Duration quarantine);
+    void note_closed(std::uint32_t slot);
     void in_dead(std::uint32_t slot, const wire::Frame& frame, Packet packet);
     void quarantine_over(std::uint32_t slot);
     void run_idle(std::uint32_t slot);

@@ -85,8 +85,18 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     leg.progress_at = Instant::never();
     cell(slot).held_mbufs.store(0, std::memory_order_relaxed);
     set_view(slot, View::closing);
-    if (is_client()) s_.counters.add(Counter::sessions_closed);
     touch(slot);
+    if (!is_client()) return;
+    s_.counters.add(Counter::sessions_closed);
+    note_closed(slot);
+}
+
+/// Both legs are over: the standby may forget the session. What an endpoint still repeats after a takeover (its last
+/// FIN, at most) is then answered by RST, which can tell it nothing that it does not know.
+void Sessions::note_closed(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (!is_client() || leg.phase != Phase::dead || !leg.other_over || leg.closed_written) return;
+    journal_closed(slot);
 }
 
 void Sessions::in_dead(std::uint32_t slot, const wire::Frame& frame, Packet packet) {

@@ -242,8 +242,9 @@ void Sessions::answer_stored() {
         }
         ++storing_head_;
     }
-    if (storing_head_ == storing_.size()) {
-        storing_.clear();
+    // What is done leaves the front, so that the list never outgrows its reserve.
+    if (storing_head_ == storing_.size() || storing_head_ >= legs_.size() / 2) {
+        storing_.erase(storing_.begin(), storing_.begin() + static_cast<std::ptrdiff_t>(storing_head_));
         storing_head_ = 0;
     }
 }

@@ -328,6 +328,9 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
         if (distance(s.queue_end, ack) > 0 && !s.fin_queued) s.queue_end = ack;
         s.backoff = 0;
         s.tlp_outstanding = false;
+        //= rfc6298#5
+        //  (5.3) An ACK of new data restarts the timer: send_ready() chooses it anew.
+        arm(s, SendTimer::none, Instant::never());
         if (s.fin_sent && !s.fin_acknowledged && ack > s.fin) {
             s.fin_acknowledged = effect.fin_acknowledged = true;
             t.soft.state = next_state(t.soft.state, StateEvent::fin_acknowledged);

@@ -18,10 +18,6 @@ constexpr const char* footer =
     "  holdfast --lcores 0@0,1@0,2@1,3@1 --no-huge -m 512 --vdev net_af_xdp0,iface=veth0 ... -- --config "
     "a.toml";
 
-void print_keys() {
-    std::cout << "# All keys of the configuration, with their defaults.\n\n" << describe_keys();
-}
-
 }  // namespace
 
 bool Arguments::eal_has(const std::string& option) const {
@@ -50,7 +46,7 @@ ParsedArguments parse_arguments(int argc, const char* const* argv) {
     app.add_flag("--print-layout", a.print_layout, "set up ports and cores, say what runs where, and stop");
     try {
         app.parse(std::vector<std::string>(own.rbegin(), own.rend()));
-        if (keys) print_keys();
+        if (keys) std::cout << describe_keys();
         else if (a.config.empty()) throw CLI::RequiredError("--config FILE (after EAL options and \"--\")");
     } catch (const CLI::ParseError& e) {
         return {std::nullopt, app.exit(e) == 0 ? 0 : 2};

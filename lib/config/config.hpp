@@ -15,11 +15,11 @@ enum class Gate : std::uint8_t { none = 0, peer = 1 };
 
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
-    std::string device;       ///< ethdev name or PCI address, as EAL knows it
-    Prefix address;           ///< the node's own address: heartbeats, neighbour queries, reference probes
-    IpAddress gateway;        ///< next hop for addresses off the prefix; unspecified = none
-    MacAddress virtual_mac;   ///< moves with the active node; zero on the mirror port
-    std::uint16_t mtu = 1500; ///< IP packet size in bytes
+    std::string device;        ///< ethdev name or PCI address, as EAL knows it
+    Prefix address;            ///< the node's own address: heartbeats, neighbour queries, reference probes
+    IpAddress gateway;         ///< next hop for addresses off the prefix; unspecified = none
+    MacAddress virtual_mac;    ///< moves with the active node; zero on the mirror port
+    std::uint16_t mtu = 1500;  ///< IP packet size in bytes
 };
 
 struct ServiceConfig {
@@ -32,19 +32,21 @@ struct ServiceConfig {
 struct GuardConfig {
     std::string key_file;  ///< shared key of the pair: at least 32 bytes, not readable by others
     Duration heartbeat = milliseconds(5);
-    Duration lease = milliseconds(30);        ///< L: the active stops this long after its last echoed heartbeat left
-    Duration lease_margin = milliseconds(10); ///< e: drift and TX drain; the standby acts at L + e
+    Duration lease =
+        milliseconds(30);  ///< L: the active stops this long after its last echoed heartbeat left
+    Duration lease_margin = milliseconds(10);  ///< e: drift and TX drain; the standby acts at L + e
     Duration boot_wait = milliseconds(1000);
-    std::vector<IpAddress> reference;         ///< targets on the service networks that prove we are not isolated
+    std::vector<IpAddress> reference;  ///< targets on the service networks that prove we are not isolated
     Duration announce_every = milliseconds(100);
     Duration announce_for = seconds(10);
-    bool realtime = true;                     ///< run the node core under SCHED_FIFO where that is permitted
+    bool realtime = true;  ///< run the node core under SCHED_FIFO where that is permitted
 };
 
 struct MirrorConfig {
-    IpAddress peer;                          ///< the other node's address on the mirror port
+    IpAddress peer;  ///< the other node's address on the mirror port
     std::uint16_t tcp_port = 7070;
-    Duration store_wait = milliseconds(50);  ///< how long a SYN-ACK waits for the standby before it goes unprotected
+    Duration store_wait =
+        milliseconds(50);  ///< how long a SYN-ACK waits for the standby before it goes unprotected
     Duration progress_every = milliseconds(50);
 };
 
@@ -52,30 +54,30 @@ struct TcpConfig {
     Duration rto_min = milliseconds(20);
     Duration rto_max = seconds(60);
     Duration rto_initial = seconds(1);
-    Duration time_wait = seconds(60);       ///< 2 MSL
+    Duration time_wait = seconds(60);  ///< 2 MSL
     Duration window_probe_min = milliseconds(200);
     Duration window_probe_max = seconds(5);
-    Duration idle_probe = seconds(300);     ///< an idle session is probed this often
+    Duration idle_probe = seconds(300);  ///< an idle session is probed this often
     unsigned syn_retries = 5;
     unsigned data_retries = 15;
-    bool hold_sack = true;                  ///< the SACK rules under withheld ACKs
+    bool hold_sack = true;  ///< the SACK rules under withheld ACKs
 };
 
 struct LimitsConfig {
-    std::uint32_t sessions = 16384;         ///< per lane
-    std::uint32_t session_bytes = 2u << 20; ///< bytes one direction of a session may hold
-    std::uint32_t mbufs = 32768;            ///< per port pool
-    std::uint32_t ring = 4096;              ///< entries of each ring between cores; a power of two
+    std::uint32_t sessions = 16384;          ///< per lane
+    std::uint32_t session_bytes = 2u << 20;  ///< bytes one direction of a session may hold
+    std::uint32_t mbufs = 32768;             ///< per port pool
+    std::uint32_t ring = 4096;               ///< entries of each ring between cores; a power of two
 };
 
 enum class IdlePolicy : std::uint8_t { busy, adaptive, interrupt };
 
 struct Config {
-    unsigned node_id = 0;        ///< 0 or 1; splits the SNAT port space, breaks ties
+    unsigned node_id = 0;  ///< 0 or 1; splits the SNAT port space, breaks ties
     std::string node_name = "a";
-    std::string state_dir;       ///< where the term is persisted
+    std::string state_dir;  ///< where the term is persisted
     PortConfig client, server, mirror;
-    std::vector<IpAddress> snat; ///< source addresses towards backends
+    std::vector<IpAddress> snat;  ///< source addresses towards backends
     std::vector<ServiceConfig> services;
     GuardConfig guard;
     MirrorConfig mirror_link;
@@ -83,7 +85,7 @@ struct Config {
     LimitsConfig limits;
     IdlePolicy idle = IdlePolicy::adaptive;
     Duration idle_sleep_max = milliseconds(1);
-    std::vector<std::uint8_t> key; ///< contents of guard.key_file, read by the loader
+    std::vector<std::uint8_t> key;  ///< contents of guard.key_file, read by the loader
 };
 
 }  // namespace holdfast

@@ -255,7 +255,9 @@ constexpr Knob rows[] = {
      "entries of each ring between cores; a power of two"},
 
     {"idle", "policy", optional, 0, 0, at<&C::idle>(),
-     "\"busy\" polls always, \"adaptive\" sleeps when idle, \"interrupt\" waits for the port's RX interrupt"},
+     "\"busy\" polls always, \"adaptive\" sleeps when idle, \"interrupt\" too and frames wake it: RX "
+     "interrupts, or the "
+     "sockets of af_packet and af_xdp"},
     {"idle", "sleep_max_us", optional, 1, 100'000, us<&C::idle_sleep_max>(), "longest sleep of an idle core"},
 };
 

@@ -216,6 +216,7 @@ Config load_config(const std::string& path) {
 std::string describe_keys() {
     const Config defaults = config_defaults();
     std::ostringstream out;
+    out << "# All keys of the configuration, with their defaults.\n\n";
     std::string_view section;
     for (const auto& k : knobs()) {
         if (k.section != section)

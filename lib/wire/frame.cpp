@@ -32,8 +32,14 @@ bool flags_possible(std::uint8_t flags) {
     return !(syn && (fin || rst)) && (syn || rst || (flags & flag::ack) != 0);
 }
 
-FrameKind verify_tcp_sum(const rte_mbuf* m, bool offloaded, View segment, std::size_t header, Frame& out) {
-    if (offloaded && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) return FrameKind::tcp;
+/// The port vouches for the segment: it checked the sum, or (virtio) the data never crossed a wire and has none.
+bool vouched_for(const rte_mbuf* m) {
+    const auto verdict = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    return verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+}
+
+FrameKind verify_tcp_sum(const rte_mbuf* m, bool verified_before, View segment, std::size_t header, Frame& out) {
+    if (verified_before || vouched_for(m)) return FrameKind::tcp;
     out.payload_sum = sum_bytes(segment.data + header, segment.size - header);
     out.sum_known = true;
     const auto sum = pseudo_header_sum(out.source, out.destination, static_cast<std::uint16_t>(segment.size)) +
@@ -41,7 +47,7 @@ FrameKind verify_tcp_sum(const rte_mbuf* m, bool offloaded, View segment, std::s
     return fold(sum) == 0xffff ? FrameKind::tcp : FrameKind::bad_tcp_checksum;
 }
 
-FrameKind parse_tcp(const rte_mbuf* m, bool offloaded, View segment, Frame& out) {
+FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame& out) {
     if (segment.size < tcp_size) return FrameKind::too_short;
     const auto* p = segment.data;
     const std::size_t header = static_cast<std::size_t>(p[12] >> 4) * 4;
@@ -51,20 +57,19 @@ FrameKind parse_tcp(const rte_mbuf* m, bool offloaded, View segment, Frame& out)
     if (header < tcp_size || header > segment.size || t.source_port == 0 || t.destination_port == 0 ||
         !flags_possible(t.flags))
         return FrameKind::bad_tcp_header;
-    if (const auto sum = verify_tcp_sum(m, offloaded, segment, header, out); sum != FrameKind::tcp) return sum;
+    if (const auto sum = verify_tcp_sum(m, verified_before, segment, header, out); sum != FrameKind::tcp) return sum;
     if (!parse_tcp_options({p + tcp_size, header - tcp_size}, t.options)) return FrameKind::bad_tcp_options;
     out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
     out.payload_len = static_cast<std::uint16_t>(segment.size - header);
     return FrameKind::tcp;
 }
 
-FrameKind parse_ipv4(const rte_mbuf* m, bool offloaded, View packet, Frame& out) {
+FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame& out) {
     if (packet.size < ipv4_size) return FrameKind::too_short;
     const auto* p = packet.data;
     const std::size_t header = static_cast<std::size_t>(p[0] & 0x0f) * 4, total = load16(p + 2);
     if (p[0] >> 4 != 4 || header < ipv4_size || total < header || total > packet.size) return FrameKind::bad_ip_header;
-    const bool verified =
-        offloaded && (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    const bool verified = verified_before || (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
     if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.source = load_ip(p + 12);
@@ -75,7 +80,7 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool offloaded, View packet, Frame& out)
     out.payload_len = static_cast<std::uint16_t>(total - header);
     if (p[9] == protocol_icmp) return FrameKind::icmp;
     if (p[9] != protocol_tcp) return FrameKind::unknown_protocol;
-    return parse_tcp(m, offloaded, {p + header, total - header}, out);
+    return parse_tcp(m, verified_before, {p + header, total - header}, out);
 }
 
 FrameKind check_arp(View packet) {
@@ -88,7 +93,7 @@ FrameKind check_arp(View packet) {
     return sender.is_multicast() || sender.is_zero() ? FrameKind::bad_arp : FrameKind::arp;
 }
 
-FrameKind parse(const rte_mbuf* m, bool offloaded, Frame& out) {
+FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     if (m->nb_segs != 1) return FrameKind::chained;
     const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
     const std::size_t size = m->data_len;
@@ -97,7 +102,7 @@ FrameKind parse(const rte_mbuf* m, bool offloaded, Frame& out) {
     out.source_mac = load_mac(p + 6);
     const View rest{p + ethernet_size, size - ethernet_size};
     switch (load16(p + 12)) {
-        case ethertype_ipv4: return parse_ipv4(m, offloaded, rest, out);
+        case ethertype_ipv4: return parse_ipv4(m, verified_before, rest, out);
         case ethertype_arp: return check_arp(rest);
         case ethertype_heartbeat:
             out.payload_offset = ethernet_size;

@@ -45,8 +45,8 @@ struct Frame {
     bool sum_known = false;
 };
 
-/// Parses `m` (one segment). `checksums_verified`: the port checks them and reports in ol_flags, so the payload
-/// is not read here.
+/// Parses `m` (one segment). Checksums are computed here unless ol_flags say that the port vouches for them, or
+/// `checksums_verified`: this very frame was parsed before.
 /// Returns the kind, which is also in `out`.
 FrameKind parse_frame(const rte_mbuf* m, bool checksums_verified, Frame& out);
 

@@ -187,6 +187,10 @@ class Lab:
         except (LabError, ValueError):
             return Status(node, None)  # starting, stopped, or just gone
 
+    def ask(self, node: str, what: str) -> Any:
+        """The answer of holdfastctl to sessions, counters, events and the like."""
+        return json.loads(run(*self.ctl_argv(node, what, "--json"), timeout=10))
+
     def statuses(self) -> dict[str, Status]:
         return {node: self.status(node) for node in NODES}
 
@@ -200,8 +204,9 @@ class Lab:
         deadline = time.monotonic() + timeout_s
         while True:
             for node in NODES if standby else NODES[:1]:
-                if not self.node_process(node):
-                    raise LabError(f"node {node} ended by itself.\n{self.log_tail(node)}")
+                process = self.processes.recorded(self._process_name(node))
+                if process and not process.alive():
+                    raise LabError(f"node {node} {process.ending()}, by itself.\n{self.log_tail(node)}")
             now = self.statuses()
             for node in NODES:
                 peer = now[topology.other(node)]

@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
+_statuses: dict[int, int] = {}  # how our own children ended, by process id
+
+
 @dataclass(frozen=True)
 class Process:
     """One process, identified beyond the reuse of its id."""
@@ -23,10 +26,19 @@ class Process:
 
     def alive(self) -> bool:
         try:
-            os.waitpid(self.pid, os.WNOHANG)  # a dead child of ours stays a zombie until it is waited for
+            pid, status = os.waitpid(self.pid, os.WNOHANG)  # a dead child of ours stays a zombie until it is waited for
+            if pid:
+                _statuses[pid] = status
         except ChildProcessError:
             pass
         return _identify(self.pid) == self
+
+    def ending(self) -> str:
+        """How it ended, as far as this program can know: only a parent is told."""
+        if self.pid not in _statuses:
+            return "ended"
+        code = os.waitstatus_to_exitcode(_statuses[self.pid])
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
     def signal(self, number: int) -> None:
         if self.alive():
@@ -87,11 +99,15 @@ class ProcessTable:
 
     def find(self, name: str) -> Process | None:
         """The process of that name if it still runs."""
+        process = self.recorded(name)
+        return process if process and process.alive() else None
+
+    def recorded(self, name: str) -> Process | None:
+        """The last process of that name, dead or alive."""
         try:
-            process = Process(**json.loads(self._path(name).read_text()))
+            return Process(**json.loads(self._path(name).read_text()))
         except (OSError, ValueError, TypeError):
             return None
-        return process if process.alive() else None
 
     def end(self, name: str, grace_s: float = 5) -> None:
         process = self.find(name)

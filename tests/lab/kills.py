@@ -34,6 +34,7 @@ def one_round(lab: Lab, kills: int, sessions: int) -> tuple[int, list[Takeover],
     labtest.check_sessions(reports)
     moments = [option for each in takeovers for option in ("--at", f"{each.at:.6f}")]
     verdict = labtest.check_r1(directory, *moments)
+    labtest.check_no_reneging(lab, verdict)
     counted = sum(each["client_bytes"] > 0 and each["server_bytes"] > 0 for each in verdict["moments"])
     return counted, takeovers, labtest.longest_pause_ms(reports), verdict
 
@@ -49,7 +50,6 @@ def test(arguments: argparse.Namespace) -> str:
                 break
         else:
             raise Failure(f"only {counted} of {len(takeovers)} kills met bytes in flight both ways")
-        labtest.check_no_reneging(lab)
         labtest.check_nodes_have_no_sockets(lab)
     return (f"{counted} kills counted of {len(takeovers)}, {arguments.sessions} sessions, no reset, no wrong byte; "
             f"longest pause {pause_ms:.0f} ms, takeover within {max(each.takeover_ms for each in takeovers):.1f} ms; "

@@ -28,6 +28,7 @@ from labkit.shell import LabError, in_namespace, run  # noqa: E402
 from labkit.traffic import SessionReport  # noqa: E402
 
 _CLONE_NEWNET = 0x40000000
+_CAPTURE = "capture"
 _BUILD = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
 _KEPT_LOGS = _BUILD / "lab-logs"
 
@@ -66,7 +67,7 @@ def main(test: Callable[[argparse.Namespace], str], options: argparse.ArgumentPa
 
 @contextlib.contextmanager
 def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None) -> Iterator[Lab]:
-    """A lab of one's own; logs of a failed test are kept in lab-logs of the build directory."""
+    """A lab of one's own; logs and captures of a failed test are kept in lab-logs of the build directory."""
     lab = Lab(name or os.environ.get("HOLDFAST_LAB", "hft"))
     lab.down()
     try:
@@ -75,9 +76,10 @@ def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | No
     except BaseException:
         kept = _KEPT_LOGS / Path(sys.argv[0]).stem
         shutil.rmtree(kept, ignore_errors=True)
-        if lab.logs.exists():
-            shutil.copytree(lab.logs, kept)
-            print(f"logs: {kept}", file=sys.stderr)
+        for source in (lab.logs, lab.data / _CAPTURE):
+            if source.exists():
+                shutil.copytree(source, kept, dirs_exist_ok=True)
+        print(f"logs: {kept}", file=sys.stderr)
         raise
     finally:
         lab.down()
@@ -86,7 +88,7 @@ def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | No
 @contextlib.contextmanager
 def captured(lab: Lab) -> Iterator[Path]:
     """Captures at both endpoints while the block runs; complete once it is left. The files go with the lab."""
-    directory = lab.data / "capture"
+    directory = lab.data / _CAPTURE
     shutil.rmtree(directory, ignore_errors=True)
     lab.capture(directory)
     yield directory
@@ -204,13 +206,15 @@ def longest_pause_ms(reports: list[SessionReport]) -> float:
     return 1000 * max(each.longest_pause_s for each in reports)
 
 
-def check_no_reneging(lab: Lab) -> None:
-    """Linux says so when an ACK lands inside a range that was reported as received before."""
+def check_no_reneging(lab: Lab, verdict: dict[str, Any] | None = None) -> None:
+    """Linux counts ACKs that stop inside a range reported as received before; captures show where."""
+    seen = "".join(f"\n  at {each['at']:.6f} from {each['from']} to {each['to']}, offset {each['offset']}"
+                   for each in (verdict or {}).get("reneged", [])[:10])
     for place in ("client", "server"):
         lines = run(*in_namespace(lab.names.of(place), "cat", "/proc/net/netstat")).splitlines()
         names, values = next((a.split(), b.split()) for a, b in zip(lines[::2], lines[1::2]) if a.startswith("TcpExt"))
         count = int(values[names.index("TCPSACKReneging")])
-        check(count == 0, f"TcpExtTCPSACKReneging is {count} at the {place}")
+        check(count == 0, f"TcpExtTCPSACKReneging is {count} at the {place}{seen}")
 
 
 def check_nodes_have_no_sockets(lab: Lab) -> None:

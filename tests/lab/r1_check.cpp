@@ -51,6 +51,8 @@ struct Packet {
     std::uint32_t seq = 0, ack = 0;
     std::uint32_t length = 0;  ///< sequence space: payload, SYN and FIN
     std::uint8_t flags = 0;
+    std::uint8_t sacks = 0;  ///< SACK blocks, from Leg::sacks[first_sack] on
+    std::size_t first_sack = 0;
     bool from_endpoint = false;  ///< left the client or the server; otherwise it came from the proxy
     bool acknowledges() const { return (flags & kAck) && !(flags & kRst); }
 };
@@ -107,6 +109,7 @@ struct Leg {
     std::int64_t opened_ns = 0;
     std::optional<std::int64_t> syn_ack_ns;
     std::vector<Packet> packets;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> sacks;  ///< blocks that the proxy reported
     Fingerprint from_endpoint, to_endpoint;
 
     bool acknowledged_by_proxy() const {
@@ -189,6 +192,9 @@ class Capture {
             return;
         }
         packet.from_endpoint = source == leg->endpoint;
+        if (!packet.from_endpoint)
+            note_sacks(tcp, std::min<std::size_t>(payload_at - *tcp_at, header.caplen - *tcp_at), *leg,
+                       packet);
         auto& isn = packet.from_endpoint ? leg->endpoint_isn : leg->proxy_isn;
         if ((packet.flags & kSyn) && !isn) isn = packet.seq;
         if ((packet.flags & kSyn) && (packet.flags & kAck) && !leg->syn_ack_ns)
@@ -199,6 +205,26 @@ class Capture {
                        std::min<std::size_t>(payload, header.caplen - payload_at));
         }
         leg->packets.push_back(packet);
+    }
+
+    /// Keeps the SACK blocks of a segment, if it has any.
+    static void note_sacks(const std::uint8_t* tcp, std::size_t header, Leg& leg, Packet& packet) {
+        constexpr std::uint8_t kEnd = 0, kNop = 1, kSack = 5;
+        packet.first_sack = leg.sacks.size();
+        for (std::size_t at = 20; at < header && tcp[at] != kEnd;) {
+            if (tcp[at] == kNop) {
+                ++at;
+                continue;
+            }
+            if (at + 1 >= header || tcp[at + 1] < 2 || at + tcp[at + 1] > header) return;
+            if (tcp[at] == kSack) {
+                for (std::size_t block = at + 2; block + 8 <= at + tcp[at + 1]; block += 8) {
+                    leg.sacks.emplace_back(be32(tcp + block), be32(tcp + block + 4));
+                    ++packet.sacks;
+                }
+            }
+            at += tcp[at + 1];
+        }
     }
 
     /// The connection a packet belongs to; a SYN with a new number starts another one on the same addresses.
@@ -242,11 +268,37 @@ struct Violation {
     const Leg* leg = nullptr;
 };
 
+/// What a sender was told arrived above its holes, and may therefore never be asked for again.
+class Reported {
+  public:
+    void note(std::int64_t from, std::int64_t to) {
+        auto next = ranges_.lower_bound(from);
+        if (next != ranges_.begin() && std::prev(next)->second >= from) --next;
+        while (next != ranges_.end() && next->first <= to) {
+            from = std::min(from, next->first);
+            to = std::max(to, next->second);
+            next = ranges_.erase(next);
+        }
+        ranges_.emplace(from, to);
+    }
+    /// Takes an ACK; true if it stops inside a reported range, which a sender reads as reneging.
+    bool reneges(std::int64_t covered) {
+        while (!ranges_.empty() && ranges_.begin()->second <= covered) ranges_.erase(ranges_.begin());
+        if (ranges_.empty() || ranges_.begin()->first > covered) return false;
+        ranges_.clear();  // the sender forgets what it was told, too
+        return true;
+    }
+
+  private:
+    std::map<std::int64_t, std::int64_t> ranges_;
+};
+
 /// What the examination of all pairs found.
 struct Findings {
     std::uint64_t acks = 0;
     std::int64_t peak_withheld = 0;
     std::vector<Violation> violations;
+    std::vector<Violation> reneged;            ///< ACKs that stopped inside a range reported by SACK
     std::vector<std::size_t> tight_to_client;  ///< packets whose ACK covered all it might, no more
 };
 
@@ -255,6 +307,7 @@ struct Follower {
     explicit Follower(const Leg& leg) {
         sent_numbers.start(*leg.endpoint_isn);
         acks_to_endpoint.start(*leg.endpoint_isn);
+        sack_numbers.start(*leg.endpoint_isn);
         if (leg.proxy_isn) acks_by_endpoint.start(*leg.proxy_isn);
     }
     void endpoint_spoke(const Packet& packet) {
@@ -264,7 +317,20 @@ struct Follower {
     }
     std::int64_t in_flight() const { return std::max<std::int64_t>(0, sent - covered); }
 
-    Unwrapped sent_numbers, acks_by_endpoint, acks_to_endpoint;
+    /// Takes what the proxy reported by SACK; true if its ACK stops inside what it had reported before.
+    bool reneges(const Leg& leg, const Packet& packet, std::int64_t covers) {
+        if (covers < covered) return false;  // an old ACK moves nothing
+        const bool result = covers > covered && reported.reneges(covers);
+        for (std::size_t i = packet.first_sack; i < packet.first_sack + packet.sacks; ++i) {
+            const std::int64_t from = sack_numbers.at(leg.sacks[i].first),
+                               to = sack_numbers.at(leg.sacks[i].second);
+            if (from > covers && to > from) reported.note(from, to);
+        }
+        return result;
+    }
+
+    Unwrapped sent_numbers, acks_by_endpoint, acks_to_endpoint, sack_numbers;
+    Reported reported;
     std::int64_t sent = 0;          ///< the endpoint sent everything below
     std::int64_t acknowledged = 0;  ///< of the other end's stream
     std::int64_t covered = 0;       ///< of the endpoint's own stream, by the proxy's ACKs to it
@@ -310,10 +376,13 @@ void examine(const Leg& client, const Leg& server, std::vector<Moment>* moments,
         }
         if (!packet->acknowledges()) continue;
         ++findings.acks;
+        const Leg& leg = side == Side::client ? client : server;
         const std::int64_t covers = near.acks_to_endpoint.at(packet->ack);
         if (covers > far.acknowledged) {
-            findings.violations.push_back(
-                {side, packet->time_ns, covers, far.acknowledged, side == Side::client ? &client : &server});
+            findings.violations.push_back({side, packet->time_ns, covers, far.acknowledged, &leg});
+        }
+        if (near.reneges(leg, *packet, covers)) {
+            findings.reneged.push_back({side, packet->time_ns, covers, far.acknowledged, &leg});
         }
         if (side == Side::client && covers == far.acknowledged)
             findings.tight_to_client.push_back(packet->index);
@@ -485,7 +554,15 @@ void print_json(const Options& options, const Result& result) {
                 ",\"violations\":%zu",
                 result.faults.empty() ? "true" : "false", result.findings.acks, result.paired,
                 result.findings.peak_withheld, result.findings.violations.size());
-    const char* separator = ",\"moments\":[";
+    const char* separator = ",\"reneged\":[";
+    for (const Violation& each : result.findings.reneged) {
+        std::printf("%s{\"at\":%.6f,\"to\":\"%s\",\"from\":\"%s\",\"offset\":%" PRId64 "}", separator,
+                    static_cast<double>(each.time_ns) / 1e9, name(each.leg->endpoint).c_str(),
+                    name(each.leg->proxy).c_str(), each.covered);
+        separator = ",";
+    }
+    std::printf("%s", result.findings.reneged.empty() ? "" : "]");
+    separator = ",\"moments\":[";
     for (const Moment& each : options.moments) {
         std::printf("%s{\"at\":%.6f,\"client_bytes\":%" PRId64
                     ",\"client_sessions\":%u,\"server_bytes\":%" PRId64 ",\"server_sessions\":%u}",
@@ -507,6 +584,12 @@ void print_lines(const Options& options, const Result& result, std::size_t orpha
                     ", the other end had acknowledged %" PRId64 "\n",
                     static_cast<double>(each.time_ns) / 1e9, each.to == Side::client ? "client" : "server",
                     name(each.leg->endpoint).c_str(), each.covered, each.allowed);
+    }
+    for (std::size_t i = 0; i < std::min(kShown, result.findings.reneged.size()); ++i) {
+        const Violation& each = result.findings.reneged[i];
+        std::printf("note at %.6f: an ACK to %s stopped at offset %" PRId64
+                    ", inside a range reported by SACK\n",
+                    static_cast<double>(each.time_ns) / 1e9, name(each.leg->endpoint).c_str(), each.covered);
     }
     for (const Moment& each : options.moments) {
         std::printf("at %.6f: client had %" PRId64 " unacknowledged bytes in %u sessions, server %" PRId64

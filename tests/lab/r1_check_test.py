@@ -27,9 +27,10 @@ class Capture:
         self._dropped = dropped
 
     def add(self, at_ms: float, source: tuple[str, int], target: tuple[str, int], flags: int, seq: int, ack: int,
-            payload: bytes) -> None:
-        tcp = struct.pack("!HHIIBBHHH", source[1], target[1], seq % 2**32, ack % 2**32, 5 << 4, flags, 1000, 0, 0)
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0, _address(source[0]),
+            payload: bytes, options: bytes = b"") -> None:
+        tcp = struct.pack("!HHIIBBHHH", source[1], target[1], seq % 2**32, ack % 2**32, (5 + len(options) // 4) << 4,
+                          flags, 1000, 0, 0) + options
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp) + len(payload), 0, 0, 64, 6, 0, _address(source[0]),
                          _address(target[0]))
         frame = bytes(12) + b"\x08\x00" + ip + tcp + payload
         nanoseconds = int(at_ms * 1e6)
@@ -77,8 +78,9 @@ class Session:
     def client_sends(self, at: float, seq: int, ack: int, payload: bytes = b"", flags: int = ACK) -> None:
         self._add(self._run.client, at, "client", "vip", flags, seq, ack, payload)
 
-    def client_gets(self, at: float, seq: int, ack: int, payload: bytes = b"", flags: int = ACK) -> None:
-        self._add(self._run.client, at, "vip", "client", flags, seq, ack, payload)
+    def client_gets(self, at: float, seq: int, ack: int, payload: bytes = b"", flags: int = ACK,
+                    sack: tuple[int, int] | None = None) -> None:
+        self._add(self._run.client, at, "vip", "client", flags, seq, ack, payload, sack)
 
     def server_sends(self, at: float, seq: int, ack: int, payload: bytes = b"", flags: int = ACK) -> None:
         self._add(self._run.server, at, "server", "snat", flags, seq, ack, payload)
@@ -104,10 +106,12 @@ class Session:
         return self
 
     def _add(self, capture: Capture, at: float, source: str, target: str, flags: int, seq: int, ack: int,
-             payload: bytes) -> None:
+             payload: bytes, sack: tuple[int, int] | None = None) -> None:
         ends = {"client": self._client, "vip": self._vip, "snat": self._snat, "server": self._server}
         acknowledged = self._isn[target] + ack if flags & ACK else 0
-        capture.add(at, ends[source], ends[target], flags, self._isn[source] + seq, acknowledged, payload)
+        edges = [(self._isn[target] + edge) % 2**32 for edge in sack or ()]
+        options = b"\x01\x01\x05\x0a" + struct.pack("!II", *edges) if sack else b""
+        capture.add(at, ends[source], ends[target], flags, self._isn[source] + seq, acknowledged, payload, options)
 
 
 class R1Check(unittest.TestCase):
@@ -218,6 +222,27 @@ class R1Check(unittest.TestCase):
         self.assert_violations(0)
         self.run_.check("--corrupt", str(self.directory / "corrupt.pcap"))
         self.assert_violations(1, "--no-reports", client="corrupt.pcap")
+
+    def test_an_ack_inside_a_reported_range_is_reneging(self) -> None:
+        session = self.run_.session().opens()
+        session.client_sends(10, 1, 1, b"a" * 300)
+        session.client_gets(11, 1, 1, sack=(101, 301))
+        session.server_gets(12, 1, 1, b"a" * 300)
+        session.server_sends(13, 1, 301)
+        session.client_gets(14, 1, 101)
+        session.client_gets(15, 1, 301)
+        reneged = self.assert_violations(0)["reneged"]
+        self.assertEqual([each["offset"] for each in reneged], [101])
+
+    def test_an_ack_beyond_a_reported_range_is_none(self) -> None:
+        session = self.run_.session().opens()
+        session.client_sends(10, 1, 1, b"a" * 300)
+        session.client_gets(11, 1, 1, sack=(101, 201))
+        session.server_gets(12, 1, 1, b"a" * 300)
+        session.server_sends(13, 1, 301)
+        session.client_gets(14, 1, 51)
+        session.client_gets(15, 1, 201)
+        self.assertNotIn("reneged", self.assert_violations(0))
 
     def test_too_few_acknowledgments_fail(self) -> None:
         self.run_.session().opens().uploads(10, 1, b"a" * 100)

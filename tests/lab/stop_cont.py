@@ -56,8 +56,7 @@ def test(arguments: argparse.Namespace) -> str:
             time.sleep(1)
             reports = workload.finish()
         labtest.check_sessions(reports)
-        labtest.check_r1(directory)
-        labtest.check_no_reneging(lab)
+        labtest.check_no_reneging(lab, labtest.check_r1(directory))
         for network in _NETWORKS:
             spoke = times(port_file(lab, network, stopped.survivor))
             check(spoke, f"node {stopped.survivor} never spoke on the {network} network")

@@ -104,8 +104,10 @@ DirectWorld::DirectWorld(std::uint64_t seed, bool verbose, Tamper tamper)
     for (unsigned i = 0; i < count; ++i) {
         const auto talk = static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
         conversations_.push_back(draw_conversation(random.next(), i, talk, {}));
-        conversations_.back().client.socket.extra_option = 0;  // nobody here takes it away
-        if (verbose) journal_.print(conversations_.back().to_string());
+        auto& c = conversations_.back();
+        c.client.socket.extra_option = 0;  // nobody here takes it away
+        c.client.socket.reneging_is_wrong = c.server.socket.reneging_is_wrong = true;
+        if (verbose) journal_.print(c.to_string());
         scheduler_.at(Instant{} + milliseconds(random.between(1, 100)), *this, i);
     }
 }

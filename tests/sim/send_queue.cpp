@@ -41,8 +41,11 @@ unsigned SendQueue::sack(Range r) {
     return fresh;
 }
 
-void SendQueue::mark_all_lost() {
-    for (auto& s : sent_) s.lost = !s.sacked;
+void SendQueue::mark_all_lost(bool sacked_too) {
+    for (auto& s : sent_) {
+        s.sacked = s.sacked && !sacked_too;
+        s.lost = !s.sacked;
+    }
 }
 
 void SendQueue::mark_head_lost() {

@@ -30,7 +30,7 @@ class SendQueue {
     Progress acknowledge(Position una);
     /// Marks what lies in `r`; returns how many segments that are new.
     unsigned sack(Range r);
-    void mark_all_lost();
+    void mark_all_lost(bool sacked_too);
     void mark_head_lost();
     /// Marks what was sent before something that has arrived and is overdue by `reorder`; returns when to look again.
     Instant mark_overdue(Duration rtt, Duration reorder, Instant now);

@@ -54,6 +54,9 @@ struct SocketOptions {
     Duration keepalive_idle{}, keepalive_interval = seconds(1);
     unsigned keepalive_probes = 5;
     unsigned syn_retries = 6, data_retries = 15;
+    /// A node that dies takes with it what it had SACKed, so only between two ends without a node it is a violation
+    /// here; a node's own promises are judged where they are sent (wire_checker.hpp).
+    bool reneging_is_wrong = false;
 };
 
 class Socket;
@@ -197,7 +200,7 @@ class Socket {
     std::vector<std::uint32_t> clocks_sent_;     ///< distinct TSvals, in order
     std::uint32_t cwnd_ = 10, ssthresh_ = 1u << 30, cwnd_credit_ = 0;
     unsigned duplicates_ = 0, timeouts_ = 0, probes_ = 0, probe_backoff_ = 0;
-    bool fin_queued_ = false, fin_sent_ = false, in_recovery_ = false, tail_probed_ = false, restart_timer_ = false;
+    bool fin_queued_ = false, fin_sent_ = false, in_recovery_ = false, tail_probed_ = false, restart_timer_ = false, reneged_ = false;
 
     // Receiving.
     ReceiveQueue receive_;

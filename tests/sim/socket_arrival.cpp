@@ -208,7 +208,7 @@ void Socket::take_sack(const Segment& s, Position ack) {
 
 void Socket::take_progress(const Segment& s, Position ack) {
     for (const auto& r : sacked_)
-        if (r.begin <= ack && ack < r.end)
+        if (options_.reneging_is_wrong && r.begin <= ack && ack < r.end)
             violate("reneging", "ACK " + std::to_string(ack) + " inside SACKed " + std::to_string(r.begin) + "-" +
                                     std::to_string(r.end));
     std::erase_if(sacked_, [&](const Range& r) { return r.end <= ack; });
@@ -221,6 +221,7 @@ void Socket::take_progress(const Segment& s, Position ack) {
     timeouts_ = duplicates_ = 0;
     tail_probed_ = false;
     restart_timer_ = true;
+    reneged_ = !queue_.empty() && queue_.head().sacked;
     if (in_recovery_ && distance(recovery_end_, ack) >= 0) in_recovery_ = false;
     for (unsigned n = progress.segments; n > 0; --n) {
         if (cwnd_ < ssthresh_) {

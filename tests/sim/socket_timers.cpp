@@ -40,6 +40,11 @@ void Socket::arm() {
     restart_timer_ = false;
     rto_at_ = now_ + trip_.rto(timeouts_);
     tail_probe_at_ = Instant::never();
+    // Linux tcp_check_sack_reneging(): the receiver has dropped what it had SACKed; soon all is sent again.
+    if (reneged_) {
+        rto_at_ = now_ + std::max(trip_.smoothed() / 2, milliseconds(10));
+        return;
+    }
     const bool tail = options_.tail_probe && sack_ && trip_.known() && !in_recovery_ && !tail_probed_ &&
                       timeouts_ == 0 && queue_.sacked() == 0;
     if (!tail) return;
@@ -62,7 +67,8 @@ void Socket::retransmit_timeout() {
     if (state_ == State::syn_sent || state_ == State::syn_received) return retransmit_syn();
     if (timeouts_ >= options_.data_retries) return finish(Ending::timed_out);
     ++timeouts_;
-    queue_.mark_all_lost();
+    queue_.mark_all_lost(reneged_);
+    reneged_ = false;
     ssthresh_ = std::max(cwnd_ / 2, 2u);
     cwnd_ = 1;
     in_recovery_ = true;

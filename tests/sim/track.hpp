@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/sim/conversation.hpp"
 #include "tests/sim/machine.hpp"
@@ -19,6 +20,7 @@ struct LegTrack {
     std::array<std::optional<Position>, 2> heard;///< the same, as handed to each node since it last lost its role
     std::optional<std::uint32_t> last_timestamp; ///< TSval of the nodes' last segment
     std::map<Position, Position> grants;         ///< by position acknowledged: the lowest right edge it granted with it
+    std::vector<Range> sacked;                   ///< what the present speaker has SACKed to the endpoint
     Position edge = 0;                           ///< highest right edge offered to the endpoint
     Position ack = 0;                            ///< highest position acknowledged to it
 };

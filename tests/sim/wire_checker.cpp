@@ -76,6 +76,7 @@ void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
     if (s.has(flag::ack)) {
         check_stored(v);
         check_ack(v);
+        check_sack(v);
         check_window(v);
     }
     check_payload(v);
@@ -109,6 +110,21 @@ void WireChecker::check_ack(const View& v) {
     if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
         violate(v, "T1", "ACK " + std::to_string(ack) + " advances, but this node has heard " +
                              (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
+}
+
+/// An ACK number never lands inside what was SACKed before: Linux takes that for reneging and forgets its scoreboard.
+void WireChecker::check_sack(const View& v) {
+    const Position ack = v.ack();
+    std::erase_if(v.leg.sacked, [&](const Range& r) { return distance(r.end, ack) >= 0; });
+    for (const auto& r : v.leg.sacked)
+        if (distance(r.begin, ack) >= 0)
+            violate(v, "reneging", "SACKed before: " + std::to_string(r.begin) + "-" + std::to_string(r.end));
+    for (const auto& wire : v.s.options.ranges()) {
+        const Range r{to_position(v.to.iss(), wire.begin, ack), to_position(v.to.iss(), wire.end, ack)};
+        const bool known = std::any_of(v.leg.sacked.begin(), v.leg.sacked.end(),
+                                       [&](const Range& o) { return o.begin <= r.begin && r.end <= o.end; });
+        if (distance(ack, r.begin) > 0 && !known) v.leg.sacked.push_back(r);
+    }
 }
 
 /// R3: every byte is the one that the other end's application said, and it has said it.
@@ -212,7 +228,10 @@ void WireChecker::endpoint_sends(Side side, const Segment& s) {
 
 void WireChecker::forget(const Machine& machine) {
     for (auto& track : tracks_)
-        for (auto& leg : track.leg) leg.heard[number(machine)].reset();
+        for (auto& leg : track.leg) {
+            leg.heard[number(machine)].reset();
+            leg.sacked.clear();
+        }
 }
 
 void WireChecker::violate(const View& v, const std::string& rule, const std::string& text) const {

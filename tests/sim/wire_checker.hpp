@@ -21,7 +21,8 @@ class WireChecker {
     void endpoint_sends(Side side, const Segment& s);
     /// Call it now and then.
     void check_promises();
-    /// `machine` has lost the active role: what it heard until now is no evidence for later.
+    /// `machine` has lost the active role: what it heard until now is no evidence for later, and what it SACKed is
+    /// gone with it.
     void forget(const Machine& machine);
 
     /// The conversation that the server knows as `snat`; nullptr before the node opened its leg.
@@ -35,6 +36,7 @@ class WireChecker {
     void pair(const Machine& machine, const Segment& syn);
     void learn(const View& v);
     void check_ack(const View& v);
+    void check_sack(const View& v);
     void check_payload(const View& v);
     void check_fin(const View& v);
     void check_window(const View& v);

@@ -161,7 +161,8 @@ void World::judge_end(const Track& track) {
     }
     const auto& client = track.leg[0].talker->socket();
     const bool never_open = client.ending() == Ending::refused || (client.ending() == Ending::timed_out && client.una() == 0);
-    if (never_open && (track.handshake_hit || options_.scarce)) {
+    const bool starved = options_.loss_pattern && options_.loss_pattern->moment == Moment::handshake;
+    if (never_open && (track.handshake_hit || options_.scarce || starved)) {
         ++outcome_.refused;
         return;
     }
@@ -272,6 +273,9 @@ void World::machine_receives(Machine& machine, std::size_t port, const Bytes& fr
         wire_checker_.node_receives(machine, port == 0 ? Side::client : Side::server, *segment);
 }
 
-void World::machine_dies(Machine& machine) { remember_protection(machine); }
+void World::machine_dies(Machine& machine) {
+    remember_protection(machine);
+    wire_checker_.forget(machine);
+}
 
 }  // namespace holdfast::sim

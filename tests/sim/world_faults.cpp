@@ -143,8 +143,8 @@ void World::speaker_changed(Machine& machine) {
         for (std::size_t i = 0; i < tracks_.size(); ++i)
             if (const auto row = find_row(former.node(), {Site::client_host(), tracks_[i].plan->client_port}))
                 protection_[i] = std::string(row->protection);
-        wire_checker_.forget(former);
     }
+    wire_checker_.forget(former);
     for (auto& track : tracks_) assess(track, machine);
 }
 

@@ -598,6 +598,43 @@ TEST_CASE("resign: nobody succeeds, so the node is active again", "[guard]") {
     CHECK(w.node(0).tables_dropped == 0);
 }
 
+TEST_CASE("resign: the word is stale when the standby was paused with it in its queue", "[guard]") {
+    Healthy w;
+    w.pause(1, 400_ms);
+    w.run_for(2_ms);
+    REQUIRE(w.guard(0).resign(w.local(0, w.now())));
+    w.run_for(10_ms);
+    w.cut_heartbeats();
+    // Node 0 finds no successor, searches, and speaks again; then node 1 wakes up.
+    REQUIRE(w.run_until([&] { return w.speaking(0); }, 380_ms));
+    w.run_for(1_s);
+    CHECK(w.active() == 0);
+    CHECK(w.node(1).activations == 0);
+}
+
+TEST_CASE("a standby whose own client core stands does not take over", "[guard]") {
+    Healthy w;
+    w.node(1).cores_stalled = true;
+    w.run_for(20_ms);
+    w.kill(0);
+    w.run_for(1_s);
+    CHECK(w.active() == 2);
+    CHECK(w.guard(1).hold() == Hold::stalled);
+    w.node(1).cores_stalled = false;
+    CHECK(w.run_until([&] { return w.speaking(1); }, bound + 10_ms));
+}
+
+TEST_CASE("a paused standby takes over in time when it wakes before its time", "[guard]") {
+    Healthy w;
+    w.kill(0);
+    const Instant death = w.now();
+    w.run_for(12_ms);
+    w.pause(1, 20_ms);
+    REQUIRE(w.run_until([&] { return w.speaking(1); }, 100_ms));
+    CHECK(w.now() - death <= bound + 1_ms);
+    CHECK(w.node(1).counted(Counter::gaps) == 1);
+}
+
 TEST_CASE("a stalled core of the active: the standby withholds its lease and takes over", "[guard]") {
     Healthy w;
     w.node(0).cores_stalled = true;

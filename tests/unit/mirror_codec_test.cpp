@@ -1,0 +1,213 @@
+// The bytes of the mirror protocol: what is written is what is read, version 1 never changes, damage is never misread.
+#include "cores/mirror/codec.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+#include "lib/base/random.hpp"
+#include "tests/support/edge_mbuf.hpp"
+#include "tests/support/golden.hpp"
+#include "tests/support/records.hpp"
+
+using namespace holdfast;
+using namespace holdfast::mirror;
+using test::Bytes;
+using Verdict = Decoded::Verdict;
+
+namespace {
+
+Bytes encoded(const Record& record) {
+    Bytes out(record_size_max);
+    out.resize(encode(record, out));
+    return out;
+}
+
+/// One record of every type, no field zero and no two alike.
+std::vector<Record> one_of_each() {
+    return {Hello{1, 1, 2, 16384, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728, 0x3132333435363738},
+            Refused{Refusal::slots},
+            EpochStart{Side::server, 0x41424344},
+            SnapshotEnd{Side::server, 0x5152535455565758},
+            Opened{0x6162636465666768, test::session_record()},
+            Progress{0x7172737475767778, test::progress_record()},
+            Closed{9, {{10, 11}, 1}},
+            Confirm{{12, 13}, 1}};
+}
+
+std::string hex(const Bytes& bytes) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (const auto b : bytes) {
+        text += digits[b >> 4];
+        text += digits[b & 15];
+    }
+    return text;
+}
+
+std::string dump() {
+    static constexpr const char* names[] = {"hello", "refused", "epoch start", "snapshot end", "opened", "progress", "closed", "confirm"};
+    std::string text;
+    for (const auto& record : one_of_each()) text += std::string(names[record.index()]) + ": " + hex(encoded(record)) + "\n";
+    return text;
+}
+
+/// Repairs the CRC, so that only what lies behind it can refuse.
+void seal(Bytes& record) {
+    const auto crc = test::crc32c({record.data() + 2, record.size() - 6});
+    for (std::size_t i = 0; i < 4; ++i) record[record.size() - 4 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
+}
+
+}  // namespace
+
+TEST_CASE("mirror codec: every record comes back as it was", "[mirror]") {
+    for (const auto& record : one_of_each()) {
+        INFO("type " << record.index());
+        const auto bytes = encoded(record);
+        const auto d = decode(bytes);
+        REQUIRE(d.verdict == Verdict::complete);
+        CHECK(d.size == bytes.size());
+        CHECK(d.record.index() == record.index());
+        // Every field was written: the same bytes again.
+        CHECK(encoded(d.record) == bytes);
+    }
+}
+
+TEST_CASE("mirror codec: a session record comes back field by field", "[mirror]") {
+    const auto before = test::session_record();
+    const auto d = decode(encoded(Opened{1, before}));
+    REQUIRE(d.verdict == Verdict::complete);
+    const auto& r = std::get<Opened>(d.record).record;
+    CHECK(r.id == before.id);
+    CHECK(r.term == before.term);
+    CHECK(r.gates == before.gates);
+    CHECK(r.sack == before.sack);
+    CHECK(r.timestamps == before.timestamps);
+    CHECK(r.scale_client == before.scale_client);
+    CHECK(r.scale_server == before.scale_server);
+    CHECK(r.syn_window == before.syn_window);
+    for (std::size_t i = 0; i < 2; ++i) {
+        CHECK(r.leg[i].local == before.leg[i].local);
+        CHECK(r.leg[i].remote == before.leg[i].remote);
+        CHECK(r.leg[i].iss == before.leg[i].iss);
+        CHECK(r.leg[i].irs == before.leg[i].irs);
+        CHECK(r.leg[i].ts_offset == before.leg[i].ts_offset);
+        CHECK(r.leg[i].mss_send == before.leg[i].mss_send);
+    }
+    CHECK(r.opened_at == before.opened_at);
+}
+
+TEST_CASE("mirror codec: version 1 is these bytes for ever", "[mirror]") {
+    REQUIRE(record_version == 1);
+    CHECK(dump() == test::golden("mirror_records_v1.txt", dump()));
+}
+
+TEST_CASE("mirror codec: records stay as small as the design says", "[mirror]") {
+    CHECK(encoded(Opened{1, test::session_record()}).size() <= 190);
+    CHECK(encoded(Progress{1, test::progress_record()}).size() <= 72);
+    CHECK(encoded(Closed{1, {{1, 2}, 0}}).size() <= 32);
+}
+
+TEST_CASE("mirror codec: the front of a record is incomplete, never wrong, and nothing past it is read", "[mirror]") {
+    test::EdgeBuffer edge;
+    for (const auto& record : one_of_each()) {
+        const auto whole = encoded(record);
+        for (std::size_t size = 0; size < whole.size(); ++size) {
+            INFO("type " << record.index() << ", " << size << " bytes");
+            REQUIRE(decode(edge.place({whole.data(), size})).verdict == Verdict::incomplete);
+        }
+    }
+}
+
+TEST_CASE("mirror codec: what follows a record is left alone", "[mirror]") {
+    auto bytes = encoded(one_of_each()[1]);
+    const auto size = bytes.size();
+    bytes.insert(bytes.end(), 100, 0xee);
+    const auto d = decode(bytes);
+    CHECK(d.verdict == Verdict::complete);
+    CHECK(d.size == size);
+}
+
+TEST_CASE("mirror codec: one flipped bit is never read as a record", "[mirror]") {
+    test::EdgeBuffer edge;
+    for (const auto& record : one_of_each()) {
+        const auto good = encoded(record);
+        for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+            auto bytes = good;
+            bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1u << bit % 8));
+            INFO("type " << record.index() << ", bit " << bit);
+            REQUIRE(decode(edge.place(bytes)).verdict != Verdict::complete);
+        }
+    }
+}
+
+TEST_CASE("mirror codec: a body longer or shorter than its type is refused though its CRC is good", "[mirror]") {
+    for (const auto& record : one_of_each()) {
+        INFO("type " << record.index());
+        for (const int change : {-1, 1}) {
+            auto bytes = encoded(record);
+            bytes.resize(bytes.size() + static_cast<std::size_t>(change));
+            bytes[0] = static_cast<std::uint8_t>(bytes.size() - 2);
+            seal(bytes);
+            CHECK(decode(bytes).verdict == Verdict::malformed);
+        }
+    }
+}
+
+TEST_CASE("mirror codec: unknown types and other versions are refused though their CRC is good", "[mirror]") {
+    auto bytes = encoded(one_of_each()[0]);
+    bytes[2] = 8;
+    seal(bytes);
+    CHECK(decode(bytes).verdict == Verdict::malformed);
+    bytes[2] = 0;
+    for (const std::uint8_t version : {0, 2, 255}) {
+        bytes[3] = version;
+        seal(bytes);
+        CHECK(decode(bytes).verdict == Verdict::malformed);
+    }
+    bytes[3] = 1;
+    seal(bytes);
+    CHECK(decode(bytes).verdict == Verdict::complete);
+}
+
+TEST_CASE("mirror codec: impossible values are refused though their CRC is good", "[mirror]") {
+    const auto refused = [](const Record& record) { return decode(encoded(record)).verdict == Verdict::malformed; };
+    CHECK(refused(EpochStart{static_cast<Side>(2), 1}));
+    CHECK(refused(SnapshotEnd{static_cast<Side>(255), 1}));
+    CHECK(refused(Refused{Refusal::count_}));
+    auto p = test::progress_record();
+    p.side = static_cast<Side>(2);
+    CHECK(refused(Progress{1, p}));
+    auto s = test::session_record();
+    s.scale_client = 15;
+    CHECK(refused(Opened{1, s}));
+    s = test::session_record();
+    s.scale_server = 15;
+    CHECK(refused(Opened{1, s}));
+}
+
+TEST_CASE("mirror codec: a length that no record has is refused before it is waited for", "[mirror]") {
+    CHECK(decode(Bytes{0, 0}).verdict == Verdict::malformed);
+    CHECK(decode(Bytes{5, 0}).verdict == Verdict::malformed);
+    CHECK(decode(Bytes{255, 0}).verdict == Verdict::malformed);
+    CHECK(decode(Bytes{0, 1}).verdict == Verdict::malformed);
+    CHECK(decode(Bytes{255, 255}).verdict == Verdict::malformed);
+}
+
+TEST_CASE("mirror codec: random bytes are read within their bounds", "[mirror]") {
+    test::EdgeBuffer edge;
+    Random random(1);
+    for (int i = 0; i < 50'000; ++i) {
+        Bytes bytes(random.below(80));
+        for (auto& b : bytes) b = static_cast<std::uint8_t>(random.next());
+        if (bytes.size() > 8) {
+            bytes[0] = static_cast<std::uint8_t>(bytes.size() - 2);
+            bytes[1] = 0;
+            bytes[2] = static_cast<std::uint8_t>(random.below(9));
+            bytes[3] = 1;
+            seal(bytes);
+        }
+        const auto d = decode(edge.place(bytes));
+        if (d.verdict == Verdict::complete) REQUIRE(d.size <= bytes.size());
+    }
+}

@@ -1,0 +1,147 @@
+// Next hops: frames wait for their neighbour, bounded in number and time.
+#include <catch2/catch.hpp>
+
+#include "tests/support/interface_rig.hpp"
+
+using namespace holdfast;
+using namespace holdfast::test;
+using namespace holdfast::literals;
+using net::Counter;
+
+namespace {
+
+/// Lets time pass as a host would: in steps to the interface's own deadlines. Returns the frames that left.
+std::vector<Bytes> pass(InterfaceRig& rig, Duration span) {
+    std::vector<Bytes> frames;
+    const auto end = rig.now + span;
+    for (;;) {
+        const auto next = rig.net.next_deadline();
+        rig.now = earlier(end, later(next, rig.now));
+        rig.net.advance(rig.now);
+        for (auto& f : rig.transmitted()) frames.push_back(std::move(f));
+        if (rig.now == end) return frames;
+    }
+}
+
+std::uint16_t marker_of(const Bytes& frame) {
+    std::string fault;
+    const auto s = sim::read_segment(frame, fault);
+    return s ? s->from.port : 0;
+}
+
+}  // namespace
+
+TEST_CASE("neighbour: frames wait for the answer and then leave in their order", "[net]") {
+    InterfaceRig rig;
+    for (std::uint16_t i = 1; i <= 3; ++i) CHECK(rig.send(neighbour, i));
+    CHECK(rig.transmitted_arp().target == neighbour);
+    CHECK(rig.net.held_mbufs() == 3);
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    const auto frames = rig.transmitted();
+    REQUIRE(frames.size() == 3);
+    for (std::uint16_t i = 1; i <= 3; ++i) {
+        CHECK(marker_of(frames[i - 1u]) == i);
+        CHECK(sim::destination_mac(frames[i - 1u]) == neighbour_mac);
+    }
+}
+
+TEST_CASE("neighbour: a frame that waited leaves as who it was sent as", "[net]") {
+    InterfaceRig rig;
+    rig.send(neighbour, 1, net::Self::own);
+    rig.send(neighbour, 2, net::Self::virtual_self);
+    rig.transmitted();
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    const auto frames = rig.transmitted(false);
+    REQUIRE(frames.size() == 1);
+    CHECK(marker_of(frames[0]) == 1);
+    CHECK(sim::source_mac(frames[0]) == own_mac);
+    CHECK(rig.count(Counter::lease_expired_dropped) == 1);
+}
+
+TEST_CASE("neighbour: at most eight frames wait for one", "[net]") {
+    InterfaceRig rig;
+    for (std::uint16_t i = 1; i <= 8; ++i) CHECK(rig.send(neighbour, i));
+    CHECK_FALSE(rig.send(neighbour, 9));
+    CHECK(rig.count(Counter::neighbour_pending_full) == 1);
+    CHECK(rig.net.held_mbufs() == 8 + 1);  // and the query
+    CHECK(rig.mbufs.in_use() == rig.net.held_mbufs());
+}
+
+TEST_CASE("neighbour: asked again every 200 ms, and after three seconds what waits is dropped", "[net]") {
+    InterfaceRig rig;
+    rig.send(neighbour);
+    const auto early = pass(rig, 1_s);
+    CHECK(early.size() >= 5);
+    CHECK(early.size() <= 6);
+    CHECK(rig.count(Counter::neighbour_unresolved) == 0);
+    pass(rig, 3_s);
+    CHECK(rig.count(Counter::neighbour_unresolved) == 1);
+    CHECK(rig.mbufs.in_use() == 0);
+    // Nobody wants it any more: the questions end.
+    pass(rig, 20_s);
+    CHECK(pass(rig, 60_s).empty());
+    CHECK(rig.net.next_deadline().is_never());
+}
+
+TEST_CASE("neighbour: a resolved one is asked anew in use, and serves meanwhile", "[net]") {
+    InterfaceRig rig;
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    rig.send(neighbour);  // nobody asked: an answer to us still teaches
+    CHECK(rig.transmitted().size() == 1);
+    rig.now = rig.now + 31_s;
+    rig.send(neighbour);
+    const auto frames = rig.transmitted();
+    REQUIRE(frames.size() == 2);
+    CHECK(sim::read_arp(frames[0]).has_value());
+    CHECK(marker_of(frames[1]) == 1);
+}
+
+TEST_CASE("neighbour: addresses off the network go to the gateway, and without one nowhere", "[net]") {
+    InterfaceRig rig;
+    rig.send(ip("192.0.2.7"));
+    CHECK(rig.transmitted_arp().target == gateway);
+    auto settings = interface_settings();
+    settings.gateway = {};
+    InterfaceRig island(settings);
+    CHECK_FALSE(island.send(ip("192.0.2.7")));
+    CHECK(island.count(Counter::no_route) == 1);
+    CHECK(island.mbufs.in_use() == 0);
+    CHECK(island.send(neighbour));
+}
+
+TEST_CASE("neighbour: a full table refuses new ones and keeps serving the known", "[net]") {
+    auto settings = interface_settings();
+    settings.neighbours = 4;
+    InterfaceRig rig(settings);
+    for (int i = 0; i < 4; ++i)
+        rig.receive_arp(false, IpAddress::from_v4(ip("10.0.0.20").v4() + (static_cast<std::uint32_t>(i) << 24)), neighbour_mac, own_address);
+    rig.transmitted();
+    CHECK_FALSE(rig.send(ip("10.0.0.50")));
+    CHECK(rig.count(Counter::neighbour_table_full) >= 1);
+    CHECK(rig.send(ip("10.0.0.20")));
+    CHECK(rig.transmitted().size() == 1);
+}
+
+TEST_CASE("neighbour: prepared before it is needed", "[net]") {
+    InterfaceRig rig;
+    rig.net.prepare(neighbour, rig.now);
+    rig.net.prepare(neighbour, rig.now);
+    CHECK(rig.transmitted_arp().target == neighbour);
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    rig.send(neighbour);
+    CHECK(rig.transmitted().size() == 1);
+}
+
+TEST_CASE("neighbour: a full port queue drops and counts", "[net]") {
+    auto settings = interface_settings();
+    settings.queue = 4;
+    InterfaceRig rig(settings);
+    rig.receive_arp(false, neighbour, neighbour_mac, own_address);
+    rig.transmitted();
+    for (int i = 0; i < 4; ++i) CHECK(rig.send(neighbour));
+    CHECK(rig.net.room() == 0);
+    CHECK_FALSE(rig.send(neighbour));
+    CHECK(rig.count(Counter::tx_queue_full) == 1);
+    CHECK(rig.transmitted().size() == 4);
+    CHECK(rig.mbufs.in_use() == 0);
+}

@@ -1,0 +1,66 @@
+// Round-trip times and timeouts: the arithmetic of RFC 6298 section 2.
+#include <catch2/catch.hpp>
+
+#include "cores/tcp/sender.hpp"
+
+using namespace holdfast;
+using namespace holdfast::literals;
+
+namespace {
+
+/// No floor that hides the arithmetic.
+TcpConfig without_floor() {
+    TcpConfig c;
+    c.rto_min = 0_ms;
+    return c;
+}
+
+}  // namespace
+
+TEST_CASE("rtt: the first sample R gives SRTT = R, RTTVAR = R/2, RTO = SRTT + 4 RTTVAR", "[tcp]") {
+    tcp::Tcb t;
+    tcp::take_rtt(t, 100_ms, without_floor());
+    CHECK(t.soft.rtt.srtt == 100_ms);
+    CHECK(t.soft.rtt.rttvar == 50_ms);
+    CHECK(t.soft.rtt.rto == 300_ms);
+    CHECK(t.soft.rtt.min == 100_ms);
+    CHECK(t.soft.rtt.measured);
+}
+
+TEST_CASE("rtt: later samples move RTTVAR by a quarter and then SRTT by an eighth", "[tcp]") {
+    tcp::Tcb t;
+    const auto config = without_floor();
+    tcp::take_rtt(t, 100_ms, config);
+    tcp::take_rtt(t, 180_ms, config);
+    // RTTVAR = 3/4 * 50 + 1/4 * |100 - 180| with the old SRTT; SRTT = 7/8 * 100 + 1/8 * 180.
+    CHECK(t.soft.rtt.rttvar == 57500_us);
+    CHECK(t.soft.rtt.srtt == 110_ms);
+    CHECK(t.soft.rtt.rto == 340_ms);
+    tcp::take_rtt(t, 20_ms, config);
+    CHECK(t.soft.rtt.min == 20_ms);
+    CHECK(t.soft.rtt.rttvar == (57500_us * 3 + 90_ms) / 4);
+}
+
+TEST_CASE("rtt: a steady path's RTO comes down to the clock's granularity above it, and stays there", "[tcp]") {
+    tcp::Tcb t;
+    for (int i = 0; i < 200; ++i) tcp::take_rtt(t, 10_ms, without_floor());
+    CHECK(t.soft.rtt.srtt == 10_ms);
+    CHECK(t.soft.rtt.rto == 11_ms);
+}
+
+TEST_CASE("rtt: the RTO has a floor and a ceiling", "[tcp]") {
+    tcp::Tcb t;
+    TcpConfig config;
+    tcp::take_rtt(t, 50_us, config);
+    CHECK(t.soft.rtt.rto == config.rto_min);
+    tcp::Tcb slow;
+    tcp::take_rtt(slow, 100_s, config);
+    CHECK(slow.soft.rtt.rto == config.rto_max);
+}
+
+TEST_CASE("rtt: a sample of no time at all is a sample", "[tcp]") {
+    tcp::Tcb t;
+    tcp::take_rtt(t, 0_ms, TcpConfig{});
+    CHECK(t.soft.rtt.measured);
+    CHECK(t.soft.rtt.srtt > 0_ns);
+}
