@@ -4,6 +4,19 @@
 #include "cores/guard/guard.hpp"
 
 namespace holdfast::guard {
+namespace {
+
+/// How near a node that is not active is to serving the sessions there are.
+constexpr int stage_of(State state) {
+    switch (state) {
+        case State::ready: return 3;
+        case State::syncing: return 2;
+        case State::boot: return 1;
+        default: return 0;
+    }
+}
+
+}  // namespace
 
 // ---- a node that is not active ----
 
@@ -38,7 +51,7 @@ Guard::Judgement Guard::judge_absence(Instant now) const {
         return {Reason::silence, Hold::syncing};
     }
     if (c.role == Role::active) {
-        const Reason failure = failure_of_active(now);
+        const Reason failure = failure_of_active();
         return {failure, failure == Reason::none ? Hold::peer : Hold::none};
     }
     if (!outranks_peer(now)) return {Reason::none, Hold::peer};
@@ -56,7 +69,7 @@ bool Guard::resignation_holds(Instant now) const {
 }
 
 /// What is wrong with an active peer that is heard; only a ready standby asks.
-Reason Guard::failure_of_active(Instant) const {
+Reason Guard::failure_of_active() const {
     if (!ready()) return Reason::none;
     for (std::size_t i = 0; i < progress_seen_.size(); ++i)
         if (progress_seen_[i] != 0 && peer_.heard_at() - progress_at_[i] >= settings_.core_stall)
@@ -70,7 +83,7 @@ Reason Guard::failure_of_active(Instant) const {
 /// before it could: or both would be silent.
 bool Guard::deposing(Instant now) const {
     return role_ == Role::standby && peer_alive(now) && peer_.claim().role == Role::active &&
-           failure_of_active(now) != Reason::none && able(now);
+           failure_of_active() != Reason::none && able(now);
 }
 
 /// What the search for another speaker still waits for.
@@ -109,16 +122,9 @@ bool Guard::searching(Instant now) const {
 /// Which of two nodes that are not active is to become it: the one that holds more of the sessions, then the
 /// one that could serve, then node 0.
 bool Guard::outranks_peer(Instant now) const {
-    const auto rank = [](State state, bool able, bool first) {
-        const int stage = state == State::ready     ? 3
-                          : state == State::syncing ? 2
-                          : state == State::boot    ? 1
-                                                    : 0;
-        return std::tuple(stage, able, first);
-    };
     const Heartbeat& c = peer_.claim();
-    return rank(state(now), able(now), settings_.node_id == 0) >
-           rank(c.state, c.able, settings_.node_id == 1);
+    const bool first = settings_.node_id == 0;
+    return std::tuple(stage_of(state(now)), able(now), first) > std::tuple(stage_of(c.state), c.able, !first);
 }
 
 void Guard::become_active(Reason reason, Instant now) {

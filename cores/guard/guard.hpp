@@ -136,7 +136,7 @@ class Guard {
     Judgement judge(Instant now) const;
     Judgement judge_absence(Instant now) const;
     bool resignation_holds(Instant now) const;
-    Reason failure_of_active(Instant now) const;
+    Reason failure_of_active() const;
     Hold judge_search(Instant now) const;
     bool nobody_speaks(Instant now) const;
     bool deposing(Instant now) const;

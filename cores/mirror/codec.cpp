@@ -173,7 +173,8 @@ bool sane(const Record& r) {
     if (const auto* p = std::get_if<Progress>(&r)) return side_ok(p->record.side);
     if (const auto* e = std::get_if<EpochStart>(&r)) return side_ok(e->side);
     if (const auto* s = std::get_if<SnapshotEnd>(&r)) return side_ok(s->side);
-    if (const auto* o = std::get_if<Opened>(&r)) return o->record.scale_client <= 14 && o->record.scale_server <= 14;
+    if (const auto* o = std::get_if<Opened>(&r))
+        return o->record.scale_client <= 14 && o->record.scale_server <= 14;
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;
 }
@@ -181,14 +182,15 @@ bool sane(const Record& r) {
 }  // namespace
 
 std::string_view to_string(Refusal r) {
-    static constexpr std::string_view words[] = {"",
-                                                 "the nodes speak different versions of the mirror protocol",
-                                                 "the nodes' configurations differ (services, gates, addresses)",
-                                                 "the nodes differ in limits.sessions",
-                                                 "the nodes differ in the number of lanes",
-                                                 "both nodes have the same node.id",
-                                                 "the peer is not active",
-                                                 "the peer's term is older"};
+    static constexpr std::string_view words[] = {
+        "",
+        "the nodes speak different versions of the mirror protocol",
+        "the nodes' configurations differ (services, gates, addresses)",
+        "the nodes differ in limits.sessions",
+        "the nodes differ in the number of lanes",
+        "both nodes have the same node.id",
+        "the peer is not active",
+        "the peer's term is older"};
     static_assert(std::size(words) == static_cast<std::size_t>(Refusal::count_));
     return words[static_cast<std::size_t>(r)];
 }

@@ -24,13 +24,23 @@ struct Hello {
     std::uint16_t lanes = 1;
     std::uint32_t slots = 0;
     std::uint64_t term = 0;
-    std::uint64_t configuration = 0;  ///< hash over services, gates, addresses and limits
-    std::uint64_t incarnation = 0;    ///< of the sender's process
-    std::int64_t shared_clock_ns = 0; ///< the pair's clock as the sender knows it, at sending
+    std::uint64_t configuration = 0;   ///< hash over services, gates, addresses and limits
+    std::uint64_t incarnation = 0;     ///< of the sender's process
+    std::int64_t shared_clock_ns = 0;  ///< the pair's clock as the sender knows it, at sending
 };
 
 /// Why a node handshake was refused; also the reason shown to operators.
-enum class Refusal : std::uint8_t { none, version, configuration, slots, lanes, same_node, not_active, term, count_ };
+enum class Refusal : std::uint8_t {
+    none,
+    version,
+    configuration,
+    slots,
+    lanes,
+    same_node,
+    not_active,
+    term,
+    count_
+};
 std::string_view to_string(Refusal r);
 
 struct Refused {

@@ -19,7 +19,8 @@ std::optional<SessionId> Image::sweep(std::uint32_t& slot) {
 }
 
 bool Image::holds(SessionId id) const {
-    return id.slot < entries_.size() && entries_[id.slot].present && entries_[id.slot].generation == id.generation;
+    return id.slot < entries_.size() && entries_[id.slot].present &&
+           entries_[id.slot].generation == id.generation;
 }
 
 Image::Verdict Image::opened(const SessionRecord& r) {
@@ -27,7 +28,8 @@ Image::Verdict Image::opened(const SessionRecord& r) {
     auto& e = entries_[r.id.slot];
     // Generations grow; the difference is judged circularly.
     // Within a snapshot's epoch; what an earlier active left is replaced whatever it was.
-    if (e.present && e.mark == mark_ && static_cast<std::int32_t>(r.id.generation - e.generation) < 0) return Verdict::stale;
+    if (e.present && e.mark == mark_ && static_cast<std::int32_t>(r.id.generation - e.generation) < 0)
+        return Verdict::stale;
     if (!e.present) ++sessions_;
     e.present = true;
     e.generation = r.id.generation;
@@ -38,6 +40,8 @@ Image::Verdict Image::opened(const SessionRecord& r) {
 Image::Verdict Image::progress(const ProgressRecord& p) {
     if (p.id.slot >= entries_.size()) return Verdict::out_of_range;
     auto& e = entries_[p.id.slot];
+    if (e.present && e.mark == mark_ && static_cast<std::int32_t>(p.id.generation - e.generation) < 0)
+        return Verdict::stale;
     auto& known = e.progress[index(p.side)];
     if (known.id == p.id && p.version <= known.version) return Verdict::stale;
     known = p;

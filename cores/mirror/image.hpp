@@ -17,8 +17,8 @@ class Image {
     void clear();
     /// A new snapshot begins: what it does not name is stale when it ends (mark and sweep).
     void begin_snapshot() { ++mark_; }
-    /// Next session at or after `slot` that the snapshot did not name, forgotten by this call; `slot` moves on.
-    /// nullopt when the sweep is done.
+    /// Next session at or after `slot` that the snapshot did not name, forgotten by this call; `slot` moves
+    /// on. nullopt when the sweep is done.
     std::optional<SessionId> sweep(std::uint32_t& slot);
     /// Verdicts on a record: whether it is news.
     enum class Verdict : std::uint8_t { news, stale, out_of_range };

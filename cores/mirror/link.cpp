@@ -18,8 +18,8 @@ constexpr Duration stall_max = seconds(2);
 constexpr std::uint8_t window_scale = 3;
 }  // namespace
 
-Link::Link(const LinkSettings& settings, const tcp::Secrets& secrets, net::Interface& net, tcp::TcpCounters& tcp_counters,
-           MirrorCounters& counters)
+Link::Link(const LinkSettings& settings, const tcp::Secrets& secrets, net::Interface& net,
+           tcp::TcpCounters& tcp_counters, MirrorCounters& counters)
     : settings_(settings),
       secrets_(secrets),
       net_(net),
@@ -32,7 +32,8 @@ Link::Link(const LinkSettings& settings, const tcp::Secrets& secrets, net::Inter
 Link::~Link() { tcp::discard_queue(tcb_); }
 
 tcp::Context Link::context(Instant now) {
-    return {now, static_cast<std::uint32_t>(now.ns / 1'000'000), settings_.tcp, net_, tcp_counters_, net::Self::own};
+    return {now,           static_cast<std::uint32_t>(now.ns / 1'000'000), settings_.tcp, net_, tcp_counters_,
+            net::Self::own};
 }
 
 void Link::reset(State state) {
@@ -95,7 +96,8 @@ void Link::receive(const wire::Frame& frame, Packet packet, Instant now) {
     }
     const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
     // A peer that connects anew has forgotten the old connection: the newest one counts.
-    if (is_syn && listening_ && frame.tcp.destination_port == settings_.port && !(ports && state_ == State::established))
+    if (is_syn && listening_ && frame.tcp.destination_port == settings_.port &&
+        !(ports && state_ == State::established))
         return accept_syn(frame, now);
     if (!ports) {
         if (!frame.tcp.has(flag::rst)) tcp::emit_reset_reply(frame, context(now));
@@ -119,9 +121,14 @@ void Link::accept_syn(const wire::Frame& frame, Instant now) {
     l.ts_offset = secrets_.timestamp_offset(l.local, l.remote);
     const auto theirs = tcp::read_offer(frame.tcp);
     l.mss_send = std::min<std::uint16_t>(theirs.mss, static_cast<std::uint16_t>(settings_.mtu - 40));
-    offer_ = {static_cast<std::uint16_t>(settings_.mtu - 40), theirs.sack, theirs.timestamps, theirs.window_scaling,
-              window_scale, 65535};
-    tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale, theirs.window_scaling ? window_scale : std::uint8_t{0}};
+    offer_ = {static_cast<std::uint16_t>(settings_.mtu - 40),
+              theirs.sack,
+              theirs.timestamps,
+              theirs.window_scaling,
+              window_scale,
+              65535};
+    tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale,
+                 theirs.window_scaling ? window_scale : std::uint8_t{0}};
     tcb_.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     tcb_.soft.rcv.ts_recent_valid = theirs.timestamps;
     tcb_.soft.rcv.ts_recent_at = now;
@@ -140,7 +147,8 @@ void Link::in_connecting(const wire::Frame& frame, Instant now) {
     auto& l = tcb_.hard.leg;
     l.irs = frame.tcp.seq;
     l.mss_send = std::min<std::uint16_t>(theirs.mss, static_cast<std::uint16_t>(settings_.mtu - 40));
-    tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale, theirs.window_scaling ? window_scale : std::uint8_t{0}};
+    tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale,
+                 theirs.window_scaling ? window_scale : std::uint8_t{0}};
     auto& r = tcb_.soft.rcv;
     tcp::start_receiving(tcb_, 1);
     r.ts_recent = frame.tcp.options.ts_value;
@@ -156,7 +164,8 @@ void Link::in_answering(const wire::Frame& frame, Packet packet, Instant now) {
         if (frame.tcp.seq == tcp::receive_seq(tcb_, 1)) reset(State::closed);
         return;
     }
-    if (!frame.tcp.has(flag::ack) || frame.tcp.has(flag::syn) || frame.tcp.ack != tcp::send_seq(tcb_, 1)) return;
+    if (!frame.tcp.has(flag::ack) || frame.tcp.has(flag::syn) || frame.tcp.ack != tcp::send_seq(tcb_, 1))
+        return;
     established();
     in_established(frame, std::move(packet), now);
 }
@@ -176,7 +185,8 @@ void Link::take_input() {
     while (auto* m = tcp::next_in_order(tcb_)) {
         if (input_.size() + meta(m).payload_len > input_max) break;
         const auto packet = tcp::take_in_order(tcb_, c);
-        input_.insert(input_.end(), payload(packet.get()), payload(packet.get()) + meta(packet.get()).payload_len);
+        input_.insert(input_.end(), payload(packet.get()),
+                      payload(packet.get()) + meta(packet.get()).payload_len);
     }
     auto& r = tcb_.soft.rcv;
     r.ledger.release_until(r.ledger.received());
@@ -230,7 +240,8 @@ void Link::flush(Instant now) {
     tcp::send_ready(tcb_, c);
     auto& r = tcb_.soft.rcv;
     const bool window_news = distance(r.edge_sent, r.edge_limit) > static_cast<std::int64_t>(input_max / 4);
-    if (r.ack_now || r.out_of_order || window_news || r.ledger.releasable() > r.ledger.acknowledged()) tcp::emit_ack(tcb_, c);
+    if (r.ack_now || r.out_of_order || window_news || r.ledger.releasable() > r.ledger.acknowledged())
+        tcp::emit_ack(tcb_, c);
 }
 
 bool Link::give_up_late(Instant now) {

@@ -22,8 +22,8 @@ class Link {
   public:
     enum class State : std::uint8_t { closed, connecting, answering, established };
 
-    Link(const LinkSettings& settings, const tcp::Secrets& secrets, net::Interface& net, tcp::TcpCounters& tcp_counters,
-         MirrorCounters& counters);
+    Link(const LinkSettings& settings, const tcp::Secrets& secrets, net::Interface& net,
+         tcp::TcpCounters& tcp_counters, MirrorCounters& counters);
     ~Link();
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
@@ -44,7 +44,9 @@ class Link {
     /// Appends to the stream; false (and nothing is taken) without a connection, room or mbufs.
     bool write(std::span<const std::uint8_t> bytes, Instant now);
     /// What has arrived in order and was not consumed.
-    std::span<const std::uint8_t> readable() const { return {input_.data() + input_begin_, input_.size() - input_begin_}; }
+    std::span<const std::uint8_t> readable() const {
+        return {input_.data() + input_begin_, input_.size() - input_begin_};
+    }
     void consume(std::size_t n) { input_begin_ += n; }
 
     /// Timers; to be called after receive().
@@ -80,7 +82,7 @@ class Link {
     std::uint16_t next_port_;
     std::vector<std::uint8_t> input_;
     std::size_t input_begin_ = 0;
-    Packet pending_;                 ///< being filled by write()
+    Packet pending_;  ///< being filled by write()
     std::uint64_t bytes_written_ = 0;
     Instant stalled_since_ = Instant::never();
 };

@@ -1,5 +1,7 @@
 #include "cores/net/interface.hpp"
 
+#include <rte_byteorder.h>
+
 #include <cstring>
 
 #include "lib/base/random.hpp"
@@ -17,9 +19,8 @@ constexpr Duration refresh_after = 30_s;
 constexpr unsigned forget_pending_queries = 15;
 
 std::uint64_t hash_of(const IpAddress& a) {
-    std::uint64_t halves[2];
-    std::memcpy(halves, a.bytes.data(), 16);
-    return mix64(halves[0] ^ mix64(halves[1]));
+    // Next hops are few and mostly differ in the last bytes; the table is probed, not trusted.
+    return (a.half(0) ^ a.half(1)) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
 void put_ethernet(std::uint8_t* p, const MacAddress& to, const MacAddress& from, std::uint16_t type) {
@@ -39,7 +40,12 @@ Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& 
     std::uint32_t size = 64;
     while (size < settings_.neighbours * 2) size *= 2;
     neighbours_.resize(size);
+    const auto length = settings_.own_address.length;
+    mask_ = length == 0 ? 0 : rte_cpu_to_be_32(~std::uint32_t{0} << (32 - length));
+    network_ = settings_.own_address.address.v4() & mask_;
 }
+
+bool Interface::is_on_link(const IpAddress& a) const { return (a.v4() & mask_) == network_; }
 
 Interface::~Interface() {
     for (auto& n : neighbours_) drop_pending(n);
@@ -120,7 +126,7 @@ void Interface::drop_pending(Neighbour& n) {
 }
 
 bool Interface::send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now) {
-    const auto& hop = settings_.own_address.contains(destination) ? destination : settings_.gateway;
+    const auto& hop = is_on_link(destination) ? destination : settings_.gateway;
     if (hop.is_unspecified()) {
         counters_.add(Counter::no_route);
         rte_pktmbuf_free(m);
@@ -141,7 +147,8 @@ bool Interface::send_ip(rte_mbuf* m, const IpAddress& destination, Self self, In
         rte_pktmbuf_free(m);
         return false;
     }
-    if (self == Self::virtual_self) n->pending_self = static_cast<std::uint8_t>(n->pending_self | 1u << n->pending_count);
+    if (self == Self::virtual_self)
+        n->pending_self = static_cast<std::uint8_t>(n->pending_self | 1u << n->pending_count);
     n->pending[n->pending_count++] = m;
     if (now - n->asked >= query_interval) query(hop, now);
     return true;
@@ -161,8 +168,9 @@ bool Interface::send_raw(std::span<const std::uint8_t> body, std::uint16_t ether
     return queue(packet.release(), Self::own);
 }
 
-void Interface::send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from, const MacAddress& to_mac,
-                         const IpAddress& to, const MacAddress& ethernet_to, Self self) {
+void Interface::send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from,
+                         const MacAddress& to_mac, const IpAddress& to, const MacAddress& ethernet_to,
+                         Self self) {
     auto packet = pool_.allocate();
     if (!packet) {
         counters_.add(Counter::pool_empty);
@@ -190,7 +198,8 @@ void Interface::query(const IpAddress& target, Instant now) {
         next_tick_ = earlier(next_tick_, now + query_interval);
     }
     counters_.add(Counter::arp_requests_sent);
-    send_arp(false, settings_.own_mac, settings_.own_address.address, {}, target, MacAddress::broadcast(), Self::own);
+    send_arp(false, settings_.own_mac, settings_.own_address.address, {}, target, MacAddress::broadcast(),
+             Self::own);
 }
 
 void Interface::probe(const IpAddress& target) {
@@ -199,7 +208,7 @@ void Interface::probe(const IpAddress& target) {
 }
 
 void Interface::prepare(const IpAddress& target, Instant now) {
-    const auto& hop = settings_.own_address.contains(target) ? target : settings_.gateway;
+    const auto& hop = is_on_link(target) ? target : settings_.gateway;
     if (hop.is_unspecified()) return;
     auto* n = find_or_create(hop, now);
     if (n == nullptr) return;
@@ -223,15 +232,16 @@ std::optional<ArpHeard> Interface::receive(rte_mbuf* m, const wire::Frame& frame
 std::optional<ArpHeard> Interface::receive_arp(rte_mbuf* m, Instant now) {
     const auto arp = wire::parse_arp(m);
     rte_pktmbuf_free(m);
-    const bool for_own = is_own_address(arp.target), for_virtual = speaking_ && is_virtual_address(arp.target);
+    const bool for_own = is_own_address(arp.target),
+               for_virtual = speaking_ && is_virtual_address(arp.target);
     const bool sender_is_us = arp.sender_mac == settings_.own_mac || arp.sender_mac == settings_.virtual_mac;
     // RFC 5227: a probe gives no address.
     const bool gives_address = arp.sender.v4() != 0;
     if (!sender_is_us && gives_address) learn(arp.sender, arp.sender_mac, for_own || for_virtual, now);
     if (!arp.is_reply && !sender_is_us && (for_own || for_virtual)) {
         counters_.add(Counter::arp_requests_answered);
-        send_arp(true, for_own ? settings_.own_mac : settings_.virtual_mac, arp.target, arp.sender_mac, arp.sender,
-                 arp.sender_mac, for_own ? Self::own : Self::virtual_self);
+        send_arp(true, for_own ? settings_.own_mac : settings_.virtual_mac, arp.target, arp.sender_mac,
+                 arp.sender, arp.sender_mac, for_own ? Self::own : Self::virtual_self);
     }
     return ArpHeard{arp.sender, arp.target, arp.sender_mac, arp.is_reply};
 }
@@ -247,7 +257,8 @@ void Interface::receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now)
         rte_pktmbuf_free(m);
         return;
     }
-    // RFC 1122 section 3.2.2.6: the answer is the request with addresses exchanged; IP options are not returned.
+    // RFC 1122 section 3.2.2.6: the answer is the request with addresses exchanged; IP options are not
+    // returned.
     icmp[0] = 0;
     icmp[2] = icmp[3] = 0;
     const auto sum = static_cast<std::uint16_t>(~wire::sum_bytes(icmp, frame.payload_len));
@@ -275,25 +286,22 @@ void Interface::advance(Instant now) {
     for (auto& n : neighbours_) {
         if (n.address.is_unspecified() || n.queries == 0) continue;
         if (n.pending_count > 0 && n.queries > forget_pending_queries) drop_pending(n);
-        // Ask again while frames wait or the entry is in use; a neighbour that stays silent is asked ever slower.
+        // Ask again while frames wait or the entry is in use; a neighbour that stays silent is asked ever
+        // slower.
         const bool wanted = n.pending_count > 0 || (now - n.used < 10_s && n.queries < 20);
         if (!wanted) {
             n.queries = 0;
             continue;
         }
-        if (now - n.asked >= query_interval)
-            query(n.address, now);
-        else
-            next_tick_ = earlier(next_tick_, n.asked + query_interval);
+        if (now - n.asked >= query_interval) query(n.address, now);
+        else next_tick_ = earlier(next_tick_, n.asked + query_interval);
     }
 }
 
 std::uint32_t Interface::transmit(std::span<rte_mbuf*> out, bool may_speak) {
     auto n = own_queue_.pop(out);
-    if (may_speak)
-        n += virtual_queue_.pop(out.subspan(n));
-    else if (!virtual_queue_.empty())
-        counters_.add(Counter::lease_expired_dropped, virtual_queue_.clear());
+    if (may_speak) n += virtual_queue_.pop(out.subspan(n));
+    else if (!virtual_queue_.empty()) counters_.add(Counter::lease_expired_dropped, virtual_queue_.clear());
     counters_.add(Counter::frames_sent, n);
     return n;
 }

@@ -1,8 +1,8 @@
-// The layer below TCP on one port: our addresses, ARP, ICMP echo, next hops, and the queues of frames that wait
-// for the port.
+// The layer below TCP on one port: our addresses, ARP, ICMP echo, next hops, and the queues of frames that
+// wait for the port.
 //
-// Frames leave either as the virtual self (virtual MAC and addresses; needs the lease, R4) or as the node's own
-// self (heartbeats, neighbour queries, reference probes; always allowed).
+// Frames leave either as the virtual self (virtual MAC and addresses; needs the lease, R4) or as the node's
+// own self (heartbeats, neighbour queries, reference probes; always allowed).
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,12 @@ namespace holdfast::net {
 struct InterfaceSettings {
     MacAddress own_mac;
     Prefix own_address;
-    IpAddress gateway;                      ///< unspecified = none
-    MacAddress virtual_mac;                 ///< zero = this port has no virtual self
+    IpAddress gateway;       ///< unspecified = none
+    MacAddress virtual_mac;  ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t mtu = 1500;
     bool tx_ip_checksum = false, tx_tcp_checksum = false;
-    std::uint32_t queue = 1024;             ///< frames that may wait for the port, per queue
+    std::uint32_t queue = 1024;  ///< frames that may wait for the port, per queue
     std::uint32_t neighbours = 1024;
 };
 
@@ -56,9 +56,9 @@ class Interface {
     /// True when the destination is one of our MACs or broadcast.
     bool is_for_us(const wire::Frame& frame) const;
 
-    /// Completes and queues `m`, which holds an IPv4 header without checksum behind room for Ethernet: resolves
-    /// the next hop of `destination`, writes the Ethernet header. Takes ownership; a frame whose next hop is
-    /// unknown waits (bounded) while ARP asks. False when it was dropped (counted).
+    /// Completes and queues `m`, which holds an IPv4 header without checksum behind room for Ethernet:
+    /// resolves the next hop of `destination`, writes the Ethernet header. Takes ownership; a frame whose
+    /// next hop is unknown waits (bounded) while ARP asks. False when it was dropped (counted).
     bool send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now);
     /// Queues a raw frame of `payload` bytes under our own MAC.
     bool send_raw(std::span<const std::uint8_t> payload, std::uint16_t ethertype, MacAddress to);
@@ -92,18 +92,19 @@ class Interface {
     static constexpr std::uint32_t pending_max = 8;
 
     struct Neighbour {
-        IpAddress address;                  ///< unspecified = free
+        IpAddress address;  ///< unspecified = free
         MacAddress mac;
         bool resolved = false;
-        std::uint8_t queries = 0;           ///< unanswered in a row
+        std::uint8_t queries = 0;  ///< unanswered in a row
         Instant confirmed{}, asked{}, used{};
         std::uint8_t pending_count = 0;
-        std::uint8_t pending_self = 0;      ///< bit i: pending[i] leaves as the virtual self
+        std::uint8_t pending_self = 0;  ///< bit i: pending[i] leaves as the virtual self
         rte_mbuf* pending[pending_max] = {};
     };
 
     bool is_own_address(const IpAddress& a) const { return a == settings_.own_address.address; }
     bool is_virtual_address(const IpAddress& a) const;
+    bool is_on_link(const IpAddress& a) const;
     Neighbour* find(const IpAddress& address);
     Neighbour* find_or_create(const IpAddress& address, Instant now);
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
@@ -117,10 +118,11 @@ class Interface {
     void receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
 
     InterfaceSettings settings_;
+    std::uint32_t network_ = 0, mask_ = 0;  ///< of the own IPv4 prefix, in network byte order
     PacketPool& pool_;
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
-    std::vector<Neighbour> neighbours_;     ///< open addressing, power of two
+    std::vector<Neighbour> neighbours_;  ///< open addressing, power of two
     std::uint32_t neighbour_count_ = 0;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();

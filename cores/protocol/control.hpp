@@ -27,7 +27,7 @@ struct Control {
     std::uint8_t size = 0;
     std::uint8_t arp_is_reply = 0;
     std::uint8_t reserved = 0;
-    IpAddress address, target;       ///< arp_heard: sender and target
+    IpAddress address, target;  ///< arp_heard: sender and target
     MacAddress mac;
     std::array<std::uint8_t, 2> reserved2{};
     std::array<std::uint8_t, heartbeat_max> bytes{};
@@ -35,7 +35,8 @@ struct Control {
 
 /// The rings of one protocol core.
 struct ControlRings {
-    ControlRings(const std::string& prefix, int socket) : to_core(prefix + "_cc", 256, socket), to_node(prefix + "_cn", 256, socket) {}
+    ControlRings(const std::string& prefix, int socket)
+        : to_core(prefix + "_cc", 256, socket), to_node(prefix + "_cn", 256, socket) {}
     Ring<Control> to_core, to_node;
 };
 

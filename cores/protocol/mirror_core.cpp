@@ -37,7 +37,8 @@ std::uint64_t configuration_hash(const Config& c) {
 }  // namespace
 
 std::string_view to_string(MirrorState s) {
-    static constexpr std::string_view names[] = {"down", "connecting", "greeting", "syncing", "in sync", "refused"};
+    static constexpr std::string_view names[] = {"down",    "connecting", "greeting",
+                                                 "syncing", "in sync",    "refused"};
     return names[static_cast<std::size_t>(s)];
 }
 
@@ -160,7 +161,8 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     for (const auto side : {Side::client, Side::server}) {
         auto& ring = lane_.install[index(side)];
         ring.push({proxy::InstallKind::install, {}, id, 0, {}});
-        if (const auto* p = image_.early_progress(id, side)) ring.push({proxy::InstallKind::progress, {}, id, 0, *p});
+        if (const auto* p = image_.early_progress(id, side))
+            ring.push({proxy::InstallKind::progress, {}, id, 0, *p});
     }
     return true;
 }
@@ -170,7 +172,8 @@ bool MirrorCore::take_progress(const mirror::Progress& p) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); break;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); break;
         case mirror::Image::Verdict::news:
-            lane_.install[index(p.record.side)].push({proxy::InstallKind::progress, {}, p.record.id, 0, p.record});
+            lane_.install[index(p.record.side)].push(
+                {proxy::InstallKind::progress, {}, p.record.id, 0, p.record});
     }
     return true;
 }
@@ -276,7 +279,8 @@ bool MirrorCore::write_entry(const proxy::JournalEntry& e, Instant now) {
 
 /// Group commit: all that the cores wrote since the last cycle goes out in as few segments as it fits.
 std::uint32_t MirrorCore::drain_journals(Instant now) {
-    const bool wanted = role_ == proxy::Role::active && (state_ == MirrorState::syncing || state_ == MirrorState::in_sync);
+    const bool wanted =
+        role_ == proxy::Role::active && (state_ == MirrorState::syncing || state_ == MirrorState::in_sync);
     std::uint32_t n = 0;
     for (std::size_t side = 0; side < 2; ++side) {
         // Entries are discarded until the epoch's own start mark comes by.
@@ -286,10 +290,8 @@ std::uint32_t MirrorCore::drain_journals(Instant now) {
             ++n;
             auto& e = held_[side];
             if (wanted && e.epoch == epoch_ && e.kind == JournalKind::epoch_start) epoch_seen_[side] = true;
-            if (!wanted || e.epoch != epoch_ || !epoch_seen_[side])
-                counters_.add(Counter::journal_stale);
-            else if (!write_entry(e, now))
-                break;
+            if (!wanted || e.epoch != epoch_ || !epoch_seen_[side]) counters_.add(Counter::journal_stale);
+            else if (!write_entry(e, now)) break;
             has_held_[side] = false;
         }
     }
@@ -312,7 +314,8 @@ std::uint32_t MirrorCore::sweep() {
 }
 
 void MirrorCore::confirm(Instant now) {
-    if (role_ != proxy::Role::standby || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync)) return;
+    if (role_ != proxy::Role::standby || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync))
+        return;
     const bool ready = state_ == MirrorState::in_sync;
     if (stored_[0] == confirmed_[0] && stored_[1] == confirmed_[1] && ready == confirmed_ready_) return;
     mirror::Confirm c;
@@ -326,7 +329,8 @@ void MirrorCore::confirm(Instant now) {
 std::uint32_t MirrorCore::advance(Instant now) {
     link_.advance(now);
     if (link_.take_changed()) connection_changed(now);
-    if (role_ == proxy::Role::standby && table_empty_ && link_.state() == mirror::Link::State::closed && now >= connect_at_) {
+    if (role_ == proxy::Role::standby && table_empty_ && link_.state() == mirror::Link::State::closed &&
+        now >= connect_at_) {
         link_.connect(now);
         state_ = state_ == MirrorState::refused ? state_ : MirrorState::connecting;
         connect_at_ = now + reconnect_after;
@@ -342,7 +346,8 @@ std::uint32_t MirrorCore::advance(Instant now) {
 
 Instant MirrorCore::next_deadline() const {
     auto at = link_.next_deadline();
-    if (role_ == proxy::Role::standby && link_.state() == mirror::Link::State::closed) at = earlier(at, connect_at_);
+    if (role_ == proxy::Role::standby && link_.state() == mirror::Link::State::closed)
+        at = earlier(at, connect_at_);
     return at;
 }
 

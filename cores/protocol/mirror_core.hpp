@@ -15,7 +15,8 @@ class MirrorCore {
     MirrorCore(const Config& config, std::uint64_t incarnation, proxy::Lane& lane, mirror::Link& link,
                mirror::MirrorCounters& counters);
 
-    /// The node's role and term as the guard has them; `table_empty`: both cores have carried out the last change.
+    /// The node's role and term as the guard has them; `table_empty`: both cores have carried out the last
+    /// change.
     void set_role(proxy::Role role, std::uint64_t term, bool table_empty, Instant now);
     /// The table was dropped: what the image holds is void.
     void drop_image(Instant now);
@@ -65,7 +66,7 @@ class MirrorCore {
     // As active.
     std::uint32_t epoch_ = 0;
     bool epoch_seen_[2] = {};
-    proxy::JournalEntry held_[2];      ///< popped and not yet written
+    proxy::JournalEntry held_[2];  ///< popped and not yet written
     bool has_held_[2] = {};
     std::uint64_t snapshot_end_[2] = {};
 

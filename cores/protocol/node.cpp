@@ -23,7 +23,8 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
 net::InterfaceSettings client_settings(const NodeResources& r) {
     auto s = interface_settings(r.config.client, r.client_port);
     for (const auto& service : r.config.services)
-        if (std::find(s.virtual_addresses.begin(), s.virtual_addresses.end(), service.address.address) == s.virtual_addresses.end())
+        if (std::find(s.virtual_addresses.begin(), s.virtual_addresses.end(), service.address.address) ==
+            s.virtual_addresses.end())
             s.virtual_addresses.push_back(service.address.address);
     return s;
 }
@@ -35,7 +36,8 @@ net::InterfaceSettings server_settings(const NodeResources& r) {
 }
 
 std::string_view view_name(proxy::View v) {
-    static constexpr std::string_view names[] = {"none", "handshake", "terminated", "translated", "closing", "installed"};
+    static constexpr std::string_view names[] = {"none",       "handshake", "terminated",
+                                                 "translated", "closing",   "installed"};
     return names[static_cast<std::size_t>(v)];
 }
 
@@ -56,12 +58,13 @@ struct Node::Parts {
           client_control(r.name_prefix + "c", r.socket),
           server_control(r.name_prefix + "s", r.socket),
           events(r.name_prefix + "_ev", 1024, r.socket),
-          client(Side::client, r.config, client_settings(r), r.client_pool, lane, client_control, secrets, r.name_prefix + "_c",
-                 r.socket, r.seed, r.started_at),
-          server(Side::server, r.config, server_settings(r), r.server_pool, lane, server_control, secrets, r.name_prefix + "_s",
-                 r.socket, mix64(r.seed), r.started_at),
-          node(r.config, interface_settings(r.config.mirror, r.mirror_port), r.mirror_pool, lane, client_control, server_control,
-               events, secrets, r.boot_nonce, r.stored_term, links, r.started_at) {}
+          client(Side::client, r.config, client_settings(r), r.client_pool, lane, client_control, secrets,
+                 r.name_prefix + "_c", r.socket, r.seed, r.started_at),
+          server(Side::server, r.config, server_settings(r), r.server_pool, lane, server_control, secrets,
+                 r.name_prefix + "_s", r.socket, mix64(r.seed), r.started_at),
+          node(r.config, interface_settings(r.config.mirror, r.mirror_port), r.mirror_pool, lane,
+               client_control, server_control, events, secrets, r.boot_nonce, r.stored_term, links,
+               r.started_at) {}
 
     NodeResources r;
     tcp::Secrets secrets;
@@ -83,7 +86,9 @@ Core& Node::node_core() { return parts_->node; }
 std::optional<std::uint64_t> Node::term_to_persist() const { return parts_->node.term_to_persist(); }
 void Node::term_persisted(std::uint64_t term) { parts_->node.term_persisted(term); }
 
-void Node::set_link(Side side, bool up) { parts_->links.up[index(side)].store(up, std::memory_order_relaxed); }
+void Node::set_link(Side side, bool up) {
+    parts_->links.up[index(side)].store(up, std::memory_order_relaxed);
+}
 void Node::set_mirror_link(bool up) { parts_->links.up[2].store(up, std::memory_order_relaxed); }
 
 std::uint32_t Node::session_slots() const { return parts_->lane.slots; }
@@ -98,7 +103,9 @@ NodeStatus Node::status() const {
     out.mirror_state = to_string(s.mirror.load());
     const auto refusal = s.refusal.load();
     const bool in_sync = s.mirror.load() == MirrorState::in_sync;
-    if (!in_sync) out.mirror_reason = refusal != mirror::Refusal::none ? mirror::to_string(refusal) : "no standby is in sync";
+    if (!in_sync)
+        out.mirror_reason =
+            refusal != mirror::Refusal::none ? mirror::to_string(refusal) : "no standby is in sync";
     out.detection_time = {s.detection_bound_ns.load()};
     out.last_detect = {s.last_detect_ns.load()};
     out.last_takeover = {s.last_takeover_ns.load()};
@@ -134,14 +141,17 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     row.snat = r.leg[1].local;
     row.backend = r.leg[1].remote;
     row.mode = view_name(view);
-    row.protection = view == proxy::View::installed ? "stored here" : lane.protects(c) ? "protected" : "no standby holds it";
+    row.protection = view == proxy::View::installed ? "stored here"
+                     : lane.protects(c)             ? "protected"
+                                                    : "no standby holds it";
     if (r.service < parts_->r.config.services.size()) row.service = parts_->r.config.services[r.service].name;
     const auto bytes = [](const proxy::LegCell& leg) {
         const auto a = leg.acknowledged.load(std::memory_order_relaxed);
         return a > 0 ? a - 1 : 0;
     };
     const auto withheld = [](const proxy::LegCell& leg) {
-        const auto received = leg.received.load(std::memory_order_relaxed), told = leg.announced.load(std::memory_order_relaxed);
+        const auto received = leg.received.load(std::memory_order_relaxed),
+                   told = leg.announced.load(std::memory_order_relaxed);
         return received > told ? received - told : 0;
     };
     row.bytes_up = bytes(s);

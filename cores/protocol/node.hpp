@@ -20,43 +20,43 @@ namespace holdfast::protocol {
 /// Everything a node is made from. Pools need packet_private_size of private area (lib/packet).
 struct NodeResources {
     Config config;
-    std::string name_prefix;           ///< makes DPDK object names unique in the process (at most 8 characters)
+    std::string name_prefix;  ///< makes DPDK object names unique in the process (at most 8 characters)
     rte_mempool* client_pool = nullptr;
     rte_mempool* server_pool = nullptr;
     rte_mempool* mirror_pool = nullptr;
     PortProfile client_port, server_port, mirror_port;
-    int socket = -1;                   ///< NUMA node of tables and rings; -1 = any
-    std::uint64_t boot_nonce = 1;      ///< differs from start to start
-    std::uint64_t stored_term = 0;     ///< what the host read back from its term file; 0 = none
+    int socket = -1;                ///< NUMA node of tables and rings; -1 = any
+    std::uint64_t boot_nonce = 1;   ///< differs from start to start
+    std::uint64_t stored_term = 0;  ///< what the host read back from its term file; 0 = none
     std::uint64_t seed = 1;
     Instant started_at{};
 };
 
 /// What an operator reads of the node; any thread may call status().
 struct NodeStatus {
-    std::string_view role;             ///< "active", "standby", "fenced"
-    std::string_view state;            ///< "solo", "protected", "syncing", "ready", "boot", ...
+    std::string_view role;   ///< "active", "standby", "fenced"
+    std::string_view state;  ///< "solo", "protected", "syncing", "ready", "boot", ...
     std::uint64_t term = 0;
     std::uint32_t sessions = 0, sessions_terminated = 0, sessions_translated = 0, sessions_protected = 0;
-    std::string_view mirror_state;     ///< "down", "connecting", "syncing", "in sync", ...
-    std::string_view mirror_reason;    ///< why it is not in sync, in words; empty when it is
-    Duration detection_time{};         ///< the configured bound: lease + margin
-    Duration last_detect{};            ///< silence before the last takeover; 0 = none since start
-    Duration last_takeover{};          ///< from the decision to both cores speaking
+    std::string_view mirror_state;   ///< "down", "connecting", "syncing", "in sync", ...
+    std::string_view mirror_reason;  ///< why it is not in sync, in words; empty when it is
+    Duration detection_time{};       ///< the configured bound: lease + margin
+    Duration last_detect{};          ///< silence before the last takeover; 0 = none since start
+    Duration last_takeover{};        ///< from the decision to both cores speaking
     std::uint64_t mirror_records_sent = 0, mirror_bytes_sent = 0, mirror_records_received = 0;
-    std::uint32_t paths_heard = 0;     ///< bit 0 client network, 1 server network, 2 mirror link
-    Duration lease_left{};             ///< at the last duty cycle of the node core; negative = expired
+    std::uint32_t paths_heard = 0;  ///< bit 0 client network, 1 server network, 2 mirror link
+    Duration lease_left{};          ///< at the last duty cycle of the node core; negative = expired
 };
 
 /// One row of the sessions listing.
 struct SessionRow {
     SessionId id;
     Endpoint client, virtual_address, snat, backend;
-    std::string_view mode;             ///< "terminated", "translated", "handshake", "closing", ...
-    std::string_view protection;       ///< "protected" or why not
+    std::string_view mode;        ///< "terminated", "translated", "handshake", "closing", ...
+    std::string_view protection;  ///< "protected" or why not
     std::string_view service;
-    std::uint64_t bytes_up = 0, bytes_down = 0;          ///< acknowledged end to end, since SYN
-    std::uint64_t withheld_up = 0, withheld_down = 0;    ///< received and not yet acknowledged
+    std::uint64_t bytes_up = 0, bytes_down = 0;        ///< acknowledged end to end, since SYN
+    std::uint64_t withheld_up = 0, withheld_down = 0;  ///< received and not yet acknowledged
 };
 
 /// One row of the counters listing: module, name, help, value.
@@ -67,7 +67,8 @@ struct CounterView {
 
 class Node {
   public:
-    /// Allocates everything the node will ever use (R6). Throws std::runtime_error that names what is missing.
+    /// Allocates everything the node will ever use (R6). Throws std::runtime_error that names what is
+    /// missing.
     explicit Node(NodeResources resources);
     ~Node();
     Node(const Node&) = delete;
@@ -77,8 +78,8 @@ class Node {
     Core& server_core();
     Core& node_core();
 
-    /// Term that must be on stable storage before the node may use it; the thread that drives node_core() asks
-    /// after each advance(), writes it, and confirms. While it is unset nothing is to be done.
+    /// Term that must be on stable storage before the node may use it; the thread that drives node_core()
+    /// asks after each advance(), writes it, and confirms. While it is unset nothing is to be done.
     std::optional<std::uint64_t> term_to_persist() const;
     void term_persisted(std::uint64_t term);
 

@@ -20,12 +20,14 @@ guard::Settings guard_settings(const Config& c, std::uint64_t boot_nonce, std::u
     s.announce_every = c.guard.announce_every;
     s.announce_for = c.guard.announce_for;
     s.references = static_cast<unsigned>(c.guard.reference.size());
-    if (const auto error = settings_error(s); !error.empty()) throw std::runtime_error("guard: " + std::string(error));
+    if (const auto error = settings_error(s); !error.empty())
+        throw std::runtime_error("guard: " + std::string(error));
     return s;
 }
 
 mirror::LinkSettings link_settings(const Config& c, std::uint64_t seed) {
-    mirror::LinkSettings s{c.mirror.address.address, c.mirror_link.peer, c.mirror_link.tcp_port, c.mirror.mtu, seed, c.tcp};
+    mirror::LinkSettings s{
+        c.mirror.address.address, c.mirror_link.peer, c.mirror_link.tcp_port, c.mirror.mtu, seed, c.tcp};
     // A private link: handshakes and losses are repeated soon.
     s.tcp.rto_initial = milliseconds(50);
     s.tcp.rto_max = seconds(1);
@@ -38,16 +40,18 @@ proxy::Role role_of(guard::Role r) {
         case guard::Role::booting: return proxy::Role::booting;
         case guard::Role::standby: return proxy::Role::standby;
         case guard::Role::active:
-        case guard::Role::resigned: return proxy::Role::active;  // keeps its table; the lease says whether it speaks
+        case guard::Role::resigned:
+            return proxy::Role::active;  // keeps its table; the lease says whether it speaks
     }
     return proxy::Role::booting;
 }
 
 }  // namespace
 
-NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool, proxy::Lane& lane,
-                   ControlRings& client, ControlRings& server, Ring<Event>& events, const tcp::Secrets& secrets,
-                   std::uint64_t boot_nonce, std::uint64_t stored_term, LinkCells& links, Instant now)
+NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool,
+                   proxy::Lane& lane, ControlRings& client, ControlRings& server, Ring<Event>& events,
+                   const tcp::Secrets& secrets, std::uint64_t boot_nonce, std::uint64_t stored_term,
+                   LinkCells& links, Instant now)
     : config_(config),
       lane_(lane),
       control_{&client, &server},
@@ -74,8 +78,9 @@ void NodeCore::dispatch(rte_mbuf* m, Instant now) {
         case wire::FrameKind::arp:
         case wire::FrameKind::icmp: net_.receive(m, f, now); return;
         case wire::FrameKind::heartbeat:
-            guard_.heartbeat_received(guard::Path::mirror,
-                                      {rte_pktmbuf_mtod_offset(m, const std::uint8_t*, f.payload_offset), f.payload_len}, now);
+            guard_.heartbeat_received(
+                guard::Path::mirror,
+                {rte_pktmbuf_mtod_offset(m, const std::uint8_t*, f.payload_offset), f.payload_len}, now);
             publish_lease();
             break;
         case wire::FrameKind::tcp:
@@ -97,8 +102,7 @@ std::uint32_t NodeCore::take_control(Instant now) {
         for (auto& ring = control_[static_cast<std::size_t>(path)]->to_node; ring.pop(c); ++n) {
             if (c.kind == ControlKind::heartbeat_heard)
                 guard_.heartbeat_received(path, {c.bytes.data(), c.size}, now);
-            else if (c.kind == ControlKind::arp_heard)
-                arp_heard(c, now);
+            else if (c.kind == ControlKind::arp_heard) arp_heard(c, now);
         }
     return n;
 }
@@ -109,7 +113,8 @@ void NodeCore::arp_heard(const Control& c, Instant now) {
             guard_.reference_answered(static_cast<unsigned>(i), now);
     const auto is_virtual = [this](const IpAddress& a) {
         const auto& s = config_.services;
-        return std::any_of(s.begin(), s.end(), [&](const auto& service) { return service.address.address == a; }) ||
+        return std::any_of(s.begin(), s.end(),
+                           [&](const auto& service) { return service.address.address == a; }) ||
                std::find(config_.snat.begin(), config_.snat.end(), a) != config_.snat.end();
     };
     if (is_virtual(c.address)) guard_.vip_answered(now);
@@ -204,7 +209,8 @@ std::uint32_t NodeCore::advance(Instant now) {
     in.image_ready = mirror_.image_ready();
     in.mirror_progress = mirror_.progress();
     for (std::size_t i = 0; i < 2; ++i) in.progress[i] = lane_.core[i].cycles.load(std::memory_order_relaxed);
-    for (std::size_t i = 0; i < guard::path_count; ++i) in.link[i] = links_.up[i].load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < guard::path_count; ++i)
+        in.link[i] = links_.up[i].load(std::memory_order_relaxed);
     guard_.set_inputs(in);
     act_on(guard_.advance(now), now);
     work += mirror_.advance(now);

@@ -66,7 +66,7 @@ class NodeCore final : public Core {
 
     const Config& config_;
     proxy::Lane& lane_;
-    ControlRings* control_[2];   ///< by Side
+    ControlRings* control_[2];  ///< by Side
     Ring<Event>& events_;
     LinkCells& links_;
     PacketPool pool_;
@@ -81,7 +81,7 @@ class NodeCore final : public Core {
     StatusCells status_;
     std::optional<std::uint64_t> to_persist_;
     Instant guard_deadline_{};
-    Instant opening_since_ = Instant::never();   ///< became active; the cores have not all followed
+    Instant opening_since_ = Instant::never();  ///< became active; the cores have not all followed
     proxy::Role role_ = proxy::Role::booting;
 };
 

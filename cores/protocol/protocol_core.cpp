@@ -14,15 +14,17 @@ std::uint32_t lane_budget(const Config& config) {
 
 }  // namespace
 
-ProtocolCore::ProtocolCore(Side side, const Config& config, const net::InterfaceSettings& port, rte_mempool* pool,
-                           proxy::Lane& lane, ControlRings& control, const tcp::Secrets& secrets, const std::string& prefix,
-                           int socket, std::uint64_t seed, Instant now)
+ProtocolCore::ProtocolCore(Side side, const Config& config, const net::InterfaceSettings& port,
+                           rte_mempool* pool, proxy::Lane& lane, ControlRings& control,
+                           const tcp::Secrets& secrets, const std::string& prefix, int socket,
+                           std::uint64_t seed, Instant now)
     : side_(side),
       lane_(lane),
       control_(control),
       pool_(pool),
       net_(port, pool_, net_counters_),
-      sessions_({side, config, lane, net_, tcp_counters_, proxy_counters_, secrets, prefix, socket, seed, lane_budget(config), now}) {}
+      sessions_({side, config, lane, net_, tcp_counters_, proxy_counters_, secrets, prefix, socket, seed,
+                 lane_budget(config), now}) {}
 
 void ProtocolCore::receive(std::span<rte_mbuf* const> burst, Instant now) {
     net_counters_.add(net::Counter::frames_received, burst.size());
@@ -53,8 +55,15 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
         case wire::FrameKind::arp: {
             const auto heard = net_.receive(m, f, now);
             if (!heard) return;
-            Control c{ControlKind::arp_heard, 0, heard->is_reply ? std::uint8_t{1} : std::uint8_t{0}, 0, heard->sender,
-                      heard->target, heard->mac, {}, {}};
+            Control c{ControlKind::arp_heard,
+                      0,
+                      heard->is_reply ? std::uint8_t{1} : std::uint8_t{0},
+                      0,
+                      heard->sender,
+                      heard->target,
+                      heard->mac,
+                      {},
+                      {}};
             control_.to_node.push(c);
             return;
         }

@@ -12,9 +12,9 @@ namespace holdfast::protocol {
 
 class ProtocolCore final : public Core {
   public:
-    ProtocolCore(Side side, const Config& config, const net::InterfaceSettings& port, rte_mempool* pool, proxy::Lane& lane,
-                 ControlRings& control, const tcp::Secrets& secrets, const std::string& prefix, int socket,
-                 std::uint64_t seed, Instant now);
+    ProtocolCore(Side side, const Config& config, const net::InterfaceSettings& port, rte_mempool* pool,
+                 proxy::Lane& lane, ControlRings& control, const tcp::Secrets& secrets,
+                 const std::string& prefix, int socket, std::uint64_t seed, Instant now);
 
     void receive(std::span<rte_mbuf* const> burst, Instant now) override;
     std::uint32_t advance(Instant now) override;

@@ -5,44 +5,46 @@
 
 namespace holdfast::proxy {
 
-#define HF_PROXY_ROWS(X)                                                                                        \
-    X(sessions_opened, "sessions that began with a client's SYN")                                               \
-    X(sessions_established, "sessions whose client completed its handshake")                                    \
-    X(sessions_closed, "sessions that ended, for whatever reason")                                              \
-    X(sessions_refused_backend, "sessions refused because the backend refused or did not answer")               \
-    X(sessions_no_slot, "SYNs dropped because limits.sessions is reached")                                      \
-    X(sessions_no_flow, "sessions refused because the flow table is full")                                      \
-    X(sessions_no_port, "sessions refused because no source port towards the backend is free")                  \
-    X(sessions_reset, "sessions ended by a RST of an endpoint")                                                 \
-    X(sessions_timed_out, "sessions ended because an endpoint stayed silent")                                   \
-    X(sessions_handshake_failed, "sessions whose client never completed its handshake")                         \
-    X(sessions_unprotected_opened, "sessions opened while no standby was in sync")                              \
-    X(sessions_store_late, "sessions that went on unprotected because the standby was slower than store_wait")  \
-    X(sessions_installed, "sessions taken from the mirror into the tables of a standby")                        \
-    X(sessions_removed, "sessions that the mirror removed from the tables of a standby")                        \
-    X(sessions_dropped, "sessions dropped because this node lost the active role")                              \
-    X(sessions_anchored, "sessions that went back from translated to terminated")                               \
-    X(sessions_unproven_reset, "sessions of gate none reset after a takeover: bytes may have been lost")        \
-    X(syn_to_no_service, "SYNs for an address and port that no service has")                                    \
-    X(unknown_flow, "segments of no known session")                                                             \
-    X(unknown_flow_quiet, "segments of no known session dropped in silence just after a takeover")              \
-    X(unknown_flow_reset, "segments of no known session answered by RST")                                       \
-    X(not_active, "segments dropped because this node is not active")                                           \
-    X(wrong_phase, "segments that do not fit the phase of their session's handshake")                           \
-    X(payload_over_budget, "payload dropped before it counted as received: mbuf budget of session or lane used") \
-    X(relay_refused, "payload left in the receive queue because the ring to the other core was full")           \
-    X(ring_refused, "messages delayed because the ring to the other core was full")                             \
-    X(translated, "segments forwarded with mapped numbers")                                                     \
-    X(translate_implausible, "segments of a translated session too far from what is known of it")               \
-    X(translate_refused, "translated segments dropped because the ring to the other core was full")             \
-    X(translated_after_anchor, "translated segments that arrived after their session was anchored")             \
-    X(takeover_probes, "probes sent to endpoints after a takeover")                                             \
-    X(takeover_syn_acks, "SYN-ACKs repeated after a takeover")                                                  \
-    X(idle_probes, "probes sent to endpoints of idle sessions")                                                 \
-    X(quarantined, "segments that reached a session which had ended")                                           \
-    X(journal_refused, "records delayed because the ring to the mirror was full")                               \
-    X(progress_sent, "progress records written")                                                                \
-    X(install_refused, "mirrored sessions that could not be installed")                                         \
+#define HF_PROXY_ROWS(X)                                                                                 \
+    X(sessions_opened, "sessions that began with a client's SYN")                                        \
+    X(sessions_established, "sessions whose client completed its handshake")                             \
+    X(sessions_closed, "sessions that ended, for whatever reason")                                       \
+    X(sessions_refused_backend, "sessions refused because the backend refused or did not answer")        \
+    X(sessions_no_slot, "SYNs dropped because limits.sessions is reached")                               \
+    X(sessions_no_flow, "sessions refused because the flow table is full")                               \
+    X(sessions_no_port, "sessions refused because no source port towards the backend is free")           \
+    X(sessions_reset, "sessions ended by a RST of an endpoint")                                          \
+    X(sessions_timed_out, "sessions ended because an endpoint stayed silent")                            \
+    X(sessions_handshake_failed, "sessions whose client never completed its handshake")                  \
+    X(sessions_unprotected_opened, "sessions opened while no standby was in sync")                       \
+    X(sessions_store_late,                                                                               \
+      "sessions that went on unprotected because the standby was slower than store_wait")                \
+    X(sessions_installed, "sessions taken from the mirror into the tables of a standby")                 \
+    X(sessions_removed, "sessions that the mirror removed from the tables of a standby")                 \
+    X(sessions_dropped, "sessions dropped because this node lost the active role")                       \
+    X(sessions_anchored, "sessions that went back from translated to terminated")                        \
+    X(sessions_unproven_reset, "sessions of gate none reset after a takeover: bytes may have been lost") \
+    X(syn_to_no_service, "SYNs for an address and port that no service has")                             \
+    X(unknown_flow, "segments of no known session")                                                      \
+    X(unknown_flow_quiet, "segments of no known session dropped in silence just after a takeover")       \
+    X(unknown_flow_reset, "segments of no known session answered by RST")                                \
+    X(not_active, "segments dropped because this node is not active")                                    \
+    X(wrong_phase, "segments that do not fit the phase of their session's handshake")                    \
+    X(payload_over_budget,                                                                               \
+      "payload dropped before it counted as received: mbuf budget of session or lane used")              \
+    X(relay_refused, "payload left in the receive queue because the ring to the other core was full")    \
+    X(ring_refused, "messages delayed because the ring to the other core was full")                      \
+    X(translated, "segments forwarded with mapped numbers")                                              \
+    X(translate_implausible, "segments of a translated session too far from what is known of it")        \
+    X(translate_refused, "translated segments dropped because the ring to the other core was full")      \
+    X(translated_after_anchor, "translated segments that arrived after their session was anchored")      \
+    X(takeover_probes, "probes sent to endpoints after a takeover")                                      \
+    X(takeover_syn_acks, "SYN-ACKs repeated after a takeover")                                           \
+    X(idle_probes, "probes sent to endpoints of idle sessions")                                          \
+    X(quarantined, "segments that reached a session which had ended")                                    \
+    X(journal_refused, "records delayed because the ring to the mirror was full")                        \
+    X(progress_sent, "progress records written")                                                         \
+    X(install_refused, "mirrored sessions that could not be installed")                                  \
     X(stale_message, "messages between cores for a session that was gone")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_PROXY_ROWS);

@@ -1,5 +1,5 @@
-// What the two protocol cores of a lane share with each other and with the node core: rings and cells with one
-// writer each, and nothing else. All of it is allocated at start.
+// What the two protocol cores of a lane share with each other and with the node core: rings and cells with
+// one writer each, and nothing else. All of it is allocated at start.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ namespace holdfast::proxy {
 /// How a session is served at the moment, for the other core and for people.
 enum class View : std::uint8_t { none, handshake, terminated, translated, closing, installed };
 
-/// What one leg's core tells the other core: cumulative values, so a missed look loses nothing. Written by the
-/// core that serves the leg. Positions count in the direction that the name says.
+/// What one leg's core tells the other core: cumulative values, so a missed look loses nothing. Written by
+/// the core that serves the leg. Positions count in the direction that the name says.
 struct alignas(64) LegCell {
     std::atomic<Position> acknowledged{0};  ///< towards the endpoint: acknowledged by it
     std::atomic<Position> edge{0};          ///< towards the endpoint: right edge of its window
@@ -28,13 +28,15 @@ struct alignas(64) LegCell {
     std::atomic<Position> announced{0};     ///< from the endpoint: acknowledged to it
     std::atomic<std::uint32_t> srtt_us{0};
     std::atomic<std::uint32_t> held_mbufs{0};
-    std::atomic<std::uint32_t> probe_requests{0};  ///< grows when the endpoint probed and the other leg should be asked
-    std::atomic<std::uint8_t> heard{0};     ///< translated: the endpoint was heard since the takeover
+    std::atomic<std::uint32_t> probe_requests{
+        0};                              ///< grows when the endpoint probed and the other leg should be asked
+    std::atomic<std::uint8_t> heard{0};  ///< translated: the endpoint was heard since the takeover
     std::atomic<View> view{View::none};
-    std::atomic<std::uint8_t> fin{0};       ///< the endpoint's FIN has been received
+    std::atomic<std::uint8_t> fin{0};  ///< the endpoint's FIN has been received
     std::atomic<std::uint32_t> generation{0};
-    std::atomic<std::uint32_t> opened_sequence{0};  ///< client leg: low bits of the Opened record's place in the journal
-    std::atomic<std::uint32_t> opened_epoch{0};     ///< and of the journal's epoch; 0 = not written
+    std::atomic<std::uint32_t> opened_sequence{
+        0};  ///< client leg: low bits of the Opened record's place in the journal
+    std::atomic<std::uint32_t> opened_epoch{0};  ///< and of the journal's epoch; 0 = not written
 };
 static_assert(sizeof(LegCell) == 64);
 
@@ -55,12 +57,12 @@ enum class MessageKind : std::uint8_t {
 /// One message between the cores of a lane.
 struct Message {
     MessageKind kind{};
-    std::uint8_t flags = 0;       ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did
+    std::uint8_t flags = 0;  ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did
     std::uint16_t reserved = 0;
     SessionId id;
     std::uint32_t reserved2 = 0;
     rte_mbuf* packet = nullptr;
-    Position up = 0, down = 0;    ///< anchor: positions client->server and server->client
+    Position up = 0, down = 0;  ///< anchor: positions client->server and server->client
 };
 static_assert(sizeof(Message) == 40);
 
@@ -71,10 +73,10 @@ struct JournalEntry {
     Side side{};
     std::uint8_t reserved[2] = {};
     std::uint32_t epoch = 0;
-    std::uint64_t sequence = 0;   ///< counts entries of this ring since the epoch began
-    SessionRecord opened;         ///< opened, and snapshot copies of it
-    ProgressRecord progress;      ///< progress
-    ClosedRecord closed;          ///< closed
+    std::uint64_t sequence = 0;  ///< counts entries of this ring since the epoch began
+    SessionRecord opened;        ///< opened, and snapshot copies of it
+    ProgressRecord progress;     ///< progress
+    ClosedRecord closed;         ///< closed
     std::uint32_t reserved3 = 0;
 };
 static_assert(sizeof(JournalEntry) % 4 == 0);
@@ -96,14 +98,15 @@ enum class Role : std::uint8_t { booting, standby, active };
 struct NodeCells {
     std::atomic<Role> role{Role::booting};
     std::atomic<std::uint64_t> term{0};
-    std::atomic<std::uint32_t> role_epoch{0};       ///< grows with every change of role; cores follow it
-    std::atomic<std::uint32_t> table_epoch{0};      ///< grows when all sessions must be forgotten
-    std::atomic<std::uint32_t> retake_epoch{0};     ///< grows when all sessions must be taken over again
-    std::atomic<std::int64_t> speak_until_ns{0};    ///< the lease: no frame of the virtual self at or after this
-    std::atomic<std::int64_t> clock_offset_ns{0};   ///< own clock + offset = the pair's shared clock
-    std::atomic<std::uint32_t> mirror_epoch{0};     ///< 0 = no standby connected; else records are wanted
-    std::atomic<bool> in_sync{false};               ///< the standby holds everything up to what is in flight
-    std::atomic<std::uint64_t> confirmed[2] = {};   ///< per journal: highest sequence that the standby stored
+    std::atomic<std::uint32_t> role_epoch{0};    ///< grows with every change of role; cores follow it
+    std::atomic<std::uint32_t> table_epoch{0};   ///< grows when all sessions must be forgotten
+    std::atomic<std::uint32_t> retake_epoch{0};  ///< grows when all sessions must be taken over again
+    std::atomic<std::int64_t> speak_until_ns{
+        0};  ///< the lease: no frame of the virtual self at or after this
+    std::atomic<std::int64_t> clock_offset_ns{0};  ///< own clock + offset = the pair's shared clock
+    std::atomic<std::uint32_t> mirror_epoch{0};    ///< 0 = no standby connected; else records are wanted
+    std::atomic<bool> in_sync{false};              ///< the standby holds everything up to what is in flight
+    std::atomic<std::uint64_t> confirmed[2] = {};  ///< per journal: highest sequence that the standby stored
 };
 
 /// What a protocol core publishes for the node core and the control thread. Written by that core.
@@ -111,7 +114,7 @@ struct alignas(64) CoreCells {
     std::atomic<std::uint64_t> cycles{0};           ///< grows with every duty cycle: the core is not stalled
     std::atomic<std::uint32_t> role_epoch_done{0};  ///< the role change that the core has carried out
     std::atomic<std::uint32_t> sessions{0};
-    std::atomic<std::uint32_t> held_mbufs{0};       ///< mbufs held by legs of this core
+    std::atomic<std::uint32_t> held_mbufs{0};  ///< mbufs held by legs of this core
 };
 
 /// The shared memory of one lane.
@@ -122,18 +125,19 @@ struct Lane {
     /// True when an in-sync standby holds the record of the client leg's session; any thread.
     bool protects(const LegCell& client) const {
         const auto epoch = node.mirror_epoch.load(std::memory_order_relaxed);
-        return node.in_sync.load(std::memory_order_relaxed) && client.opened_epoch.load(std::memory_order_relaxed) == epoch &&
+        return node.in_sync.load(std::memory_order_relaxed) &&
+               client.opened_epoch.load(std::memory_order_relaxed) == epoch &&
                static_cast<std::uint32_t>(node.confirmed[0].load(std::memory_order_relaxed)) >=
                    client.opened_sequence.load(std::memory_order_relaxed);
     }
 
     std::uint32_t slots;
-    std::vector<SessionRecord> records;             ///< by slot; owner passes with the messages
-    std::unique_ptr<LegCell[]> cells[2];            ///< by Side, then slot
-    DirtySet dirty[2];                              ///< by Side: cells of that side that changed
-    Ring<Message> to[2];                            ///< by receiving Side
-    Ring<JournalEntry> journal[2];                  ///< by writing Side, to the mirror core
-    Ring<InstallEntry> install[2];                  ///< by receiving Side, from the mirror core
+    std::vector<SessionRecord> records;   ///< by slot; owner passes with the messages
+    std::unique_ptr<LegCell[]> cells[2];  ///< by Side, then slot
+    DirtySet dirty[2];                    ///< by Side: cells of that side that changed
+    Ring<Message> to[2];                  ///< by receiving Side
+    Ring<JournalEntry> journal[2];        ///< by writing Side, to the mirror core
+    Ring<InstallEntry> install[2];        ///< by receiving Side, from the mirror core
     NodeCells node;
     CoreCells core[2];
 };

@@ -23,11 +23,11 @@ enum class Phase : std::uint8_t {
 
 /// What is known of an endpoint across a takeover. Positions as in LegCell.
 struct Hints {
-    Position una = 1;             ///< acknowledged by the endpoint, at least
-    Position ack = 1;             ///< acknowledged to the endpoint, at least
-    std::uint8_t last_byte = 0;   ///< at una - 1, if has_last_byte
+    Position una = 1;            ///< acknowledged by the endpoint, at least
+    Position ack = 1;            ///< acknowledged to the endpoint, at least
+    std::uint8_t last_byte = 0;  ///< at una - 1, if has_last_byte
     bool has_last_byte = false;
-    bool established = false;     ///< the endpoint is past its handshake
+    bool established = false;  ///< the endpoint is past its handshake
     bool fin_received = false, fin_sent = false;
     std::uint32_t version = 0;
     std::uint32_t ts_recent = 0;
@@ -37,15 +37,15 @@ struct Hints {
 /// Translated mode: what was heard from this endpoint since the takeover.
 struct Heard {
     bool any = false;
-    Position seq_edge = 0;        ///< highest position after anything that it sent (SND.NXT as far as seen)
-    Position ack = 0;             ///< highest position that it acknowledged
-    Position edge = 0;            ///< highest right edge that it granted
+    Position seq_edge = 0;  ///< highest position after anything that it sent (SND.NXT as far as seen)
+    Position ack = 0;       ///< highest position that it acknowledged
+    Position edge = 0;      ///< highest right edge that it granted
     bool fin = false;
     Position fin_position = 0;
-    std::uint8_t tail_byte = 0;   ///< last payload byte forwarded TO this endpoint, ending at tail_end
+    std::uint8_t tail_byte = 0;  ///< last payload byte forwarded TO this endpoint, ending at tail_end
     Position tail_end = 0;
     Instant last_segment{};
-    std::uint8_t probes = 0;      ///< unanswered
+    std::uint8_t probes = 0;  ///< unanswered
     bool reset_seen = false;
 };
 
@@ -56,15 +56,16 @@ struct Leg {
     Phase phase = Phase::free;
     std::uint8_t gates = 0;
     std::uint16_t service = 0;
-    tcp::HandshakeOffer offer;    ///< what our SYN or SYN-ACK offers
+    std::uint32_t ts_guard = 0;   ///< milliseconds added to TSval for the terms since the session opened
+    tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
 
-    bool touched = false;         ///< waits in the core's list for service()
-    bool retry = false;           ///< a ring refused; try again next cycle
-    bool reset_sent = false;      ///< dead by reset: strays are answered by RST
-    std::uint16_t pending = 0;    ///< bit per MessageKind that the ring refused
-    bool other_over = false;      ///< the other leg has ended
-    bool other_released = false;  ///< client leg: the server leg's slot is free again
-    bool closed_written = false;  ///< client leg: the Closed record is written
+    bool touched = false;            ///< waits in the core's list for service()
+    bool retry = false;              ///< a ring refused; try again next cycle
+    bool reset_sent = false;         ///< dead by reset: strays are answered by RST
+    std::uint16_t pending = 0;       ///< bit per MessageKind that the ring refused
+    bool other_over = false;         ///< the other leg has ended
+    bool other_released = false;     ///< client leg: the server leg's slot is free again
+    bool closed_written = false;     ///< client leg: the Closed record is written
     std::uint32_t held_counted = 0;  ///< mbufs of this leg in the core's sum
     std::uint32_t probe_requests_seen = 0;
     std::uint8_t idle_probes = 0;
@@ -77,7 +78,7 @@ struct Leg {
 
     std::uint64_t opened_sequence = 0;  ///< journal sequence of the Opened record, 0 = not written
     std::uint32_t opened_epoch = 0;
-    bool opened_pending = false;        ///< the Opened record must be written (again)
+    bool opened_pending = false;  ///< the Opened record must be written (again)
     std::uint32_t progress_version = 0;
     Instant progress_at = Instant::never();  ///< next Progress record
 

@@ -22,6 +22,7 @@ Sessions::Sessions(const SessionsSettings& settings)
     if (!is_client()) return;
     storing_.reserve(legs_.size() * 2);
     free_slots_.reserve(legs_.size());
+    listed_free_.assign(legs_.size(), true);
     for (auto slot = s_.lane.slots; slot-- > 0;) free_slots_.push_back(slot);
 }
 
@@ -38,12 +39,13 @@ Instant Sessions::shared_now() const {
 }
 
 tcp::Context Sessions::context(const Leg& leg) {
-    // TSval: the shared millisecond clock, the leg's offset, and a guard of 10 s for every term since the session
-    // opened, so that it never goes back across a takeover and a late segment of the old node fails PAWS.
-    const auto slot = static_cast<std::size_t>(&leg - legs_.data());
-    const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - s_.lane.records[slot].term;
-    const auto ms = static_cast<std::uint64_t>(shared_now().ns / 1'000'000) + terms * 10'000;
-    return {now_, static_cast<std::uint32_t>(ms), s_.config.tcp, s_.net, s_.tcp_counters};
+    return {now_, shared_ms_ + leg.ts_guard, s_.config.tcp, s_.net, s_.tcp_counters};
+}
+
+/// Takes the duty cycle's one clock reading.
+void Sessions::set_now(Instant now) {
+    now_ = now;
+    shared_ms_ = static_cast<std::uint32_t>(shared_now().ns / 1'000'000);
 }
 
 Leg* Sessions::leg_of(SessionId id) {
@@ -109,7 +111,7 @@ void Sessions::service_touched() {
 }
 
 void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packets, Instant now) {
-    now_ = now;
+    set_now(now);
     FlowKey keys[32];
     const FlowKey* pointers[32];
     std::uint32_t slots[32];
@@ -124,13 +126,11 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
         for (std::size_t i = 0; i < n; ++i) {
             Packet packet(packets[base + i]);
             // An earlier frame of this burst may have opened the flow or ended it.
-            if (slots[i] == FlowTable::none || legs_[slots[i]].key != keys[i]) slots[i] = flows_.find(keys[i]);
-            if (!active_)
-                s_.counters.add(Counter::not_active);
-            else if (slots[i] != FlowTable::none)
-                segment(slots[i], frames[base + i], std::move(packet));
-            else
-                unknown_segment(frames[base + i], std::move(packet));
+            if (slots[i] == FlowTable::none || legs_[slots[i]].key != keys[i])
+                slots[i] = flows_.find(keys[i]);
+            if (!active_) s_.counters.add(Counter::not_active);
+            else if (slots[i] != FlowTable::none) segment(slots[i], frames[base + i], std::move(packet));
+            else unknown_segment(frames[base + i], std::move(packet));
         }
     }
     service_touched();
@@ -146,9 +146,7 @@ void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet pack
         case Phase::connecting:
         case Phase::accepted: in_connecting(slot, frame); break;
         case Phase::terminated: in_terminated(slot, frame, std::move(packet)); break;
-        case Phase::installed:
-            take_over(slot);
-            [[fallthrough]];
+        case Phase::installed: take_over(slot); [[fallthrough]];
         case Phase::translated: in_translated(slot, frame, std::move(packet)); break;
         case Phase::dead: in_dead(slot, frame, std::move(packet)); break;
     }
@@ -172,7 +170,7 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
 }
 
 std::uint32_t Sessions::advance(Instant now) {
-    now_ = now;
+    set_now(now);
     follow_role();
     const auto before = touched_.size();
     take_installs();
@@ -200,12 +198,11 @@ std::uint32_t Sessions::advance(Instant now) {
 }
 
 void Sessions::take_messages() {
-    Message batch[64];
     auto& ring = s_.lane.to[index(s_.side)];
     for (;;) {
-        const auto n = ring.pop({batch, 64});
-        for (std::uint32_t i = 0; i < n; ++i) take_message(batch[i]);
-        if (n < 64) return;
+        const auto n = ring.pop(std::span(messages_));
+        for (std::uint32_t i = 0; i < n; ++i) take_message(messages_[i]);
+        if (n < messages_.size()) return;
     }
 }
 
@@ -230,7 +227,9 @@ void Sessions::take_message(const Message& m) {
         case MessageKind::fin: tcp::enqueue_fin(leg->tcb); break;
         case MessageKind::reset: reset_leg(slot); break;
         case MessageKind::translate: forward_translated(slot, std::move(packet)); break;
-        case MessageKind::anchor: anchor_leg(slot, m.down, m.up, (m.flags & 2) != 0, (m.flags & 1) != 0); break;
+        case MessageKind::anchor:
+            anchor_leg(slot, m.down, m.up, (m.flags & 2) != 0, (m.flags & 1) != 0);
+            break;
         case MessageKind::over:
             leg->other_over = true;
             note_closed(slot);
@@ -299,7 +298,8 @@ void Sessions::arm(std::uint32_t slot) {
         case Phase::answering:
         case Phase::connecting: at = earlier(at, leg.tcb.soft.snd.timer_at); break;
         case Phase::terminated:
-            at = earlier(earlier(at, leg.tcb.soft.snd.timer_at), earlier(leg.tcb.soft.rcv.hold_until, leg.window_probe_at));
+            at = earlier(earlier(at, leg.tcb.soft.snd.timer_at),
+                         earlier(leg.tcb.soft.rcv.hold_until, leg.window_probe_at));
             at = earlier(at, leg.idle_at);
             break;
         case Phase::translated: at = earlier(at, leg.takeover_probe_at); break;
@@ -310,12 +310,13 @@ void Sessions::arm(std::uint32_t slot) {
         case Phase::accepted:
         case Phase::installed: break;
     }
-    if (at != wheel_.deadline(slot)) wheel_.arm(slot, at);
+    // Later deadlines wait for the earlier entry to fire: fire() finds nothing due and arms the true one.
+    wheel_.arm_earlier(slot, at);
 }
 
 Instant Sessions::next_deadline() const {
-    if (!retry_.empty() || !touched_.empty() || snapshot_next_ != 0xffffffff || snapshot_end_pending_ || epoch_start_pending_ ||
-        takeover_next_ != 0xffffffff)
+    if (!retry_.empty() || !touched_.empty() || snapshot_next_ != 0xffffffff || snapshot_end_pending_ ||
+        epoch_start_pending_ || takeover_next_ != 0xffffffff)
         return now_;
     auto at = earlier(wheel_.next_deadline(), s_.net.next_deadline());
     if (storing_head_ < storing_.size()) at = earlier(at, legs_[storing_[storing_head_]].store_deadline);
@@ -328,6 +329,7 @@ std::uint32_t Sessions::allocate_slot() {
     while (!free_slots_.empty()) {
         const auto slot = free_slots_.back();
         free_slots_.pop_back();
+        listed_free_[slot] = false;
         // A slot that the mirror has filled meanwhile is not free; it comes back when its session ends.
         if (legs_[slot].phase == Phase::free) return slot;
     }
@@ -370,9 +372,13 @@ void Sessions::free_leg(std::uint32_t slot) {
     leg.phase = Phase::free;
     set_view(slot, View::none);
     --used_;
-    if (is_client()) free_slots_.push_back(slot);
+    if (!is_client() || listed_free_[slot]) return;
+    listed_free_[slot] = true;
+    free_slots_.push_back(slot);
 }
 
-void Sessions::set_view(std::uint32_t slot, View view) { cell(slot).view.store(view, std::memory_order_release); }
+void Sessions::set_view(std::uint32_t slot, View view) {
+    cell(slot).view.store(view, std::memory_order_release);
+}
 
 }  // namespace holdfast::proxy

@@ -7,6 +7,7 @@
 //     sessions_journal.cpp   records for the mirror
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct SessionsSettings {
     std::string name_prefix;
     int socket = -1;
     std::uint64_t seed = 1;
-    std::uint32_t lane_mbufs = 0;   ///< mbufs that all legs of a core may hold together
+    std::uint32_t lane_mbufs = 0;  ///< mbufs that all legs of a core may hold together
     Instant now{};
 };
 
@@ -59,6 +60,7 @@ class Sessions {
 
     // sessions.cpp
     tcp::Context context(const Leg& leg);
+    void set_now(Instant now);
     bool is_client() const { return s_.side == Side::client; }
     LegCell& cell(std::uint32_t slot) { return s_.lane.cells[index(s_.side)][slot]; }
     LegCell& other_cell(std::uint32_t slot) { return s_.lane.cells[index(other(s_.side))][slot]; }
@@ -120,12 +122,14 @@ class Sessions {
     void hear(std::uint32_t slot, const wire::Frame& frame);
     void forward_translated(std::uint32_t slot, Packet packet);
     void try_anchor(std::uint32_t slot);
-    void anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin, bool our_fin);
+    void anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin,
+                    bool our_fin);
     void settle_unproven(std::uint32_t slot);
     bool quiescent(std::uint32_t slot) const;
 
     // sessions_takeover.cpp
     void take_installs();
+    void take_install(const InstallEntry& entry);
     void install(SessionId id);
     void update_hints(const ProgressRecord& p);
     void remove(SessionId id);
@@ -164,20 +168,24 @@ class Sessions {
     FlowTable flows_;
     Wheel wheel_;
     std::vector<Leg> legs_;
-    std::vector<std::uint32_t> free_slots_;     ///< client side only: candidates, each checked when taken
+    std::vector<std::uint32_t> free_slots_;  ///< client side only: candidates, each checked when taken
+    std::vector<bool> listed_free_;          ///< client side only: the slot is in free_slots_ (once)
     std::vector<std::uint32_t> touched_;
     std::vector<std::uint32_t> retry_, retrying_;
-    std::vector<std::uint32_t> storing_;        ///< client side: waits for the standby, in order of sequence
+    std::vector<std::uint32_t> storing_;  ///< client side: waits for the standby, in order of sequence
     std::size_t storing_head_ = 0;
     Random random_;
     Instant now_{};
+    std::uint32_t shared_ms_ = 0;               ///< the pair's clock in milliseconds, for TSval
+    std::array<Message, 64> messages_;          ///< the batch at hand
+    std::array<InstallEntry, 32> installs_;
     std::uint32_t used_ = 0;
-    std::uint32_t held_ = 0;                    ///< mbufs held by legs, counted at service
-    std::vector<std::uint32_t> next_backend_;   ///< by service
+    std::uint32_t held_ = 0;                   ///< mbufs held by legs, counted at service
+    std::vector<std::uint32_t> next_backend_;  ///< by service
 
     std::uint32_t role_epoch_ = 0, table_epoch_ = 0, retake_epoch_ = 0;
     bool active_ = false;
-    Instant quiet_until_{};                     ///< unknown flows are dropped in silence until then
+    Instant quiet_until_{};  ///< unknown flows are dropped in silence until then
     std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
     std::uint32_t takeover_next_ = 0xffffffff;
 

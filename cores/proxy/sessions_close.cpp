@@ -91,8 +91,8 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     note_closed(slot);
 }
 
-/// Both legs are over: the standby may forget the session. What an endpoint still repeats after a takeover (its last
-/// FIN, at most) is then answered by RST, which can tell it nothing that it does not know.
+/// Both legs are over: the standby may forget the session. What an endpoint still repeats after a takeover
+/// (its last FIN, at most) is then answered by RST, which can tell it nothing that it does not know.
 void Sessions::note_closed(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (!is_client() || leg.phase != Phase::dead || !leg.other_over || leg.closed_written) return;
@@ -108,20 +108,23 @@ void Sessions::in_dead(std::uint32_t slot, const wire::Frame& frame, Packet pack
         //= rfc9293#3.6.1
         //  A SYN beyond the old connection's numbers opens a new one on the same tuple. The old slot stays in
         //  quarantine; the flow entry goes to the new one.
-        const bool newer = leg.reset_sent || tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
+        const bool newer =
+            leg.reset_sent || tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
         if (newer) return open(frame, std::move(packet));
     }
     const auto c = context(leg);
     if (leg.reset_sent) return tcp::emit_reset_reply(frame, c);
     // TIME-WAIT: whatever still comes is answered by the last ACK.
-    if (frame.payload_len > 0 || frame.tcp.has(flag::fin) || frame.tcp.has(flag::syn)) tcp::emit_ack(leg.tcb, c);
+    if (frame.payload_len > 0 || frame.tcp.has(flag::fin) || frame.tcp.has(flag::syn))
+        tcp::emit_ack(leg.tcb, c);
 }
 
 void Sessions::quarantine_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (leg.phase != Phase::dead || now_ < leg.dead_until) return;
     if (!is_client()) {
-        if (leg.pending != 0 || !send_message({MessageKind::released, 0, 0, id_of(slot), 0, nullptr, 0, 0})) return;
+        if (leg.pending != 0 || !send_message({MessageKind::released, 0, 0, id_of(slot), 0, nullptr, 0, 0}))
+            return;
         free_leg(slot);
         return;
     }

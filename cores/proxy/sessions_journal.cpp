@@ -12,8 +12,8 @@ constexpr std::uint32_t none = FlowTable::none;
 constexpr std::uint32_t snapshot_per_cycle = 32;
 
 bool has_record(Phase phase) {
-    return phase == Phase::storing || phase == Phase::answering || phase == Phase::accepted || phase == Phase::terminated ||
-           phase == Phase::translated;
+    return phase == Phase::storing || phase == Phase::answering || phase == Phase::accepted ||
+           phase == Phase::terminated || phase == Phase::translated;
 }
 }  // namespace
 
@@ -85,7 +85,8 @@ void Sessions::journal_opened(std::uint32_t slot) {
     }
     leg.opened_sequence = journal_sequence_;
     leg.opened_epoch = mirror_epoch_;
-    cell(slot).opened_sequence.store(static_cast<std::uint32_t>(journal_sequence_), std::memory_order_relaxed);
+    cell(slot).opened_sequence.store(static_cast<std::uint32_t>(journal_sequence_),
+                                     std::memory_order_relaxed);
     cell(slot).opened_epoch.store(mirror_epoch_, std::memory_order_release);
 }
 
@@ -129,7 +130,9 @@ void Sessions::journal_progress(std::uint32_t slot) {
         p.fin_sent = t.snd.fin_sent;
     } else {
         p.una = std::max(leg.hints.una, leg.heard.ack);
-        p.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
+        p.ack = std::max(
+            leg.hints.ack,
+            std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
         const bool tail = leg.heard.tail_end == p.una;
         p.has_last_byte = tail || (p.una == leg.hints.una && leg.hints.has_last_byte);
         p.last_byte = tail ? leg.heard.tail_byte : leg.hints.last_byte;
@@ -137,10 +140,8 @@ void Sessions::journal_progress(std::uint32_t slot) {
         p.fin_sent = leg.hints.fin_sent || other_cell(slot).fin.load(std::memory_order_relaxed) != 0;
     }
     p.ts_recent = t.rcv.ts_recent_valid ? t.rcv.ts_recent : leg.hints.ts_recent;
-    if (write_journal(entry))
-        s_.counters.add(Counter::progress_sent);
-    else
-        leg.progress_at = now_ + 1_ms;
+    if (write_journal(entry)) s_.counters.add(Counter::progress_sent);
+    else leg.progress_at = now_ + 1_ms;
 }
 
 }  // namespace holdfast::proxy

@@ -22,7 +22,8 @@ namespace {
 constexpr std::uint16_t headers = 40;  // IPv4 and TCP without options: what an MSS leaves out (RFC 6691)
 
 std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu) {
-    return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88), static_cast<std::uint16_t>(mtu - headers));
+    return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88),
+                                   static_cast<std::uint16_t>(mtu - headers));
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ const ServiceConfig* Sessions::find_service(const Endpoint& address, std::uint16
 void Sessions::open(const wire::Frame& frame, Packet packet) {
     packet.reset();
     std::uint16_t position = 0;
-    const Endpoint local{frame.destination, frame.tcp.destination_port}, remote{frame.source, frame.tcp.source_port};
+    const Endpoint local{frame.destination, frame.tcp.destination_port},
+        remote{frame.source, frame.tcp.source_port};
     const auto* service = find_service(local, position);
     if (service == nullptr) {
         s_.counters.add(Counter::syn_to_no_service);
@@ -121,8 +123,8 @@ bool Sessions::choose_source(SessionRecord& r) {
 
 void Sessions::connect(SessionId id) {
     if (legs_[id.slot].phase != Phase::free) {
-        // The previous session of this slot is not quite gone here; the client core waited for its release, so
-        // this cannot happen unless a table was dropped in between.
+        // The previous session of this slot is not quite gone here; the client core waited for its release,
+        // so this cannot happen unless a table was dropped in between.
         free_leg(id.slot);
     }
     auto& r = record(id.slot);
@@ -234,10 +236,12 @@ void Sessions::answer_stored() {
         const auto slot = storing_[storing_head_];
         auto& leg = legs_[slot];
         if (leg.phase == Phase::storing) {
-            const bool stored = !leg.opened_pending && leg.opened_epoch == mirror_epoch_ && mirror_epoch_ != 0 &&
-                                confirmed >= leg.opened_sequence;
+            const bool stored = !leg.opened_pending && leg.opened_epoch == mirror_epoch_ &&
+                                mirror_epoch_ != 0 && confirmed >= leg.opened_sequence;
             if (!stored && in_sync && now_ < leg.store_deadline) break;
-            if (!stored) s_.counters.add(in_sync ? Counter::sessions_store_late : Counter::sessions_unprotected_opened);
+            if (!stored)
+                s_.counters.add(in_sync ? Counter::sessions_store_late
+                                        : Counter::sessions_unprotected_opened);
             answer(slot);
         }
         ++storing_head_;

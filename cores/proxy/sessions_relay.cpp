@@ -1,4 +1,5 @@
-// Terminated mode: each leg is served by our TCP; payload crosses the lane as mbufs, acknowledgments as cells.
+// Terminated mode: each leg is served by our TCP; payload crosses the lane as mbufs, acknowledgments as
+// cells.
 #include <algorithm>
 
 #include "cores/proxy/sessions.hpp"
@@ -41,7 +42,8 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     }
     if (arrival.probe) {
         auto& own = cell(slot);
-        own.probe_requests.store(own.probe_requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        own.probe_requests.store(own.probe_requests.load(std::memory_order_relaxed) + 1,
+                                 std::memory_order_relaxed);
         s_.lane.dirty[index(s_.side)].mark(slot);
     }
     if (arrival.ack.advanced || frame.payload_len > 0) note_progress(slot);
@@ -51,7 +53,9 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     // Data for a leg that is over has nowhere to go; the endpoint that sent it gets a RST from its own leg.
-    if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end || t.soft.snd.fin_queued) return;
+    if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end ||
+        t.soft.snd.fin_queued)
+        return;
     tcp::enqueue(t, std::move(packet), context(leg));
     recount(slot);
 }
@@ -101,7 +105,8 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     }
 }
 
-/// One ACK per service at most, and only one that says something new (R1, and section 4 of the design on SACK).
+/// One ACK per service at most, and only one that says something new (R1, and section 4 of the design on
+/// SACK).
 void Sessions::acknowledge(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
@@ -121,7 +126,8 @@ void Sessions::acknowledge(std::uint32_t slot) {
     }
     const auto mss = tcp::effective_mss(t);
     const auto fresh = distance(rcv.edge_sent, rcv.edge_limit);
-    const bool was_tight = distance(rcv.ledger.acknowledged(), rcv.edge_sent) < 2 * static_cast<std::int64_t>(mss);
+    const bool was_tight =
+        distance(rcv.ledger.acknowledged(), rcv.edge_sent) < 2 * static_cast<std::int64_t>(mss);
     // A window update: the other leg's endpoint has already kept us from silly ones.
     const auto step = std::int64_t{1} << t.hard.receive_scale;
     if (fresh >= 2 * static_cast<std::int64_t>(mss) || (was_tight && fresh >= step)) wanted = true;
@@ -133,7 +139,8 @@ void Sessions::service(std::uint32_t slot) {
     auto& t = leg.tcb;
     // What the ring refused goes before the payload that follows it.
     if (leg.pending == 0) pass_on(slot);
-    if (leg.pending == 0 && tcp::fin_is_next(t) && send_message({MessageKind::fin, 0, 0, id_of(slot), 0, nullptr, 0, 0})) {
+    if (leg.pending == 0 && tcp::fin_is_next(t) &&
+        send_message({MessageKind::fin, 0, 0, id_of(slot), 0, nullptr, 0, 0})) {
         tcp::take_fin(t, context(leg));
         cell(slot).fin.store(1, std::memory_order_relaxed);
         note_progress(slot);

@@ -18,16 +18,19 @@ constexpr std::uint32_t takeovers_per_cycle = 64;
 }  // namespace
 
 void Sessions::take_installs() {
-    InstallEntry batch[32];
     auto& ring = s_.lane.install[index(s_.side)];
     for (;;) {
-        const auto n = ring.pop({batch, 32});
-        for (std::uint32_t i = 0; i < n; ++i) switch (batch[i].kind) {
-                case InstallKind::install: install(batch[i].id); break;
-                case InstallKind::progress: update_hints(batch[i].progress); break;
-                case InstallKind::remove: remove(batch[i].id); break;
-            }
-        if (n < 32) return;
+        const auto n = ring.pop(std::span(installs_));
+        for (std::uint32_t i = 0; i < n; ++i) take_install(installs_[i]);
+        if (n < installs_.size()) return;
+    }
+}
+
+void Sessions::take_install(const InstallEntry& entry) {
+    switch (entry.kind) {
+        case InstallKind::install: install(entry.id); break;
+        case InstallKind::progress: update_hints(entry.progress); break;
+        case InstallKind::remove: remove(entry.id); break;
     }
 }
 
@@ -46,7 +49,12 @@ void Sessions::install(SessionId id) {
     leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
     tcp::start_receiving(leg.tcb, 1);
     leg.tcb.soft.snd.una = leg.tcb.soft.snd.nxt = 1;
-    leg.offer = {r.leg[index(Side::client)].mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};
+    leg.offer = {r.leg[index(Side::client)].mss_receive,
+                 r.sack,
+                 r.timestamps,
+                 r.window_scaling,
+                 r.scale_server,
+                 r.syn_window};
     leg.phase = Phase::installed;
     if (!flows_.insert(leg.key, id.slot)) {
         s_.counters.add(Counter::install_refused);
@@ -62,9 +70,10 @@ void Sessions::install(SessionId id) {
 void Sessions::update_hints(const ProgressRecord& p) {
     if (p.id.slot >= legs_.size()) return;
     auto& leg = legs_[p.id.slot];
-    if (leg.phase != Phase::installed || leg.generation != p.id.generation || p.version <= leg.hints.version) return;
-    leg.hints = {p.una,          p.ack,      p.last_byte,  p.has_last_byte, p.established,
-                 p.fin_received, p.fin_sent, p.version,    p.ts_recent,     p.last_active};
+    if (leg.phase != Phase::installed || leg.generation != p.id.generation || p.version <= leg.hints.version)
+        return;
+    leg.hints = {p.una,          p.ack,      p.last_byte, p.has_last_byte, p.established,
+                 p.fin_received, p.fin_sent, p.version,   p.ts_recent,     p.last_active};
     list_newest(p.id.slot);
 }
 
@@ -130,8 +139,8 @@ void Sessions::drop_table() {
     snapshot_next_ = none;
 }
 
-/// The node was silent for a while and the peer may have served its sessions meanwhile: they start over as after a
-/// takeover. What was held was never acknowledged (gate peer), so its senders still have it.
+/// The node was silent for a while and the peer may have served its sessions meanwhile: they start over as
+/// after a takeover. What was held was never acknowledged (gate peer), so its senders still have it.
 void Sessions::retake_all() {
     for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) {
         auto& leg = legs_[slot];
@@ -172,6 +181,10 @@ void Sessions::take_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.phase = Phase::translated;
     leg.heard = Heard{};
+    // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a takeover,
+    // and a late segment of the old node fails PAWS.
+    const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - record(slot).term;
+    leg.ts_guard = static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
     cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
@@ -191,7 +204,8 @@ void Sessions::takeover_probe(std::uint32_t slot) {
         return reset_both(slot);
     }
     if (h.any && !h.reset_seen) {
-        // Heard and not quiescent: nothing to ask, but a session that has fallen silent is not to stay for ever.
+        // Heard and not quiescent: nothing to ask, but a session that has fallen silent is not to stay for
+        // ever.
         const auto idle = now_ - h.last_segment;
         if (idle < s_.config.tcp.idle_probe) {
             leg.takeover_probe_at = h.last_segment + s_.config.tcp.idle_probe;
@@ -219,8 +233,8 @@ void Sessions::takeover_probe(std::uint32_t slot) {
     leg.takeover_probe_at = now_ + std::min(wait, last_probe_wait);
 }
 
-/// One true byte below the hint, ACK field one below the hint: the only segment whose ACK comes from a hint, and it
-/// can acknowledge nothing.
+/// One true byte below the hint, ACK field one below the hint: the only segment whose ACK comes from a hint,
+/// and it can acknowledge nothing.
 void Sessions::send_takeover_probe(std::uint32_t slot) {
     auto& leg = legs_[slot];
     const auto& l = leg.tcb.hard.leg;
@@ -229,7 +243,9 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
     s_.counters.add(Counter::takeover_probes);
     // What was heard is at least as new as the hint.
     if (leg.heard.any) {
-        leg.hints.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
+        leg.hints.ack = std::max(
+            leg.hints.ack,
+            std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
         if (leg.heard.ack > leg.hints.una) {
             leg.hints.una = leg.heard.ack;
             leg.hints.has_last_byte = leg.heard.tail_end == leg.heard.ack;
@@ -247,10 +263,8 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
         h.options.ts_value = c.ts_now + l.ts_offset;
         h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
     }
-    if (leg.hints.has_last_byte)
-        tcp::emit_copy(l, h, &leg.hints.last_byte, 1, c);
-    else
-        tcp::emit_control(l, h, c);
+    if (leg.hints.has_last_byte) tcp::emit_copy(l, h, &leg.hints.last_byte, 1, c);
+    else tcp::emit_control(l, h, c);
 }
 
 void Sessions::repeat_syn_ack(std::uint32_t slot) {

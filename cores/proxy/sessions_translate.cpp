@@ -1,5 +1,5 @@
-// Translated mode: what a session is right after a takeover. Segments of both ends are forwarded with the numbers
-// of that same segment mapped; we hold nothing and acknowledge nothing ourselves (R1).
+// Translated mode: what a session is right after a takeover. Segments of both ends are forwarded with the
+// numbers of that same segment mapped; we hold nothing and acknowledge nothing ourselves (R1).
 #include <algorithm>
 
 #include "cores/proxy/sessions.hpp"
@@ -30,7 +30,8 @@ Position known_seq(const Leg& leg) { return std::max(leg.heard.seq_edge, leg.hin
 bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
     const auto& l = leg.tcb.hard.leg;
     if (!near_enough(known_seq(leg), to_position(l.irs, f.tcp.seq, known_seq(leg)))) return false;
-    if (f.tcp.has(flag::ack) && !near_enough(known_ack(leg), to_position(l.iss, f.tcp.ack, known_ack(leg)))) return false;
+    if (f.tcp.has(flag::ack) && !near_enough(known_ack(leg), to_position(l.iss, f.tcp.ack, known_ack(leg))))
+        return false;
     if (!leg.tcb.hard.timestamps || f.tcp.has(flag::rst)) return true;
     const auto& r = leg.tcb.soft.rcv;
     const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints.ts_recent;
@@ -62,7 +63,8 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
         h.fin_position = end - 1;
     }
     auto& r = leg.tcb.soft.rcv;
-    if (leg.tcb.hard.timestamps && (!r.ts_recent_valid || static_cast<std::int32_t>(f.tcp.options.ts_value - r.ts_recent) > 0)) {
+    if (leg.tcb.hard.timestamps &&
+        (!r.ts_recent_valid || static_cast<std::int32_t>(f.tcp.options.ts_value - r.ts_recent) > 0)) {
         r.ts_recent = f.tcp.options.ts_value;
         r.ts_recent_valid = true;
         r.ts_recent_at = now_;
@@ -81,8 +83,10 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
     const auto& l = leg.tcb.hard.leg;
     const bool is_syn = f.tcp.has(flag::syn) && !f.tcp.has(flag::ack);
     if (is_syn) {
-        if (is_client() && f.tcp.seq == l.irs && !leg.heard.any && !leg.hints.established) return repeat_syn_ack(slot);
-        // Whoever owns the tuple answers the probe; a restarted client answers it by RST and may then come in.
+        if (is_client() && f.tcp.seq == l.irs && !leg.heard.any && !leg.hints.established)
+            return repeat_syn_ack(slot);
+        // Whoever owns the tuple answers the probe; a restarted client answers it by RST and may then come
+        // in.
         return send_takeover_probe(slot);
     }
     if (f.tcp.has(flag::syn)) {
@@ -99,12 +103,15 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
             post(slot, MessageKind::reset);
             return bury(slot, reset_quarantine);
         }
-        // Otherwise the far end judges it by RFC 5961, and we ask this one whether it still knows the session.
+        // Otherwise the far end judges it by RFC 5961, and we ask this one whether it still knows the
+        // session.
         leg.heard.reset_seen = true;
         leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + 500_ms);
     } else {
         hear(slot, f);
         note_progress(slot);
+        // Should this have been the last word, the client core anchors the session when it has been calm for a moment.
+        if (is_client()) leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + calm);
         if (leg.gates == 0) return settle_unproven(slot);
     }
     auto& ring = s_.lane.to[index(other(s_.side))];
@@ -147,14 +154,16 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     }
     const auto room = static_cast<std::size_t>(leg.tcb.hard.timestamps ? 3 : 4);
     for (std::size_t i = 0; i < f.tcp.options.sack_count && i < room; ++i)
-        h.options.sack[h.options.sack_count++] = {{f.tcp.options.sack[i].begin.value - far.iss.value + l.irs.value},
-                                                  {f.tcp.options.sack[i].end.value - far.iss.value + l.irs.value}};
+        h.options.sack[h.options.sack_count++] = {
+            {f.tcp.options.sack[i].begin.value - far.iss.value + l.irs.value},
+            {f.tcp.options.sack[i].end.value - far.iss.value + l.irs.value}};
     s_.counters.add(Counter::translated);
     // What we may have announced to this endpoint: its window never shrinks when we terminate again.
     auto& rcv = leg.tcb.soft.rcv;
     if (f.tcp.has(flag::ack)) {
         const auto ack = to_position(l.irs, h.ack, known_seq(leg));
-        rcv.edge_sent = std::max(rcv.edge_sent, ack + (static_cast<Position>(h.window) << leg.tcb.hard.receive_scale));
+        rcv.edge_sent =
+            std::max(rcv.edge_sent, ack + (static_cast<Position>(h.window) << leg.tcb.hard.receive_scale));
     }
     if (f.payload_len == 0) {
         tcp::emit_control(l, h, c);
@@ -179,7 +188,8 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
         const auto size = std::min<std::uint32_t>(mss, f.payload_len - at);
         auto piece = h;
         piece.seq = h.seq + at;
-        if (at + size < f.payload_len) piece.flags = static_cast<std::uint8_t>(flags & ~(flag::fin | flag::psh));
+        if (at + size < f.payload_len)
+            piece.flags = static_cast<std::uint8_t>(flags & ~(flag::fin | flag::psh));
         tcp::emit_copy(l, piece, payload(m) + at, static_cast<std::uint16_t>(size), c);
     }
 }
@@ -206,13 +216,20 @@ void Sessions::try_anchor(std::uint32_t slot) {
     const auto up = leg.heard.seq_edge, down = leg.heard.ack;
     const bool client_fin = leg.heard.fin || leg.hints.fin_received;
     const bool server_fin = other_cell(slot).fin.load(std::memory_order_relaxed) != 0 || leg.hints.fin_sent;
-    Message m{MessageKind::anchor, static_cast<std::uint8_t>((client_fin ? 1 : 0) | (server_fin ? 2 : 0)), 0, id_of(slot), 0,
-              nullptr, up, down};
+    Message m{MessageKind::anchor,
+              static_cast<std::uint8_t>((client_fin ? 1 : 0) | (server_fin ? 2 : 0)),
+              0,
+              id_of(slot),
+              0,
+              nullptr,
+              up,
+              down};
     if (!send_message(m)) return;
     anchor_leg(slot, up, down, client_fin, server_fin);
 }
 
-void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin, bool our_fin) {
+void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin,
+                          bool our_fin) {
     auto& leg = legs_[slot];
     if (leg.phase != Phase::translated) return;
     auto& t = leg.tcb;
@@ -249,11 +266,13 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     touch(slot);
 }
 
-/// Gate none: bytes that the old active acknowledged by itself may be lost. Only a session whose ends agree goes on.
+/// Gate none: bytes that the old active acknowledged by itself may be lost. Only a session whose ends agree
+/// goes on.
 void Sessions::settle_unproven(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (is_client() && quiescent(slot)) return try_anchor(slot);
-    if (leg.takeover_probe_at.is_never() || leg.takeover_probe_at > now_ + 2_s) leg.takeover_probe_at = now_ + 2_s;
+    if (leg.takeover_probe_at.is_never() || leg.takeover_probe_at > now_ + 2_s)
+        leg.takeover_probe_at = now_ + 2_s;
 }
 
 }  // namespace holdfast::proxy

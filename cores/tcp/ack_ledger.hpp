@@ -6,8 +6,8 @@
 //                   has passed     still open
 //
 // An ACK number that leaves a SACKed segment at the head of the sender's queue looks like reneging (Linux:
-// tcp_check_sack_reneging): that is, one from the start of such a range up to its last byte. ack_number() stops one
-// byte below the range until all of it is releasable.
+// tcp_check_sack_reneging): that is, one from the start of such a range up to its last byte. ack_number()
+// stops one byte below the range until all of it is releasable.
 #pragma once
 
 #include <algorithm>
@@ -47,18 +47,23 @@ class AckLedger {
     /// The ACK number that may be sent now.
     Position ack_number() const {
         auto ack = releasable_;
-        for (std::size_t i = 0; i < sacked_count_; ++i)
-            if (sacked_[i].begin <= ack && ack < sacked_[i].end) ack = sacked_[i].begin - 1;
+        // Stepping below one range may lead into another that touches it.
+        for (bool moved = sacked_count_ > 0; moved;) {
+            moved = false;
+            for (std::size_t i = 0; i < sacked_count_; ++i)
+                if (sacked_[i].begin <= ack && ack < sacked_[i].end) {
+                    ack = sacked_[i].begin - 1;
+                    moved = true;
+                }
+        }
         return std::max(ack, acknowledged_);
     }
     /// An ACK with ack_number() leaves now.
     void note_ack_sent() {
         acknowledged_ = ack_number();
         for (std::size_t i = 0; i < sacked_count_;)
-            if (sacked_[i].end <= acknowledged_)
-                sacked_[i] = sacked_[--sacked_count_];
-            else
-                ++i;
+            if (sacked_[i].end <= acknowledged_) sacked_[i] = sacked_[--sacked_count_];
+            else ++i;
     }
     /// A SACK block for `range` is about to leave. False when no more ranges can be remembered: then it must
     /// not be sent.
@@ -77,7 +82,8 @@ class AckLedger {
     bool is_clamped() const { return ack_number() < releasable_; }
 
   private:
-    explicit AckLedger(Position position) : acknowledged_(position), releasable_(position), received_(position) {}
+    explicit AckLedger(Position position)
+        : acknowledged_(position), releasable_(position), received_(position) {}
 
     Position acknowledged_ = 0, releasable_ = 0, received_ = 0;
     std::array<PositionRange, sacked_max> sacked_{};

@@ -13,7 +13,7 @@ namespace flag = wire::flag;
 
 /// A segment in positions of its direction.
 struct Segment {
-    Position begin, end;   ///< payload [begin, end)
+    Position begin, end;  ///< payload [begin, end)
     Position ack;
     bool fin;
     const wire::TcpHeader& header;
@@ -25,7 +25,8 @@ bool timestamp_is_old(const ReceiveSide& r, const wire::TcpOptions& o, Instant n
     //= rfc7323#5.5
     //  A stored timestamp is no evidence after 24 days of silence.
     constexpr Duration outdated = seconds(24 * 24 * 3600);
-    return r.ts_recent_valid && static_cast<std::int32_t>(o.ts_value - r.ts_recent) < 0 && now - r.ts_recent_at < outdated;
+    return r.ts_recent_valid && static_cast<std::int32_t>(o.ts_value - r.ts_recent) < 0 &&
+           now - r.ts_recent_at < outdated;
 }
 
 /// First: timestamps (RFC 7323 section 5.3 R1), then the sequence number.
@@ -49,8 +50,9 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
     const auto length = distance(s.begin, s.end) + (s.fin ? 1 : 0);
     //= rfc9293#3.10.7.4
     //  The four cases of an acceptable segment; a probe of length 0 at the very edge is one.
-    const bool acceptable = length == 0 ? distance(left, s.begin) >= 0 && distance(s.begin, right) >= 0
-                                        : distance(left, s.end + (s.fin ? 1 : 0)) > 0 && distance(s.begin, right) > 0;
+    const bool acceptable = length == 0
+                                ? distance(left, s.begin) >= 0 && distance(s.begin, right) >= 0
+                                : distance(left, s.end + (s.fin ? 1 : 0)) > 0 && distance(s.begin, right) > 0;
     if (acceptable) return Step::go_on;
     // A RST may carry any number that the endpoint can take for our RCV.NXT: see check_reset.
     if (rst) return Step::go_on;
@@ -60,14 +62,16 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
 }
 
 //= rfc5961#3
-//  Exactly the next expected number resets; anything else inside the window is challenged. While bytes are withheld
-//  the endpoint knows two numbers of ours: what we have received and what we have acknowledged. Its RST carries
-//  the first if it speaks unasked, and the second in answer to a challenge ACK. Both count as exact.
+//  Exactly the next expected number resets; anything else inside the window is challenged. While bytes are
+//  withheld the endpoint knows two numbers of ours: what we have received and what we have acknowledged. Its
+//  RST carries the first if it speaks unasked, and the second in answer to a challenge ACK. Both count as
+//  exact.
 Step check_reset(const Tcb& t, const Segment& s, const Context& c) {
     if (!s.header.has(flag::rst)) return Step::go_on;
     const auto& l = t.soft.rcv.ledger;
     if (s.begin == t.soft.rcv.next || s.begin == l.acknowledged()) return Step::reset;
-    const bool inside = distance(l.acknowledged(), s.begin) >= 0 && distance(s.begin, t.soft.rcv.edge_sent) > 0;
+    const bool inside =
+        distance(l.acknowledged(), s.begin) >= 0 && distance(s.begin, t.soft.rcv.edge_sent) > 0;
     c.counters.add(inside ? Counter::rst_challenged : Counter::rst_ignored);
     return inside ? Step::challenge : Step::drop;
 }
@@ -112,8 +116,8 @@ void remember_duplicate(ReceiveSide& r, Position begin, Position end) {
     r.duplicates[r.duplicate_count++] = {begin, end};
 }
 
-/// Answers a segment that lies outside the window. What repeats withheld bytes gets no ACK now: none could say
-/// more than the last one; the duplicate is reported when the ACK passes it.
+/// Answers a segment that lies outside the window. What repeats withheld bytes gets no ACK now: none could
+/// say more than the last one; the duplicate is reported when the ACK passes it.
 void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
     auto& r = t.soft.rcv;
     const auto& l = r.ledger;
@@ -136,7 +140,8 @@ bool is_probe(const Tcb& t, const Segment& s) {
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
-void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
+void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+               const Context& c) {
     auto& r = t.soft.rcv;
     const auto left = r.next;
     const auto right = std::max(r.edge_sent, left);
@@ -160,7 +165,8 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
         c.counters.add(Counter::reassembly_full);
         return;
     }
-    const auto skipped = static_cast<std::uint16_t>(s.begin - to_position(t.hard.leg.irs, s.header.seq, left));
+    const auto skipped =
+        static_cast<std::uint16_t>(s.begin - to_position(t.hard.leg.irs, s.header.seq, left));
     auto* m = packet.get();
     describe_payload(m, frame, s.begin - skipped);
     auto& d = meta(m);
@@ -219,11 +225,13 @@ void take_fin(Tcb& t, const Context& c) {
     (void)c;
 }
 
-Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c) {
+Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+                        const Context& c) {
     auto& soft = t.soft;
     const auto begin = to_position(t.hard.leg.irs, frame.tcp.seq, soft.rcv.next);
-    const Segment s{begin, begin + frame.payload_len, to_position(t.hard.leg.iss, frame.tcp.ack, soft.snd.una),
-                    frame.tcp.has(flag::fin), frame.tcp};
+    const Segment s{begin, begin + frame.payload_len,
+                    to_position(t.hard.leg.iss, frame.tcp.ack, soft.snd.una), frame.tcp.has(flag::fin),
+                    frame.tcp};
     Arrival result;
     c.counters.add(Counter::segments_received);
     soft.last_heard = c.now;
@@ -233,9 +241,10 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::ui
     if (step == Step::go_on) step = check_reset(t, s, c);
     if (step == Step::go_on) step = check_syn(s, c);
     const bool unacceptable = step == Step::drop_and_ack;
-    if (step == Step::go_on || (unacceptable && s.header.has(flag::ack) && distance(s.ack, soft.snd.nxt) >= 0)) {
-        // The ACK of an old segment may still be news when the window is closed (RFC 9293 section 3.10.7.4, and
-        // what real stacks do); PAWS has been applied above.
+    if (step == Step::go_on ||
+        (unacceptable && s.header.has(flag::ack) && distance(s.ack, soft.snd.nxt) >= 0)) {
+        // The ACK of an old segment may still be news when the window is closed (RFC 9293 section 3.10.7.4,
+        // and what real stacks do); PAWS has been applied above.
         if (const auto ack_step = check_ack(t, s, c); step == Step::go_on) step = ack_step;
     }
     switch (step) {

@@ -14,10 +14,13 @@ struct Arrival {
 };
 
 /// `mbufs_max` bounds the segments that the connection may hold out of order.
-Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max, const Context& c);
+Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+                        const Context& c);
 
 /// The next in-order segment to take, or nullptr.
-inline rte_mbuf* next_in_order(const Tcb& t) { return t.soft.rcv.queue.front_at(t.soft.rcv.ledger.received()); }
+inline rte_mbuf* next_in_order(const Tcb& t) {
+    return t.soft.rcv.queue.front_at(t.soft.rcv.ledger.received());
+}
 /// Takes it: its bytes count as received from now on.
 Packet take_in_order(Tcb& t, const Context& c);
 /// True when all bytes before the endpoint's FIN have been taken.

@@ -28,8 +28,8 @@ void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint16_t total, boo
     std::memcpy(ip + 10, &sum, 2);
 }
 
-void set_checksums(rte_mbuf* m, const LegRecord& leg, std::uint8_t* tcp, Lengths size, std::uint32_t payload_sum,
-                   const net::InterfaceSettings& port) {
+void set_checksums(rte_mbuf* m, const LegRecord& leg, std::uint8_t* tcp, Lengths size,
+                   std::uint32_t payload_sum, const net::InterfaceSettings& port) {
     const auto length = static_cast<std::uint16_t>(size.tcp_header + size.payload);
     const auto pseudo = wire::pseudo_header_sum(leg.local.address, leg.remote.address, length);
     m->ol_flags = 0;
@@ -42,14 +42,15 @@ void set_checksums(rte_mbuf* m, const LegRecord& leg, std::uint8_t* tcp, Lengths
         m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
         sum = wire::fold(pseudo);  // the port adds the rest
     } else {
-        sum = static_cast<std::uint16_t>(~wire::fold(pseudo + wire::sum_bytes(tcp, size.tcp_header) + payload_sum));
+        sum = static_cast<std::uint16_t>(
+            ~wire::fold(pseudo + wire::sum_bytes(tcp, size.tcp_header) + payload_sum));
     }
     std::memcpy(tcp + 16, &sum, 2);
 }
 
 /// Writes TCP, IPv4 and room for Ethernet in front of the data of `m` and hands it to the port.
-bool send(rte_mbuf* m, const LegRecord& leg, const wire::TcpHeader& h, std::uint16_t payload, std::uint32_t payload_sum,
-          const Context& c) {
+bool send(rte_mbuf* m, const LegRecord& leg, const wire::TcpHeader& h, std::uint16_t payload,
+          std::uint32_t payload_sum, const Context& c) {
     const auto& port = c.net.settings();
     const auto header = static_cast<std::uint16_t>(wire::tcp_size + wire::tcp_options_size(h.options));
     auto* tcp = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, header));
@@ -137,8 +138,8 @@ bool emit_in_place(const LegRecord& leg, const wire::TcpHeader& header, rte_mbuf
     return send(m, leg, header, d.payload_len, d.payload_sum, c);
 }
 
-bool emit_copy(const LegRecord& leg, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
-               const Context& c) {
+bool emit_copy(const LegRecord& leg, const wire::TcpHeader& header, const std::uint8_t* bytes,
+               std::uint16_t size, const Context& c) {
     auto packet = fresh(c);
     if (!packet) return false;
     auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet.get(), size));
@@ -197,7 +198,8 @@ void emit_reset_reply(const wire::Frame& f, const Context& c) {
         h.seq = f.tcp.ack;
     } else {
         h.flags |= wire::flag::ack;
-        h.ack = f.tcp.seq + f.payload_len + (f.tcp.has(wire::flag::syn) ? 1u : 0u) + (f.tcp.has(wire::flag::fin) ? 1u : 0u);
+        h.ack = f.tcp.seq + f.payload_len + (f.tcp.has(wire::flag::syn) ? 1u : 0u) +
+                (f.tcp.has(wire::flag::fin) ? 1u : 0u);
     }
     emit_control(leg, h, c);
 }

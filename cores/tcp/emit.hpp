@@ -16,8 +16,8 @@ bool emit_control(const LegRecord& leg, const wire::TcpHeader& header, const Con
 bool emit_in_place(const LegRecord& leg, const wire::TcpHeader& header, rte_mbuf* m, const Context& c);
 
 /// Sends `size` bytes at `bytes` in a fresh mbuf.
-bool emit_copy(const LegRecord& leg, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
-               const Context& c);
+bool emit_copy(const LegRecord& leg, const wire::TcpHeader& header, const std::uint8_t* bytes,
+               std::uint16_t size, const Context& c);
 
 /// A pure ACK with all that is owed: SACK blocks, D-SACK, window. Updates the ledger and the announced edge.
 bool emit_ack(Tcb& t, const Context& c);

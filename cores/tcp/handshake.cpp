@@ -16,8 +16,8 @@ Secrets::Secrets(std::span<const std::uint8_t> key) {
     // The pair's key also signs heartbeats: derive one of our own from it.
     static constexpr char purpose[] = "holdfast tcp secrets";
     unsigned size = 0;
-    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(purpose),
-         sizeof purpose, key_.data(), &size);
+    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+         reinterpret_cast<const unsigned char*>(purpose), sizeof purpose, key_.data(), &size);
 }
 
 std::uint64_t Secrets::hash(const Endpoint& local, const Endpoint& remote, std::uint8_t purpose) const {
@@ -100,19 +100,19 @@ bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, 
     if (s.backoff >= c.config.syn_retries) return false;
     ++s.backoff;
     c.counters.add(Counter::handshake_retransmitted);
-    if (active_open)
-        send_syn(t, offer, c);
-    else
-        send_syn_ack(t, offer, c);
+    if (active_open) send_syn(t, offer, c);
+    else send_syn_ack(t, offer, c);
     return true;
 }
 
 SynSentVerdict judge_in_syn_sent(const Tcb& t, const wire::Frame& f) {
     //= rfc9293#3.10.7.3
     const bool ack_ok = f.tcp.has(flag::ack) && f.tcp.ack == send_seq(t, 1);
-    if (f.tcp.has(flag::ack) && !ack_ok) return f.tcp.has(flag::rst) ? SynSentVerdict::ignore : SynSentVerdict::send_reset;
+    if (f.tcp.has(flag::ack) && !ack_ok)
+        return f.tcp.has(flag::rst) ? SynSentVerdict::ignore : SynSentVerdict::send_reset;
     if (f.tcp.has(flag::rst)) return ack_ok ? SynSentVerdict::refused : SynSentVerdict::ignore;
-    // A SYN without ACK would be a simultaneous open; towards a backend that listens it cannot happen honestly.
+    // A SYN without ACK would be a simultaneous open; towards a backend that listens it cannot happen
+    // honestly.
     return f.tcp.has(flag::syn) && ack_ok ? SynSentVerdict::accepted : SynSentVerdict::ignore;
 }
 

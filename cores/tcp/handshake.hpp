@@ -30,7 +30,7 @@ struct HandshakeOffer {
     std::uint16_t mss = 536;
     bool sack = false, timestamps = false, window_scaling = false;
     std::uint8_t scale = 0;
-    std::uint16_t window = 65535;   ///< unscaled
+    std::uint16_t window = 65535;  ///< unscaled
 };
 
 /// The offer in a received SYN or SYN-ACK; what RFC 9293 and 7323 assume for absent options.

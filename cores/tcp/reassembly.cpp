@@ -10,7 +10,8 @@ bool coalesce_small(rte_mbuf* held, const rte_mbuf* m) {
     constexpr std::uint16_t small = 512;
     auto& h = meta(held);
     const auto& n = meta(m);
-    if (h.sent || n.payload_len > small || h.end() != n.begin || rte_mbuf_refcnt_read(held) != 1) return false;
+    if (h.sent || n.payload_len > small || h.end() != n.begin || rte_mbuf_refcnt_read(held) != 1)
+        return false;
     const std::uint32_t used = h.payload_offset + h.payload_len;
     if (used + n.payload_len > held->buf_len) return false;
     std::memcpy(payload(held) + h.payload_len, payload(m), n.payload_len);
@@ -40,8 +41,7 @@ Reassembly::Insertion Reassembly::insert(Packet packet) {
     auto& d = meta(m);
     rte_mbuf* before = nullptr;
     // In order at the tail is the common case.
-    if (tail_ != nullptr && meta(tail_).end() <= d.begin)
-        before = tail_;
+    if (tail_ != nullptr && meta(tail_).end() <= d.begin) before = tail_;
     else
         for (auto* p = head_; p != nullptr && meta(p).begin <= d.begin; p = meta(p).next) before = p;
     if (before != nullptr && meta(before).end() > d.begin) {
@@ -50,6 +50,7 @@ Reassembly::Insertion Reassembly::insert(Packet packet) {
     }
     if (before != nullptr && before == tail_ && coalesce_small(before, m)) return Insertion::coalesced;
 
+    if (contiguous_end(d.begin) >= d.end()) return Insertion::duplicate;
     auto* after = before != nullptr ? meta(before).next : head_;
     // What the new segment covers completely is replaced by it: both hold the same positions.
     while (after != nullptr && meta(after).end() <= d.end()) {
@@ -93,10 +94,8 @@ std::size_t Reassembly::ranges(Position above, Position newest, std::array<Posit
     std::size_t n = 0;
     PositionRange first{};
     const auto add = [&](PositionRange r) {
-        if (r.begin <= newest && newest < r.end)
-            first = r;
-        else if (n < out.size() - 1)
-            out[++n] = r;
+        if (r.begin <= newest && newest < r.end) first = r;
+        else if (n < out.size() - 1) out[++n] = r;
     };
     PositionRange run{};
     for (auto* p = head_; p != nullptr; p = meta(p).next) {

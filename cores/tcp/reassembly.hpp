@@ -50,8 +50,8 @@ class Reassembly {
     std::uint32_t mbufs_ = 0;
 };
 
-/// Copies the payload of `m` behind that of `held` when it follows directly, is small, and the room is there and
-/// ours alone. True when done: then `m` is spent.
+/// Copies the payload of `m` behind that of `held` when it follows directly, is small, and the room is there
+/// and ours alone. True when done: then `m` is spent.
 bool coalesce_small(rte_mbuf* held, const rte_mbuf* m);
 
 }  // namespace holdfast::tcp

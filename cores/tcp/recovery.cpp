@@ -38,7 +38,8 @@ bool detect_by_time(Tcb& t) {
 /// RFC 5681 section 3.2 for endpoints without SACK, and the RFC 6675 count for those with it.
 bool detect_by_count(Tcb& t) {
     auto& s = t.soft.snd;
-    const bool enough = t.hard.sack ? s.sacked_bytes >= s.reordering * effective_mss(t) : s.duplicate_acks >= s.reordering;
+    const bool enough =
+        t.hard.sack ? s.sacked_bytes >= s.reordering * effective_mss(t) : s.duplicate_acks >= s.reordering;
     if (!enough || s.head == nullptr || !fully_sent(s, s.head) || meta(s.head).retransmitted) return false;
     if (meta(s.head).sacked || meta(s.head).lost) return false;
     mark_lost(s, s.head);

@@ -30,7 +30,8 @@ void arm(SendSide& s, SendTimer kind, Instant at) {
     s.timer_at = at;
 }
 
-/// Sends [begin, begin+size) of held segment `m`. The whole payload goes in place when nobody else holds the mbuf.
+/// Sends [begin, begin+size) of held segment `m`. The whole payload goes in place when nobody else holds the
+/// mbuf.
 bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, const Context& c) {
     auto& d = meta(m);
     auto flags = static_cast<std::uint8_t>(wire::flag::ack);
@@ -45,7 +46,9 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
         rte_mbuf_refcnt_update(m, 1);
         sent = emit_in_place(t.hard.leg, h, m, c);
     } else {
-        c.counters.add(!whole ? Counter::copied_recut : !room ? Counter::no_header_room : Counter::copied_busy);
+        c.counters.add(!whole  ? Counter::copied_recut
+                       : !room ? Counter::no_header_room
+                               : Counter::copied_busy);
         sent = emit_copy(t.hard.leg, h, payload(m) + (begin - d.begin), size, c);
     }
     if (!sent) return false;
@@ -104,7 +107,8 @@ std::uint32_t send_new(Tcb& t, const Context& c) {
     while (s.unsent != nullptr && flight_allows(t)) {
         auto* m = s.unsent;
         auto& d = meta(m);
-        const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>({d.end() - s.nxt, mss, window_left(s)}));
+        const auto size =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>({d.end() - s.nxt, mss, window_left(s)}));
         if (size == 0 || c.net.room() == 0) break;
         if (!transmit_piece(t, m, s.nxt, static_cast<std::uint16_t>(size), c)) break;
         s.nxt += size;
@@ -144,15 +148,19 @@ void free_acknowledged(Tcb& t, Position ack, AckEffect& effect, const Context& c
             effect.rtt = c.now - d.sent_at;
         }
         if (d.sent_at > s.rack_sent_at || !s.rack_valid) {
-            // RFC 8985 section 6.2: an ACK that comes sooner than the path allows is for the first transmission.
+            // RFC 8985 section 6.2: an ACK that comes sooner than the path allows is for the first
+            // transmission.
             if (!d.retransmitted || c.now - d.sent_at >= t.soft.rtt.min) {
                 s.rack_sent_at = d.sent_at;
                 s.rack_end = d.end();
                 s.rack_valid = true;
             }
         }
-        s.last_byte = payload(m)[d.payload_len - 1];
-        s.has_last_byte = true;
+        // Only the last byte of all is worth a look at the payload.
+        if (d.next == nullptr || meta(d.next).end() > ack) {
+            s.last_byte = payload(m)[d.payload_len - 1];
+            s.has_last_byte = true;
+        }
         s.head = d.next;
         if (s.unsent == m) s.unsent = s.head;
         if (s.tail == m) s.tail = nullptr;
@@ -177,7 +185,8 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
             continue;
         }
         if (distance(begin, end) <= 0 || distance(end, s.nxt) < 0) continue;
-        for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt; m = meta(m).next) {
+        for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
+             m = meta(m).next) {
             auto& d = meta(m);
             if (d.sacked || d.begin < begin || d.end() > end) continue;
             d.sacked = true;
@@ -304,9 +313,13 @@ void enqueue_fin(Tcb& t) {
 
 std::uint32_t send_ready(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
+    const bool fin_due = s.fin_queued && !s.fin_acknowledged && (!s.fin_sent || s.fin_lost);
+    const bool timer_fits = s.timer != SendTimer::persist && (s.timer != SendTimer::none || s.nxt == s.una);
+    if (s.unsent == nullptr && s.lost_bytes == 0 && !fin_due && timer_fits) return 0;
     auto sent = send_lost(t, c) + send_new(t, c);
     // A FIN takes no window space that data could need, and every stack accepts it at the edge.
-    if (s.fin_queued && s.unsent == nullptr && (!s.fin_sent || s.fin_lost) && !s.fin_acknowledged) sent += send_fin(t, c) ? 1 : 0;
+    if (s.fin_queued && s.unsent == nullptr && (!s.fin_sent || s.fin_lost) && !s.fin_acknowledged)
+        sent += send_fin(t, c) ? 1 : 0;
     if (sent > 0 || s.timer == SendTimer::none || s.timer == SendTimer::persist) rearm_send_timer(t, c);
     return sent;
 }
@@ -381,20 +394,17 @@ void rearm_send_timer(Tcb& t, const Context& c) {
         const bool blocked = s.unsent != nullptr && window_left(s) == 0;
         if (blocked)
             arm(s, SendTimer::persist, c.now + std::max(timeout(t, c.config), c.config.window_probe_min));
-        else
-            arm(s, SendTimer::none, Instant::never());
+        else arm(s, SendTimer::none, Instant::never());
         return;
     }
     //= rfc8985#7.2
     //  A probe timeout instead of an RTO while the connection is in the open state.
-    const bool may_probe = !s.tlp_outstanding && !s.in_recovery && !s.in_loss && s.backoff == 0 && t.soft.rtt.measured &&
-                           s.lost_bytes == 0;
+    const bool may_probe = !s.tlp_outstanding && !s.in_recovery && !s.in_loss && s.backoff == 0 &&
+                           t.soft.rtt.measured && s.lost_bytes == 0;
     const auto rto = timeout(t, c.config);
     const auto pto = t.soft.rtt.srtt * 2 + 2_ms;
-    if (may_probe && pto < rto)
-        arm(s, SendTimer::tail_loss_probe, c.now + pto);
-    else
-        arm(s, SendTimer::rto, c.now + rto);
+    if (may_probe && pto < rto) arm(s, SendTimer::tail_loss_probe, c.now + pto);
+    else arm(s, SendTimer::rto, c.now + rto);
 }
 
 void send_probe(Tcb& t, const Context& c) {
@@ -405,13 +415,13 @@ void send_probe(Tcb& t, const Context& c) {
         for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) last = m;
     const bool below = last == nullptr;
     // An acknowledged FIN stands above the last byte.
-    const auto data_end = last != nullptr ? std::min(meta(last).end(), s.nxt) : s.una - (s.fin_acknowledged ? 1 : 0);
+    const auto data_end =
+        last != nullptr ? std::min(meta(last).end(), s.nxt) : s.una - (s.fin_acknowledged ? 1 : 0);
     const bool byte_known = last != nullptr || s.has_last_byte;
     // Without any byte to repeat, the empty segment below una is the keepalive of RFC 1122 section 4.2.3.6.
     auto h = make_header(t, c, data_end - 1, wire::flag::ack);
     h.window = take_window(t, t.soft.rcv.ledger.ack_number());
-    if (!byte_known)
-        emit_control(t.hard.leg, h, c);
+    if (!byte_known) emit_control(t.hard.leg, h, c);
     else {
         const auto* byte = below ? &s.last_byte : payload(last) + (data_end - 1 - meta(last).begin);
         emit_copy(t.hard.leg, h, byte, 1, c);

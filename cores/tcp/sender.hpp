@@ -21,10 +21,10 @@ std::uint32_t send_ready(Tcb& t, const Context& c);
 
 /// What one ACK changed; made once and carried through RTT, recovery and congestion control.
 struct AckEffect {
-    std::uint32_t bytes_acked = 0;       ///< newly acknowledged cumulatively
-    std::uint32_t bytes_sacked = 0;      ///< newly SACKed
+    std::uint32_t bytes_acked = 0;   ///< newly acknowledged cumulatively
+    std::uint32_t bytes_sacked = 0;  ///< newly SACKed
     bool advanced = false, duplicate = false, window_grew = false, fin_acknowledged = false;
-    Duration rtt{-1};                    ///< sample, negative = none
+    Duration rtt{-1};  ///< sample, negative = none
     bool dsack = false;
 };
 
@@ -34,8 +34,8 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
 /// Runs the send timer if it is due. False when the connection must be given up.
 bool run_send_timer(Tcb& t, const Context& c);
 
-/// Sends one true byte that the endpoint has or will have anyway, so that it answers at once: the last byte sent
-/// while bytes are in flight, else the byte below una, else an empty segment below una.
+/// Sends one true byte that the endpoint has or will have anyway, so that it answers at once: the last byte
+/// sent while bytes are in flight, else the byte below una, else an empty segment below una.
 void send_probe(Tcb& t, const Context& c);
 
 /// Chooses the send timer for what is outstanding now.

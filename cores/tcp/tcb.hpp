@@ -1,5 +1,5 @@
-// The transmission control block of one leg: what must survive (TcbHard) beside what can be rebuilt (TcbSoft).
-// Plain documented data; behaviour is in arrival, sender, recovery, handshake and emit.
+// The transmission control block of one leg: what must survive (TcbHard) beside what can be rebuilt
+// (TcbSoft). Plain documented data; behaviour is in arrival, sender, recovery, handshake and emit.
 #pragma once
 
 #include <array>
@@ -40,38 +40,39 @@ struct Rtt {
 ///     |-- in flight --|-- unsent --|                |
 struct SendSide {
     Position una = 0, nxt = 0, queue_end = 0;
-    Position edge = 0;                ///< first position that the endpoint's window does not cover
-    Position wl1 = 0, wl2 = 0;        ///< SEQ and ACK positions of the segment that set `edge`
-    Position valid_ack_max = 0;       ///< after a takeover: highest ACK that is no error though we never sent it
-    std::uint32_t window_max = 0;     ///< largest window ever offered to us, bytes
-    rte_mbuf* head = nullptr;         ///< first held segment
+    Position edge = 0;             ///< first position that the endpoint's window does not cover
+    Position wl1 = 0, wl2 = 0;     ///< SEQ and ACK positions of the segment that set `edge`
+    Position valid_ack_max = 0;    ///< after a takeover: highest ACK that is no error though we never sent it
+    std::uint32_t window_max = 0;  ///< largest window ever offered to us, bytes
+    rte_mbuf* head = nullptr;      ///< first held segment
     rte_mbuf* tail = nullptr;
-    rte_mbuf* unsent = nullptr;       ///< first segment with bytes at or above nxt
+    rte_mbuf* unsent = nullptr;  ///< first segment with bytes at or above nxt
     std::uint32_t mbufs = 0;
 
     bool fin_queued = false, fin_sent = false, fin_acknowledged = false;
     bool fin_lost = false;
-    Position fin = 0;                 ///< position of our FIN, if fin_queued
+    Position fin = 0;  ///< position of our FIN, if fin_queued
 
-    std::uint8_t last_byte = 0;       ///< byte at position una - 1, if has_last_byte
+    std::uint8_t last_byte = 0;  ///< byte at position una - 1, if has_last_byte
     bool has_last_byte = false;
 
     // Congestion control (RFC 5681) and loss recovery; all in bytes.
     std::uint32_t cwnd = 0, ssthresh = 0x7fffffff;
     std::uint32_t sacked_bytes = 0, lost_bytes = 0, retransmitted_bytes = 0;
-    Position recovery_end = 0;        ///< recovery ends when una reaches it
+    Position recovery_end = 0;  ///< recovery ends when una reaches it
     bool in_recovery = false, in_loss = false;
     std::uint8_t duplicate_acks = 0;
-    std::uint8_t reordering = 3;      ///< duplicate ACKs that mean loss
+    std::uint8_t reordering = 3;  ///< duplicate ACKs that mean loss
     bool rack_valid = false;
-    Instant rack_sent_at{};           ///< send time of the newest segment known delivered
+    Instant rack_sent_at{};  ///< send time of the newest segment known delivered
     Position rack_end = 0;
-    std::uint32_t partial_credit = 0; ///< bytes acknowledged towards the next increase in congestion avoidance
+    std::uint32_t partial_credit =
+        0;  ///< bytes acknowledged towards the next increase in congestion avoidance
     bool tlp_outstanding = false;
 
     SendTimer timer = SendTimer::none;
     Instant timer_at = Instant::never();
-    std::uint8_t backoff = 0;         ///< consecutive timeouts
+    std::uint8_t backoff = 0;  ///< consecutive timeouts
 };
 
 /// The receiving direction. RCV.NXT of the RFC is `next`: up to there everything has been seen. The ledger's
@@ -80,19 +81,19 @@ struct ReceiveSide {
     AckLedger ledger;
     Reassembly queue;
     Position next = 0;
-    Position edge_limit = 0;          ///< right edge that the parent allows
-    Position edge_sent = 0;           ///< highest right edge ever announced
+    Position edge_limit = 0;  ///< right edge that the parent allows
+    Position edge_sent = 0;   ///< highest right edge ever announced
     bool fin_known = false, fin_taken = false;
-    Position fin = 0;                 ///< position of the endpoint's FIN, if fin_known
-    std::uint32_t ts_recent = 0;      ///< RFC 7323 section 4.3
+    Position fin = 0;             ///< position of the endpoint's FIN, if fin_known
+    std::uint32_t ts_recent = 0;  ///< RFC 7323 section 4.3
     bool ts_recent_valid = false;
     Instant ts_recent_at{};
     Position newest_out_of_order = 0;
 
-    bool ack_now = false;             ///< the next service sends an ACK in any case
-    bool out_of_order = false;        ///< a duplicate ACK with SACK is owed
+    bool ack_now = false;       ///< the next service sends an ACK in any case
+    bool out_of_order = false;  ///< a duplicate ACK with SACK is owed
     bool hold_counted = false;
-    Instant hold_until = Instant::never();  ///< it leaves at this time even if bytes are withheld
+    Instant hold_until = Instant::never();      ///< it leaves at this time even if bytes are withheld
     std::array<PositionRange, 2> duplicates{};  ///< seen again; owed as D-SACK
     std::uint8_t duplicate_count = 0;
 };
@@ -105,9 +106,9 @@ struct TcbSoft {
     Rtt rtt;
     Instant last_heard{};
     Instant time_wait_until = Instant::never();
-    Instant challenge_window{};       ///< start of the present second of challenge ACKs
+    Instant challenge_window{};  ///< start of the present second of challenge ACKs
     std::uint8_t challenges = 0;
-    Instant last_oow_ack{};           ///< last ACK sent in answer to an unacceptable segment
+    Instant last_oow_ack{};  ///< last ACK sent in answer to an unacceptable segment
 };
 
 struct Tcb {
@@ -124,7 +125,7 @@ inline void start_receiving(Tcb& t, Position next) {
 /// What every operation on a Tcb may use; made once per duty cycle and core.
 struct Context {
     Instant now;
-    std::uint32_t ts_now;             ///< millisecond clock for TSval, shared by both nodes, less the leg's offset
+    std::uint32_t ts_now;  ///< millisecond clock for TSval, shared by both nodes, less the leg's offset
     const TcpConfig& config;
     net::Interface& net;
     TcpCounters& counters;

@@ -20,12 +20,12 @@ enum class State : std::uint8_t {
 };
 
 enum class StateEvent : std::uint8_t {
-    syn_acknowledged,   ///< our SYN was acknowledged and the endpoint's SYN is known
-    fin_sent,           ///< the parent closed our direction
-    fin_acknowledged,   ///< the endpoint acknowledged our FIN
-    fin_received,       ///< all bytes before the endpoint's FIN have been taken, and the FIN
-    reset,              ///< a valid RST, or the parent gave up
-    time_wait_over,     ///< 2 MSL have passed
+    syn_acknowledged,  ///< our SYN was acknowledged and the endpoint's SYN is known
+    fin_sent,          ///< the parent closed our direction
+    fin_acknowledged,  ///< the endpoint acknowledged our FIN
+    fin_received,      ///< all bytes before the endpoint's FIN have been taken, and the FIN
+    reset,             ///< a valid RST, or the parent gave up
+    time_wait_over,    ///< 2 MSL have passed
 };
 
 struct Transition {

@@ -46,10 +46,8 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 
 std::string IpAddress::to_string() const {
     char text[INET6_ADDRSTRLEN];
-    if (is_v4())
-        inet_ntop(AF_INET, &bytes[12], text, sizeof text);
-    else
-        inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+    if (is_v4()) inet_ntop(AF_INET, &bytes[12], text, sizeof text);
+    else inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
     return text;
 }
 

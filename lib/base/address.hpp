@@ -16,7 +16,14 @@ struct MacAddress {
     std::array<std::uint8_t, 6> bytes{};
 
     friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
-    constexpr bool is_zero() const { return *this == MacAddress{}; }
+    // Compared for every frame: as integers, not by a call of memcmp.
+    friend bool operator==(const MacAddress& a, const MacAddress& b) { return a.as_integer() == b.as_integer(); }
+    bool is_zero() const { return as_integer() == 0; }
+    std::uint64_t as_integer() const {
+        std::uint64_t v = 0;
+        std::memcpy(&v, bytes.data(), 6);
+        return v;
+    }
     constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
     static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
     /// Reads "02:00:5e:00:01:0a"; nullopt when it is anything else.
@@ -29,6 +36,15 @@ struct IpAddress {
     std::array<std::uint8_t, 16> bytes{};
 
     friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+    friend bool operator==(const IpAddress& a, const IpAddress& b) {
+        return a.half(0) == b.half(0) && a.half(1) == b.half(1);
+    }
+    /// One half of the address as it stands in memory.
+    std::uint64_t half(unsigned i) const {
+        std::uint64_t v;
+        std::memcpy(&v, &bytes[8 * i], 8);
+        return v;
+    }
 
     /// From an IPv4 address in network byte order, as it stands in a header.
     static IpAddress from_v4(std::uint32_t be) {
@@ -44,11 +60,10 @@ struct IpAddress {
         return be;
     }
     bool is_v4() const {
-        for (int i = 0; i < 10; ++i)
-            if (bytes[i] != 0) return false;
-        return bytes[10] == 0xff && bytes[11] == 0xff;
+        static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+        return std::memcmp(bytes.data(), mapped, sizeof mapped) == 0;
     }
-    constexpr bool is_unspecified() const { return *this == IpAddress{}; }
+    bool is_unspecified() const { return half(0) == 0 && half(1) == 0; }
     /// Reads "10.0.0.1" or "fe80::1"; nullopt when it is anything else.
     static std::optional<IpAddress> parse(std::string_view text);
     std::string to_string() const;
@@ -59,7 +74,7 @@ struct Endpoint {
     IpAddress address;
     std::uint16_t port = 0;
 
-    friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+    friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
     /// Reads "10.0.0.1:80" or "[fe80::1]:80".
     static std::optional<Endpoint> parse(std::string_view text);
     std::string to_string() const;
@@ -71,7 +86,7 @@ struct Prefix {
     /// In bits of the family's own notation: 0..32 or 0..128.
     std::uint8_t length = 0;
 
-    friend constexpr auto operator<=>(const Prefix&, const Prefix&) = default;
+    friend auto operator<=>(const Prefix&, const Prefix&) = default;
     /// Reads "10.0.0.1/24".
     static std::optional<Prefix> parse(std::string_view text);
     /// True when `other` lies in the same network.

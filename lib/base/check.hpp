@@ -13,5 +13,6 @@ namespace holdfast {
 
 }  // namespace holdfast
 
-#define HF_CHECK(expression) \
-    (__builtin_expect(!!(expression), 1) ? (void)0 : ::holdfast::check_failed(#expression, __FILE__, __LINE__))
+#define HF_CHECK(expression)                       \
+    (__builtin_expect(!!(expression), 1) ? (void)0 \
+                                         : ::holdfast::check_failed(#expression, __FILE__, __LINE__))

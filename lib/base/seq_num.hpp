@@ -11,7 +11,9 @@ struct SeqNum {
     std::uint32_t value = 0;
 
     friend constexpr bool operator==(SeqNum, SeqNum) = default;
-    friend constexpr bool operator<(SeqNum a, SeqNum b) { return static_cast<std::int32_t>(a.value - b.value) < 0; }
+    friend constexpr bool operator<(SeqNum a, SeqNum b) {
+        return static_cast<std::int32_t>(a.value - b.value) < 0;
+    }
     friend constexpr bool operator<=(SeqNum a, SeqNum b) { return !(b < a); }
     friend constexpr SeqNum operator+(SeqNum a, std::uint32_t n) { return {a.value + n}; }
     friend constexpr std::int32_t operator-(SeqNum a, SeqNum b) {

@@ -18,12 +18,13 @@ namespace holdfast {
 /// What we know of a held segment. One cache line, in the mbuf's private area; valid while one of our queues
 /// owns the mbuf.
 struct PacketMeta {
-    Position begin = 0;              ///< position of the first payload byte
-    rte_mbuf* next = nullptr;        ///< the following segment in the queue that owns this one
-    Instant sent_at{};               ///< when it last left (sender only)
-    std::uint16_t payload_offset = 0;///< bytes from the start of the mbuf's buffer (buf_addr) to the payload
-    std::uint16_t payload_len = 0;   ///< bytes
-    std::uint16_t payload_sum = 0;   ///< one's complement sum of the payload; valid if sum_known
+    Position begin = 0;        ///< position of the first payload byte
+    rte_mbuf* next = nullptr;  ///< the following segment in the queue that owns this one
+    Instant sent_at{};         ///< when it last left (sender only)
+    std::uint16_t payload_offset =
+        0;                          ///< bytes from the start of the mbuf's buffer (buf_addr) to the payload
+    std::uint16_t payload_len = 0;  ///< bytes
+    std::uint16_t payload_sum = 0;  ///< one's complement sum of the payload; valid if sum_known
     bool sum_known : 1 = false;
     bool push : 1 = false;           ///< the segment carried PSH
     bool sent : 1 = false;           ///< left at least once
@@ -45,7 +46,9 @@ inline PacketMeta& meta(rte_mbuf* m) { return *static_cast<PacketMeta*>(rte_mbuf
 inline const PacketMeta& meta(const rte_mbuf* m) {
     return *static_cast<const PacketMeta*>(rte_mbuf_to_priv(const_cast<rte_mbuf*>(m)));
 }
-inline std::uint8_t* payload(rte_mbuf* m) { return static_cast<std::uint8_t*>(m->buf_addr) + meta(m).payload_offset; }
+inline std::uint8_t* payload(rte_mbuf* m) {
+    return static_cast<std::uint8_t*>(m->buf_addr) + meta(m).payload_offset;
+}
 inline const std::uint8_t* payload(const rte_mbuf* m) {
     return static_cast<const std::uint8_t*>(m->buf_addr) + meta(m).payload_offset;
 }

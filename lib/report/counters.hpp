@@ -26,8 +26,12 @@ class Counters {
         c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
     /// For gauges: the writer sets the present value.
-    void set(Id id, std::uint64_t n) { values_[static_cast<std::size_t>(id)].store(n, std::memory_order_relaxed); }
-    std::uint64_t get(Id id) const { return values_[static_cast<std::size_t>(id)].load(std::memory_order_relaxed); }
+    void set(Id id, std::uint64_t n) {
+        values_[static_cast<std::size_t>(id)].store(n, std::memory_order_relaxed);
+    }
+    std::uint64_t get(Id id) const {
+        return values_[static_cast<std::size_t>(id)].load(std::memory_order_relaxed);
+    }
     std::uint64_t get(std::size_t i) const { return values_[i].load(std::memory_order_relaxed); }
 
   private:
@@ -39,6 +43,6 @@ class Counters {
 /// Expands a row list `ROWS(X)` of X(name, help) to `enum class Enum` and `constexpr CounterRow rows[]`.
 #define HF_COUNTER_ENUM_ITEM(name, help) name,
 #define HF_COUNTER_ROW_ITEM(name, help) ::holdfast::CounterRow{#name, help},
-#define HF_DEFINE_COUNTERS(Enum, rows, ROWS)                                \
-    enum class Enum : std::uint16_t { ROWS(HF_COUNTER_ENUM_ITEM) count_ };  \
+#define HF_DEFINE_COUNTERS(Enum, rows, ROWS)                               \
+    enum class Enum : std::uint16_t { ROWS(HF_COUNTER_ENUM_ITEM) count_ }; \
     inline constexpr ::holdfast::CounterRow rows[] = {ROWS(HF_COUNTER_ROW_ITEM)}

@@ -28,7 +28,7 @@ enum class EventKind : std::uint16_t {
 #define HF_EVENT_ENUM(name, help) name,
     HF_EVENT_ROWS(HF_EVENT_ENUM)
 #undef HF_EVENT_ENUM
-    count_
+        count_
 };
 
 struct EventRow {

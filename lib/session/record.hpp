@@ -25,25 +25,26 @@ struct SessionId {
 
 /// One leg's constants, agreed in its handshake. Our side and the endpoint's side of it.
 struct LegRecord {
-    Endpoint local, remote;             ///< our address (VIP or SNAT) and the endpoint's
-    SeqNum iss, irs;                    ///< our initial sequence number and the endpoint's
-    std::uint32_t ts_offset = 0;        ///< added to our millisecond clock to make TSval
-    std::uint16_t mss_send = 536;       ///< what the endpoint accepts (payload bytes less no options)
-    std::uint16_t mss_receive = 536;    ///< what we announced
+    Endpoint local, remote;           ///< our address (VIP or SNAT) and the endpoint's
+    SeqNum iss, irs;                  ///< our initial sequence number and the endpoint's
+    std::uint32_t ts_offset = 0;      ///< added to our millisecond clock to make TSval
+    std::uint16_t mss_send = 536;     ///< what the endpoint accepts (payload bytes less no options)
+    std::uint16_t mss_receive = 536;  ///< what we announced
 };
 
 /// `Opened`: constant over the session's life.
 struct SessionRecord {
     SessionId id;
-    std::uint64_t term = 0;             ///< in which it was opened; TSval grows by a guard for each term since
+    std::uint64_t term = 0;  ///< in which it was opened; TSval grows by a guard for each term since
     std::uint16_t service = 0;
     std::uint16_t backend = 0;
     std::uint8_t gates = 0;
-    bool sack = false, timestamps = false, window_scaling = false;  ///< agreed end to end, the same on both legs
-    std::uint8_t scale_client = 0;      ///< shift of windows that the client sends (and we, to the server)
-    std::uint8_t scale_server = 0;      ///< shift of windows that the server sends (and we, to the client)
-    std::uint16_t syn_window = 0;       ///< unscaled window of the server's SYN-ACK
-    LegRecord leg[2];                   ///< by Side
+    bool sack = false, timestamps = false,
+         window_scaling = false;    ///< agreed end to end, the same on both legs
+    std::uint8_t scale_client = 0;  ///< shift of windows that the client sends (and we, to the server)
+    std::uint8_t scale_server = 0;  ///< shift of windows that the server sends (and we, to the client)
+    std::uint16_t syn_window = 0;   ///< unscaled window of the server's SYN-ACK
+    LegRecord leg[2];               ///< by Side
     Instant opened_at{};
 };
 static_assert(std::is_trivially_copyable_v<SessionRecord>);
@@ -52,13 +53,13 @@ static_assert(std::is_trivially_copyable_v<SessionRecord>);
 struct ProgressRecord {
     SessionId id;
     Side side{};
-    std::uint8_t last_byte = 0;         ///< payload byte at position una - 1, if has_last_byte
+    std::uint8_t last_byte = 0;  ///< payload byte at position una - 1, if has_last_byte
     bool has_last_byte = false;
-    bool established = false;           ///< the endpoint is known to be past its handshake
+    bool established = false;  ///< the endpoint is known to be past its handshake
     bool fin_received = false, fin_sent = false;
     std::uint32_t version = 0;
-    Position una = 0;                   ///< lowest position that the endpoint has not acknowledged
-    Position ack = 0;                   ///< what we acknowledged to the endpoint
+    Position una = 0;  ///< lowest position that the endpoint has not acknowledged
+    Position ack = 0;  ///< what we acknowledged to the endpoint
     std::uint32_t ts_recent = 0;
     Instant last_active{};
 };

@@ -11,9 +11,9 @@ namespace holdfast {
 struct FlowKey {
     IpAddress local, remote;
     std::uint16_t local_port = 0, remote_port = 0;
-    std::uint32_t vlan = 0;   ///< 802.1Q tag of the network, 0 = untagged
+    std::uint32_t vlan = 0;  ///< 802.1Q tag of the network, 0 = untagged
 
-    friend constexpr bool operator==(const FlowKey&, const FlowKey&) = default;
+    friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };
 static_assert(sizeof(FlowKey) == 40);
 

@@ -26,7 +26,8 @@ FlowTable::FlowTable(const std::string& name, std::uint32_t capacity, int socket
 FlowTable::~FlowTable() { rte_hash_free(hash_); }
 
 bool FlowTable::insert(const FlowKey& key, std::uint32_t slot) {
-    return rte_hash_add_key_data(hash_, &key, reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot))) == 0;
+    return rte_hash_add_key_data(hash_, &key, reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot))) ==
+           0;
 }
 
 void FlowTable::erase(const FlowKey& key) { rte_hash_del_key(hash_, &key); }

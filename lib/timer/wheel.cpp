@@ -42,10 +42,8 @@ void Wheel::link(std::uint32_t slot, std::uint64_t first_tick) {
 
 void Wheel::unlink(std::uint32_t slot) {
     auto& e = entries_[slot];
-    if (e.previous != none)
-        entries_[e.previous].next = e.next;
-    else
-        heads_[e.level][e.bucket] = e.next;
+    if (e.previous != none) entries_[e.previous].next = e.next;
+    else heads_[e.level][e.bucket] = e.next;
     if (e.next != none) entries_[e.next].previous = e.previous;
 }
 

@@ -26,8 +26,8 @@ class Wheel {
         if (at < entries_[slot].at) arm(slot, at);
     }
 
-    /// Calls `fire(slot)` for each slot whose deadline has passed; fired slots are disarmed first, so `fire` may
-    /// arm them again. Returns how many fired.
+    /// Calls `fire(slot)` for each slot whose deadline has passed; fired slots are disarmed first, so `fire`
+    /// may arm them again. Returns how many fired.
     template <class Fire>
     std::uint32_t advance(Instant now, Fire&& fire) {
         std::uint32_t fired = 0;

@@ -32,18 +32,21 @@ bool flags_possible(std::uint8_t flags) {
     return !(syn && (fin || rst)) && (syn || rst || (flags & flag::ack) != 0);
 }
 
-/// The port vouches for the segment: it checked the sum, or (virtio) the data never crossed a wire and has none.
+/// The port vouches for the segment: it checked the sum, or (virtio) the data never crossed a wire and has
+/// none.
 bool vouched_for(const rte_mbuf* m) {
     const auto verdict = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
     return verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD || verdict == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
-FrameKind verify_tcp_sum(const rte_mbuf* m, bool verified_before, View segment, std::size_t header, Frame& out) {
+FrameKind verify_tcp_sum(const rte_mbuf* m, bool verified_before, View segment, std::size_t header,
+                         Frame& out) {
     if (verified_before || vouched_for(m)) return FrameKind::tcp;
     out.payload_sum = sum_bytes(segment.data + header, segment.size - header);
     out.sum_known = true;
-    const auto sum = pseudo_header_sum(out.source, out.destination, static_cast<std::uint16_t>(segment.size)) +
-                     sum_bytes(segment.data, header) + out.payload_sum;
+    const auto sum =
+        pseudo_header_sum(out.source, out.destination, static_cast<std::uint16_t>(segment.size)) +
+        sum_bytes(segment.data, header) + out.payload_sum;
     return fold(sum) == 0xffff ? FrameKind::tcp : FrameKind::bad_tcp_checksum;
 }
 
@@ -52,12 +55,18 @@ FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame
     const auto* p = segment.data;
     const std::size_t header = static_cast<std::size_t>(p[12] >> 4) * 4;
     auto& t = out.tcp;
-    t = TcpHeader{load16(p), load16(p + 2), {load32(p + 4)}, {load32(p + 8)}, static_cast<std::uint8_t>(p[13] & 0x3f),
-                  load16(p + 14), {}};
+    t = TcpHeader{load16(p),
+                  load16(p + 2),
+                  {load32(p + 4)},
+                  {load32(p + 8)},
+                  static_cast<std::uint8_t>(p[13] & 0x3f),
+                  load16(p + 14),
+                  {}};
     if (header < tcp_size || header > segment.size || t.source_port == 0 || t.destination_port == 0 ||
         !flags_possible(t.flags))
         return FrameKind::bad_tcp_header;
-    if (const auto sum = verify_tcp_sum(m, verified_before, segment, header, out); sum != FrameKind::tcp) return sum;
+    if (const auto sum = verify_tcp_sum(m, verified_before, segment, header, out); sum != FrameKind::tcp)
+        return sum;
     if (!parse_tcp_options({p + tcp_size, header - tcp_size}, t.options)) return FrameKind::bad_tcp_options;
     out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
     out.payload_len = static_cast<std::uint16_t>(segment.size - header);
@@ -68,8 +77,10 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     if (packet.size < ipv4_size) return FrameKind::too_short;
     const auto* p = packet.data;
     const std::size_t header = static_cast<std::size_t>(p[0] & 0x0f) * 4, total = load16(p + 2);
-    if (p[0] >> 4 != 4 || header < ipv4_size || total < header || total > packet.size) return FrameKind::bad_ip_header;
-    const bool verified = verified_before || (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    if (p[0] >> 4 != 4 || header < ipv4_size || total < header || total > packet.size)
+        return FrameKind::bad_ip_header;
+    const bool verified =
+        verified_before || (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
     if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.source = load_ip(p + 12);

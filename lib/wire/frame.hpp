@@ -12,21 +12,21 @@
 
 namespace holdfast::wire {
 
-#define HF_FRAME_ROWS(X)                                                                   \
-    X(tcp, "TCP segments over IPv4")                                                       \
-    X(arp, "ARP packets for IPv4 over Ethernet")                                           \
-    X(icmp, "ICMP messages")                                                               \
-    X(heartbeat, "frames of the pair's own ethertype")                                     \
-    X(too_short, "frames shorter than the headers they announce")                          \
-    X(unknown_ethertype, "frames of an ethertype we do not speak")                         \
-    X(unknown_protocol, "IPv4 packets of a protocol we do not speak")                      \
-    X(bad_ip_header, "IPv4 headers with an impossible version, length or total length")    \
-    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                               \
-    X(ip_fragment, "IPv4 fragments: not reassembled")                                      \
-    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")             \
-    X(bad_tcp_options, "TCP headers with an option of impossible length")                  \
-    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                              \
-    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders")  \
+#define HF_FRAME_ROWS(X)                                                                  \
+    X(tcp, "TCP segments over IPv4")                                                      \
+    X(arp, "ARP packets for IPv4 over Ethernet")                                          \
+    X(icmp, "ICMP messages")                                                              \
+    X(heartbeat, "frames of the pair's own ethertype")                                    \
+    X(too_short, "frames shorter than the headers they announce")                         \
+    X(unknown_ethertype, "frames of an ethertype we do not speak")                        \
+    X(unknown_protocol, "IPv4 packets of a protocol we do not speak")                     \
+    X(bad_ip_header, "IPv4 headers with an impossible version, length or total length")   \
+    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                              \
+    X(ip_fragment, "IPv4 fragments: not reassembled")                                     \
+    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")            \
+    X(bad_tcp_options, "TCP headers with an option of impossible length")                 \
+    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                             \
+    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders") \
     X(chained, "received frames in several mbufs: not accepted")
 
 HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
@@ -35,19 +35,19 @@ HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
 struct Frame {
     FrameKind kind = FrameKind::too_short;
     MacAddress destination_mac, source_mac;
-    IpAddress source, destination;       ///< tcp, icmp
+    IpAddress source, destination;  ///< tcp, icmp
     std::uint8_t ttl = 0;
     std::uint8_t dscp_ecn = 0;
-    TcpHeader tcp;                       ///< tcp
-    std::uint16_t payload_offset = 0;    ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message or heartbeat
-    std::uint16_t payload_len = 0;       ///< bytes
-    std::uint16_t payload_sum = 0;       ///< tcp: sum of the payload, if sum_known
+    TcpHeader tcp;  ///< tcp
+    std::uint16_t payload_offset =
+        0;                          ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message or heartbeat
+    std::uint16_t payload_len = 0;  ///< bytes
+    std::uint16_t payload_sum = 0;  ///< tcp: sum of the payload, if sum_known
     bool sum_known = false;
 };
 
-/// Parses `m` (one segment). Checksums are computed here unless ol_flags say that the port vouches for them, or
-/// `checksums_verified`: this very frame was parsed before.
-/// Returns the kind, which is also in `out`.
+/// Parses `m` (one segment). Checksums are computed here unless ol_flags say that the port vouches for them,
+/// or `checksums_verified`: this very frame was parsed before. Returns the kind, which is also in `out`.
 FrameKind parse_frame(const rte_mbuf* m, bool checksums_verified, Frame& out);
 
 /// An ARP packet (RFC 826).

@@ -5,7 +5,15 @@
 namespace holdfast::wire {
 namespace {
 
-enum Kind : std::uint8_t { end_of_list = 0, nop = 1, mss = 2, window_scale = 3, sack_permitted = 4, sack = 5, timestamps = 8 };
+enum Kind : std::uint8_t {
+    end_of_list = 0,
+    nop = 1,
+    mss = 2,
+    window_scale = 3,
+    sack_permitted = 4,
+    sack = 5,
+    timestamps = 8
+};
 
 void take_sack(std::span<const std::uint8_t> body, TcpOptions& out) {
     for (; body.size() >= 8 && out.sack_count < out.sack.size(); body = body.subspan(8))

@@ -19,10 +19,10 @@ struct SackBlock {
 
 /// The options that we understand; absent ones are false or 0.
 struct TcpOptions {
-    std::uint16_t mss = 0;               ///< SYN only; 0 = absent
-    std::uint8_t window_scale = 0;       ///< SYN only; as sent, not yet clamped to 14
+    std::uint16_t mss = 0;          ///< SYN only; 0 = absent
+    std::uint8_t window_scale = 0;  ///< SYN only; as sent, not yet clamped to 14
     bool has_window_scale = false;
-    bool sack_permitted = false;         ///< SYN only
+    bool sack_permitted = false;  ///< SYN only
     bool has_timestamps = false;
     std::uint32_t ts_value = 0, ts_echo = 0;
     std::uint8_t sack_count = 0;
@@ -34,7 +34,7 @@ struct TcpHeader {
     std::uint16_t source_port = 0, destination_port = 0;
     SeqNum seq, ack;
     std::uint8_t flags = 0;
-    std::uint16_t window = 0;            ///< as it stands in the header, unscaled
+    std::uint16_t window = 0;  ///< as it stands in the header, unscaled
     TcpOptions options;
 
     bool has(std::uint8_t f) const { return (flags & f) != 0; }

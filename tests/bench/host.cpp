@@ -41,24 +41,33 @@ IpAddress load_ip(const std::uint8_t* p) {
     return IpAddress::from_v4(be);
 }
 
-MacAddress mac(Side side, std::uint8_t kind) { return {{2, 0, 0, 0, static_cast<std::uint8_t>(side), kind}}; }
+MacAddress mac(std::size_t network, unsigned kind) {
+    return {{2, 0, 0, 0, static_cast<std::uint8_t>(network), static_cast<std::uint8_t>(kind)}};
+}
+
+IpAddress address_in(unsigned network, unsigned third, unsigned fourth) {
+    const std::array<std::uint8_t, 4> bytes{10, static_cast<std::uint8_t>(network), static_cast<std::uint8_t>(third),
+                                            static_cast<std::uint8_t>(fourth)};
+    return load_ip(bytes.data());
+}
 
 }  // namespace
 
 IpAddress Site::address(Side side, unsigned third, unsigned fourth) {
-    const std::array<std::uint8_t, 4> bytes{10, static_cast<std::uint8_t>(side == Side::client ? 1 : 2),
-                                            static_cast<std::uint8_t>(third), static_cast<std::uint8_t>(fourth)};
-    return load_ip(bytes.data());
+    return address_in(1 + static_cast<unsigned>(side), third, fourth);
 }
+
+IpAddress Site::mirror(unsigned id) { return address_in(3, 0, 2 + id); }
 
 Endpoint Site::client(std::uint32_t flow) {
     return {address(Side::client, 1, 1 + flow / flows_per_client),
             static_cast<std::uint16_t>(first_client_port + flow % flows_per_client)};
 }
 
-MacAddress Site::virtual_mac(Side side) { return mac(side, 1); }
-MacAddress Site::node_mac(Side side) { return mac(side, 2); }
-MacAddress Site::host_mac(Side side) { return mac(side, 3); }
+MacAddress Site::virtual_mac(Side side) { return mac(index(side), 1); }
+MacAddress Site::host_mac(Side side) { return mac(index(side), 2); }
+MacAddress Site::node_mac(Side side, unsigned id) { return mac(index(side), 3 + id); }
+MacAddress Site::mirror_mac(unsigned id) { return mac(2, 3 + id); }
 
 Host::Host(Side side, std::uint16_t port, rte_mempool* pool, std::uint32_t flows, bool offload)
     : side_(side), port_(port), pool_(pool), offload_(offload), flows_(flows) {
@@ -73,7 +82,6 @@ Host::Host(Side side, std::uint16_t port, rte_mempool* pool, std::uint32_t flows
 rte_mbuf* Host::allocate(std::uint16_t size) const {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
     if (m == nullptr || rte_pktmbuf_append(m, size) == nullptr) throw std::runtime_error("the generator's pool is empty");
-    if (offload_) m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     return m;
 }
 

@@ -21,13 +21,15 @@ struct Site {
     static constexpr std::uint16_t first_client_port = 10'000;
 
     static IpAddress address(Side side, unsigned third, unsigned fourth);
-    static IpAddress node(Side side) { return address(side, 0, 2); }
+    static IpAddress node(Side side, unsigned id) { return address(side, 0, 2 + id); }
+    static IpAddress mirror(unsigned id);
     static IpAddress snat(unsigned i) { return address(Side::server, 0, 100 + i); }
     static Endpoint service() { return {address(Side::client, 0, 100), 80}; }
     static Endpoint backend() { return {address(Side::server, 1, 10), 80}; }
     static Endpoint client(std::uint32_t flow);
     static MacAddress virtual_mac(Side side);
-    static MacAddress node_mac(Side side);
+    static MacAddress node_mac(Side side, unsigned id);
+    static MacAddress mirror_mac(unsigned id);
     static MacAddress host_mac(Side side);
 };
 

@@ -16,17 +16,17 @@ constexpr std::uint16_t burst_size = 32;
 constexpr Duration cycle_time = microseconds(5);
 constexpr std::uint32_t open_at_once = 64;
 
-PortConfig port_config(Side side) {
+PortConfig port_config(Side side, unsigned node_id) {
     PortConfig c;
-    c.address = {Site::node(side), 16};
+    c.address = {Site::node(side, node_id), 16};
     c.virtual_mac = Site::virtual_mac(side);
     return c;
 }
 
-protocol::PortProfile profile(Side side, bool offload) {
+protocol::PortProfile profile(Side side, const RigOptions& options) {
     protocol::PortProfile p;
-    p.mac = Site::node_mac(side);
-    p.tx_ip_checksum = p.tx_tcp_checksum = p.rx_checksum = offload;
+    p.mac = Site::node_mac(side, options.node_id);
+    p.tx_ip_checksum = p.tx_tcp_checksum = p.rx_checksum = options.offload;
     p.multi_segs = true;
     return p;
 }
@@ -39,7 +39,8 @@ PoolHandle::PoolHandle(const std::string& name, std::uint32_t mbufs)
 }
 
 Rig::Rig(const std::string& name, const RigOptions& options)
-    : client_pool_(name + "_c", options.mbufs),
+    : options_(options),
+      client_pool_(name + "_c", options.mbufs),
       server_pool_(name + "_s", options.mbufs),
       mirror_pool_(name + "_m", 1023),
       host_pool_(name + "_h", options.mbufs),
@@ -47,18 +48,24 @@ Rig::Rig(const std::string& name, const RigOptions& options)
       server_ports_(options.ports, name + "s", server_pool_.get(), host_pool_.get()),
       clients_(Side::client, client_ports_.far(), host_pool_.get(), options.sessions, options.offload),
       servers_(Side::server, server_ports_.far(), host_pool_.get(), options.sessions, options.offload),
-      node_(std::make_unique<protocol::Node>(resources(name, options))) {
-    wait_active();
+      node_(std::make_unique<protocol::Node>(resources(name, options))) {}
+
+Rig::~Rig() { rte_pktmbuf_free_bulk(mirror_in_.data(), static_cast<unsigned>(mirror_in_.size())); }
+
+void Rig::connect(Rig& a, Rig& b) {
+    a.peer_ = &b;
+    b.peer_ = &a;
 }
 
 Config Rig::config(const RigOptions& options) {
     Config c;
-    c.client = port_config(Side::client);
-    c.server = port_config(Side::server);
-    c.mirror.address = {*IpAddress::parse("10.3.0.2"), 16};
-    c.mirror_link.peer = *IpAddress::parse("10.3.0.3");
+    c.node_id = options.node_id;
+    c.client = port_config(Side::client, options.node_id);
+    c.server = port_config(Side::server, options.node_id);
+    c.mirror.address = {Site::mirror(options.node_id), 16};
+    c.mirror_link.peer = Site::mirror(1 - options.node_id);
     for (unsigned i = 0; i < Site::snat_count; ++i) c.snat.push_back(Site::snat(i));
-    c.services.push_back({"bench", Site::service(), {Site::backend()}, Gate::peer});
+    c.services.push_back({"bench", Site::service(), {Site::backend()}, options.gate});
     c.guard.reference = {Site::backend().address};
     c.limits.sessions = options.slots;
     c.limits.mbufs = options.mbufs;
@@ -73,8 +80,10 @@ protocol::NodeResources Rig::resources(const std::string& name, const RigOptions
     r.client_pool = client_pool_.get();
     r.server_pool = server_pool_.get();
     r.mirror_pool = mirror_pool_.get();
-    r.client_port = profile(Side::client, options.offload);
-    r.server_port = profile(Side::server, options.offload);
+    r.client_port = profile(Side::client, options);
+    r.server_port = profile(Side::server, options);
+    r.mirror_port.mac = Site::mirror_mac(options.node_id);
+    r.boot_nonce = 1 + options.node_id;
     r.started_at = now_;
     return r;
 }
@@ -85,6 +94,9 @@ void Rig::cycle(Side side) {
     auto& c = core(side);
     now_ = now_ + cycle_time;
     const auto n = rte_eth_rx_burst(port, 0, burst.data(), burst_size);
+    // A network card says so in the descriptor; vhost has no words for it.
+    for (std::uint16_t i = 0; i < n && options_.offload; ++i)
+        burst[i]->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     if (n > 0) c.receive({burst.data(), n}, now_);
     c.advance(now_);
     for (;;) {
@@ -96,12 +108,24 @@ void Rig::cycle(Side side) {
     }
 }
 
-void Rig::idle() {
+void Rig::run_node_core() {
     std::array<rte_mbuf*, burst_size> burst;
     auto& c = node_->node_core();
+    c.receive(mirror_in_, now_);
+    mirror_in_.clear();
     c.advance(now_);
     if (const auto term = node_->term_to_persist()) node_->term_persisted(*term);
-    rte_pktmbuf_free_bulk(burst.data(), c.transmit(burst, now_));
+    const auto n = c.transmit(burst, now_);
+    for (std::uint32_t i = 0; i < n && peer_ != nullptr; ++i) {
+        rte_mbuf* copy = rte_pktmbuf_copy(burst[i], peer_->mirror_pool_.get(), 0, UINT32_MAX);
+        if (copy != nullptr) peer_->mirror_in_.push_back(copy);
+    }
+    rte_pktmbuf_free_bulk(burst.data(), n);
+}
+
+void Rig::idle(Duration pause) {
+    now_ = now_ + pause;
+    run_node_core();
     for (const auto side : {Side::client, Side::server}) {
         cycle(side);
         host(side).receive(1);
@@ -117,8 +141,7 @@ void Rig::settle() {
 
 void Rig::wait_active() {
     for (int i = 0; i < 100'000; ++i) {
-        now_ = now_ + microseconds(100);
-        idle();
+        idle(microseconds(100));
         if (node_->status().role == "active") return settle();
     }
     throw std::runtime_error("the node did not become active: " + std::string(node_->status().state));

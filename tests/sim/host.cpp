@@ -70,7 +70,7 @@ void Host::take_segment(const Segment& s) {
     if (journal_.verbose()) {
         const auto it = open_.find({s.to, s.from});
         const auto* socket = it == open_.end() ? nullptr : &it->second->socket();
-        journal_.print(name_ + " <- " + s.from.to_string() + "  " +
+        journal_.print((socket ? socket->label() : name_ + " " + s.to.to_string()) + " <- " + s.from.to_string() + "  " +
                        describe(s, socket ? socket->irs() : SeqNum{}, socket ? socket->iss() : SeqNum{}));
     }
     observer_.host_receives(*this, s);
@@ -117,7 +117,7 @@ void Host::refuse(const Segment& s) {
 
 void Host::transmit(Socket& socket, Segment& segment) {
     if (journal_.verbose())
-        journal_.print(name_ + " -> " + segment.to.to_string() + "  " + describe(segment, socket.iss(), socket.irs()));
+        journal_.print(socket.label() + " -> " + segment.to.to_string() + "  " + describe(segment, socket.iss(), socket.irs()));
     observer_.host_sends(*this, segment);
     send(segment);
 }

@@ -61,4 +61,10 @@ inline std::optional<protocol::SessionRow> find_row(const protocol::Node& node, 
     return std::nullopt;
 }
 
+/// The node has a session of `client` that is not over.
+inline bool has_open_row(const protocol::Node& node, const Endpoint& client) {
+    const auto row = find_row(node, client);
+    return row && row->mode != "closing";
+}
+
 }  // namespace holdfast::sim

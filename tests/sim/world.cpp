@@ -211,6 +211,9 @@ std::string World::unsettled() const {
         text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " + std::string(s.mirror_state) +
                 " sessions " + std::to_string(s.sessions) + " held " + std::to_string(machine->held_mbufs()) + " in use " +
                 std::to_string(machine->mbufs_in_use());
+        for (std::uint32_t slot = 0; slot < machine->node().session_slots(); ++slot)
+            if (const auto row = machine->node().session(slot))
+                text += " (" + row->client.to_string() + " " + std::string(row->mode) + ", " + std::string(row->protection) + ")";
     }
     return text;
 }
@@ -274,7 +277,7 @@ void World::machine_receives(Machine& machine, std::size_t port, const Bytes& fr
 }
 
 void World::machine_dies(Machine& machine) {
-    remember_protection(machine);
+    if (speaker_checker_.speaker() == &machine) remember_protection(machine);
     wire_checker_.forget(machine);
 }
 

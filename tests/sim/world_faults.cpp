@@ -125,12 +125,11 @@ void World::set_link(std::size_t machine, std::size_t port, bool up) {
         journal_.print("link of node " + machines_[machine]->name() + " " + port_names[port] + (up ? " up" : " down"));
 }
 
-/// What a node says of its sessions, before it can not be asked any more.
+/// What a node says of its sessions, when it is asked for the last time.
 void World::remember_protection(const Machine& machine) {
-    if (speaker_checker_.speaker() != &machine) return;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const auto row = find_row(machine.node(), {Site::client_host(), tracks_[i].plan->client_port});
-        protection_[i] = row ? std::string(row->protection) : "no session";
+        protection_[i] = !row ? "no session" : row->mode == "closing" ? "closing" : std::string(row->protection);
     }
 }
 
@@ -139,11 +138,7 @@ void World::speaker_changed(Machine& machine) {
     Machine& former = other(machine);
     ++outcome_.takeovers;
     if (journal_.verbose()) journal_.print("node " + machine.name() + " speaks");
-    if (former.alive()) {
-        for (std::size_t i = 0; i < tracks_.size(); ++i)
-            if (const auto row = find_row(former.node(), {Site::client_host(), tracks_[i].plan->client_port}))
-                protection_[i] = std::string(row->protection);
-    }
+    if (former.alive()) remember_protection(former);
     wire_checker_.forget(former);
     for (auto& track : tracks_) assess(track, machine);
 }
@@ -157,6 +152,7 @@ void World::assess(Track& track, const Machine& heir) {
     if (client == State::syn_sent || find_row(heir.node(), {Site::client_host(), track.plan->client_port})) return;
     if (track.over()) return;
     const auto& said = protection_[track.plan->number];
+    if (said == "closing") return;  // both ends have heard everything; a RST can tell them nothing new
     if (said != "protected" || heir.born_at() + young > last_speech_) {
         track.excuse = said.empty() ? "unknown" : said;
         return;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <stdexcept>
 
@@ -34,18 +35,19 @@ class EdgeBuffer {
     /// An mbuf of no pool around them; valid until the next call.
     rte_mbuf* mbuf(std::span<const std::uint8_t> frame) {
         const auto placed = place(frame);
-        mbuf_ = rte_mbuf{};
-        mbuf_.buf_addr = const_cast<std::uint8_t*>(placed.data());
-        mbuf_.buf_len = mbuf_.data_len = static_cast<std::uint16_t>(frame.size());
-        mbuf_.pkt_len = static_cast<std::uint32_t>(frame.size());
-        mbuf_.nb_segs = 1;
-        return &mbuf_;
+        auto& m = *mbuf_;
+        m = rte_mbuf{};
+        m.buf_addr = const_cast<std::uint8_t*>(placed.data());
+        m.buf_len = m.data_len = static_cast<std::uint16_t>(frame.size());
+        m.pkt_len = static_cast<std::uint32_t>(frame.size());
+        m.nb_segs = 1;
+        return &m;
     }
 
   private:
     std::size_t page_;
     std::uint8_t* base_;
-    rte_mbuf mbuf_{};
+    std::unique_ptr<rte_mbuf> mbuf_ = std::make_unique<rte_mbuf>();
 };
 
 }  // namespace holdfast::test

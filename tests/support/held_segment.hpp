@@ -1,18 +1,13 @@
-// Segments as the queues of a connection hold them, with bytes that are a function of their position: a byte that
-// lands elsewhere is seen.
+// Segments as the queues of a connection hold them.
 #pragma once
 
 #include <catch2/catch.hpp>
 
 #include "lib/packet/packet.hpp"
 #include "tests/support/mbuf_pool.hpp"
+#include "tests/support/true_bytes.hpp"
 
 namespace holdfast::test {
-
-/// The byte that belongs at `position`.
-constexpr std::uint8_t byte_at(Position position) {
-    return static_cast<std::uint8_t>(position * 7 + (position >> 8) * 13 + (position >> 16) * 29);
-}
 
 /// The bytes [begin, end) in an mbuf, described by its meta.
 inline Packet segment_of(MbufPool& pool, Position begin, Position end) {

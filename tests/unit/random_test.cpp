@@ -10,8 +10,8 @@ using namespace holdfast;
 TEST_CASE("random: a seed is a sequence, for ever", "[base]") {
     // Golden: a change here makes every noted seed of the simulator worthless.
     Random random(1);
-    CHECK(random.next() == 0xb3f2af6d0fc710c5);
-    CHECK(random.next() == 0x853b559647364cea);
+    CHECK(random.next() == 0xc5883e370b0926c3);
+    CHECK(random.next() == 0x021b74b80f71f81c);
     CHECK(mix64(0) == 0xe220a8397b1dcdaf);
 }
 

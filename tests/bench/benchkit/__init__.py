@@ -1,0 +1,1 @@
+"""The bench: figures of Holdfast next to what else could stand in its place on the same wire."""

@@ -1,0 +1,97 @@
+// Memory per session on both nodes of a pair: what a node allocates at its start for each slot, and how much its
+// resident memory grows when 100,000 sessions are opened (active) or learned from a snapshot (standby).
+//
+// session_memory [--sessions N]      prints a JSON object
+#include <malloc.h>
+#include <rte_eal.h>
+#include <rte_malloc.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "cores/proxy/leg.hpp"
+#include "lib/session/record.hpp"
+#include "tests/bench/rig.hpp"
+
+namespace holdfast::bench {
+namespace {
+
+/// Bytes allocated by everything in this process, from libc and from DPDK.
+std::size_t allocated() {
+    rte_malloc_socket_stats dpdk{};
+    rte_malloc_get_socket_stats(0, &dpdk);
+    const auto libc = mallinfo2();
+    return libc.uordblks + libc.hblkhd + dpdk.heap_allocsz_bytes;
+}
+
+/// Bytes of this process that are in memory.
+std::size_t resident() {
+    std::ifstream file("/proc/self/statm");
+    std::size_t total = 0, pages = 0;
+    file >> total >> pages;
+    return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// What a node costs that has room for `slots` sessions: allocations that do not depend on them cancel out.
+double allocated_per_slot(const std::string& name, std::uint32_t slots, unsigned node_id) {
+    const auto cost = [&](const std::string& suffix, std::uint32_t n) {
+        const auto before = allocated();
+        const Rig rig(name + suffix, {.sessions = 1, .slots = n, .mbufs = 2047, .node_id = node_id});
+        return allocated() - before;
+    };
+    return static_cast<double>(cost("l", 2 * slots) - cost("s", slots)) / slots;
+}
+
+struct Growth {
+    double active = 0, standby = 0;
+};
+
+Growth growth(std::uint32_t sessions, std::uint32_t slots) {
+    Growth g;
+    Rig active("ma", {.sessions = sessions, .slots = slots, .mbufs = 16383});
+    active.wait_active();
+    auto before = resident();
+    active.open(sessions);
+    g.active = static_cast<double>(resident() - before) / sessions;
+
+    Rig standby("mb", {.sessions = 1, .slots = slots, .mbufs = 16383, .node_id = 1});
+    before = resident();
+    Rig::connect(active, standby);
+    for (int i = 0; standby.node().status().state != "ready"; ++i) {
+        if (i == 2'000'000) throw std::runtime_error("the standby is " + std::string(standby.node().status().state));
+        active.idle();
+        standby.idle();
+    }
+    if (const auto stored = standby.node().status().sessions; stored != sessions)
+        throw std::runtime_error("the standby holds " + std::to_string(stored) + " sessions");
+    g.standby = static_cast<double>(resident() - before) / sessions;
+    return g;
+}
+
+int run(std::uint32_t sessions) {
+    constexpr std::uint32_t slots = 131'072;
+    const double per_slot = allocated_per_slot("mp", slots, 0);
+    const auto g = growth(sessions, slots);
+    std::printf("{\"sessions\": %u, \"slots\": %u, \"allocated_per_slot\": %.0f, \"resident_growth_active\": %.0f, "
+                "\"resident_growth_standby\": %.0f, \"leg\": %zu, \"cell\": %zu, \"record\": %zu}\n",
+                sessions, slots, per_slot, g.active, g.standby, sizeof(proxy::Leg), sizeof(proxy::LegCell), sizeof(SessionRecord));
+    return 0;
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+    const int used = rte_eal_init(argc, argv);
+    if (used < 0) return 2;
+    try {
+        return holdfast::bench::run(used + 2 < argc ? static_cast<std::uint32_t>(std::stoul(argv[used + 2])) : 100'000);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "session_memory: %s\n", e.what());
+        return 1;
+    }
+}

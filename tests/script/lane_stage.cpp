@@ -1,0 +1,348 @@
+#include "tests/script/lane_stage.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+namespace holdfast::script {
+namespace {
+
+constexpr std::size_t transcript_lines = 60;
+
+std::string unique_prefix() {
+    static unsigned number = 0;
+    return "st" + std::to_string(number++);
+}
+
+const MacAddress node_mac[2] = {{{2, 0, 0, 0, 1, 1}}, {{2, 0, 0, 0, 1, 2}}};
+const MacAddress peer_mac[2] = {{{2, 0, 0, 0, 9, 1}}, {{2, 0, 0, 0, 9, 2}}};
+
+net::InterfaceSettings port_settings(const Config& c, Side side) {
+    const auto& port = side == Side::client ? c.client : c.server;
+    net::InterfaceSettings s;
+    s.own_mac = node_mac[index(side)];
+    s.own_address = port.address;
+    s.virtual_mac = port.virtual_mac;
+    s.virtual_addresses = side == Side::client ? std::vector{LaneStage::service().address} : c.snat;
+    s.mtu = port.mtu;
+    return s;
+}
+
+/// Our clock makes our ISNs: it starts where the client leg's wraps after a few hundred bytes.
+Instant start_of_time(const tcp::Secrets& secrets, const Endpoint& client) {
+    const auto at_zero = secrets.initial_sequence(LaneStage::service(), client, Instant{});
+    return Instant{} + microseconds(4) * static_cast<std::int64_t>(0xfffffd00u - at_zero.value);
+}
+
+Endpoint client_endpoint(std::size_t number) {
+    return {*IpAddress::parse("192.0.2.7"), static_cast<std::uint16_t>(40'000 + number)};
+}
+
+template <class Id, std::size_t N>
+std::optional<std::uint64_t> find_counter(const Counters<Id>& counters, const CounterRow (&rows)[N], std::string_view name) {
+    for (std::size_t i = 0; i < N; ++i)
+        if (rows[i].name == name) return counters.get(i);
+    return std::nullopt;
+}
+
+}  // namespace
+
+const proxy::JournalEntry* Standby::newest(Side side, proxy::JournalKind kind) const {
+    const auto& list = records[index(side)];
+    const auto it = std::find_if(list.rbegin(), list.rend(), [&](const auto& e) { return e.kind == kind; });
+    return it == list.rend() ? nullptr : &*it;
+}
+
+Config LaneStage::make_config(const LaneOptions& o) const {
+    Config c;
+    c.client.address = *Prefix::parse("192.0.2.2/24");
+    c.client.virtual_mac = virtual_mac(Side::client);
+    c.client.mtu = o.client_mtu;
+    c.server.address = *Prefix::parse("198.51.100.2/24");
+    c.server.virtual_mac = virtual_mac(Side::server);
+    c.server.mtu = o.server_mtu;
+    c.snat = {*IpAddress::parse("198.51.100.200")};
+    ServiceConfig s{"story", service(), {}, o.gate};
+    for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
+    c.services = {s};
+    c.tcp = o.tcp;
+    c.limits = o.limits;
+    c.limits.mbufs = o.mbufs;
+    c.mirror_link.store_wait = o.store_wait;
+    c.key.assign(32, 0x5a);
+    return c;
+}
+
+LaneStage::LaneStage(const LaneOptions& options)
+    : config_(make_config(options)),
+      begin_(start_of_time(tcp::Secrets(config_.key), client_endpoint(0))),
+      now_(begin_),
+      pools_{test::MbufPool(options.mbufs), test::MbufPool(options.mbufs)},
+      lane_(unique_prefix(), config_, SOCKET_ID_ANY),
+      secrets_(config_.key),
+      client_control_(unique_prefix(), SOCKET_ID_ANY),
+      server_control_(unique_prefix(), SOCKET_ID_ANY),
+      client_core_(Side::client, config_, port_settings(config_, Side::client), pools_[0].get(), lane_, client_control_,
+                   secrets_, unique_prefix(), SOCKET_ID_ANY, 1, begin_),
+      server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_, server_control_,
+                   secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
+    lane_.node.speak_until_ns = Instant::never().ns;
+    another();
+    if (options.starts_as_standby) {
+        lane_.node.role = proxy::Role::standby;
+        ++lane_.node.role_epoch;
+        settle();
+    } else {
+        become_active(1);
+    }
+    if (options.standby_connected) connect_standby();
+}
+
+LaneStage::~LaneStage() noexcept(false) {
+    if (std::uncaught_exceptions() > 0 || ignores_rest_) return;
+    for (const auto& c : conversations_)
+        for (const auto* peer : {&c.client, &c.server})
+            if (peer->has_unexpected()) throw Departure("at the end of the story: " + peer->describe_unexpected() + "\n" + transcript());
+}
+
+Conversation& LaneStage::another() {
+    const auto n = conversations_.size();
+    const auto suffix = n == 0 ? std::string() : " " + std::to_string(n + 1);
+    const auto step = static_cast<std::uint32_t>(n) * 64;
+    return conversations_.emplace_back(
+        Conversation{Peer(*this, "client" + suffix, client_endpoint(n), peer_mac[0], client_isn + step, 0),
+                     Peer(*this, "server" + suffix, backend(), peer_mac[1], server_isn + step, 0x5c)});
+}
+
+void LaneStage::log(const std::string& line) {
+    char at[32];
+    std::snprintf(at, sizeof at, "%12.3f ms  ", static_cast<double>(time().ns) / 1e6);
+    transcript_.push_back(at + line);
+    if (transcript_.size() > transcript_lines) transcript_.pop_front();
+}
+
+std::string LaneStage::transcript() const {
+    std::string text;
+    for (const auto& line : transcript_) text += line + "\n";
+    return text;
+}
+
+// ---- time ----
+
+Instant LaneStage::next_deadline() const { return earlier(client_core_.next_deadline(), server_core_.next_deadline()); }
+
+void LaneStage::at(Duration t) {
+    const auto target = begin_ + t;
+    if (target < now_) throw Departure("the story goes back in time");
+    unsigned restless = 0;
+    while (now_ < target) {
+        const auto next = next_deadline();
+        // A core whose deadline has passed already is asked again soon; one that is never satisfied is a fault.
+        if (next <= now_ && ++restless > 10'000) throw Departure("a core's deadline never passes\n" + transcript());
+        now_ = earlier(target, next <= now_ ? now_ + 20_us : next);
+        settle();
+    }
+}
+
+// ---- frames ----
+
+void LaneStage::settle() {
+    for (int round = 0; round < 1000; ++round) {
+        const bool client = run_core(Side::client), server = run_core(Side::server);
+        if (!serve_standby() && !client && !server) return;
+    }
+    throw Departure("the cores do not come to rest\n" + transcript());
+}
+
+bool LaneStage::run_core(Side side) {
+    bool busy = core(side).advance(now_) > 0;
+    std::array<rte_mbuf*, 32> out;
+    for (std::uint32_t n; (n = core(side).transmit(out, now_)) > 0; busy = true)
+        for (std::uint32_t i = 0; i < n; ++i) {
+            const auto* p = rte_pktmbuf_mtod(out[i], const std::uint8_t*);
+            const sim::Bytes bytes(p, p + out[i]->pkt_len);
+            rte_pktmbuf_free(out[i]);
+            take_frame(side, bytes);
+        }
+    return busy;
+}
+
+void LaneStage::deliver_raw(Side side, const sim::Bytes& frame) {
+    auto* m = pools_[index(side)].receive(frame);
+    if (m != nullptr) core(side).receive({&m, 1}, now_);
+    settle();
+}
+
+void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) {
+    const auto side = from.mac() == peer_mac[0] ? Side::client : Side::server;
+    std::vector<rte_mbuf*> mbufs;
+    for (auto frame : burst) {
+        std::copy_n(virtual_mac(side).bytes.begin(), 6, frame.begin());
+        if (auto* m = pools_[index(side)].receive(frame); m != nullptr) mbufs.push_back(m);
+    }
+    core(side).receive(mbufs, now_);
+    settle();
+}
+
+void LaneStage::answer_arp(Side side, const sim::Arp& arp) {
+    if (arp.operation != 1 || arp.target == arp.sender) return;
+    const auto& mac = peer_mac[index(side)];
+    auto* m = pools_[index(side)].receive(sim::write_arp({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
+    core(side).receive({&m, 1}, now_);
+}
+
+Peer* LaneStage::find_peer(Side side, const sim::Segment& s) {
+    for (auto& c : conversations_) {
+        if (side == Side::client && c.client.local() == s.to) return &c.client;
+        if (side == Side::server && c.server_bound && c.server.knows().other == s.from) return &c.server;
+    }
+    if (side == Side::client) return nullptr;
+    // A new connection to a backend belongs to the oldest client that has none yet.
+    for (auto& c : conversations_)
+        if (!c.server_bound && c.client.knows().sent > 0) {
+            c.server_bound = true;
+            c.server.set_local(s.to);
+            return &c.server;
+        }
+    return nullptr;
+}
+
+void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
+    if (const auto arp = sim::read_arp(bytes)) return answer_arp(side, *arp);
+    std::string fault;
+    const auto segment = sim::read_segment(bytes, fault);
+    if (!segment) throw Departure("a frame left that is none: " + fault + "\n" + transcript());
+    auto* to = find_peer(side, *segment);
+    if (to == nullptr) throw Departure("a segment left for nobody: " + sim::describe(*segment, {}, {}) + "\n" + transcript());
+    auto& c = *std::find_if(conversations_.begin(), conversations_.end(),
+                            [&](const auto& x) { return to == &x.client || to == &x.server; });
+    const auto& far = to == &c.client ? c.server : c.client;
+    to->receive(std::make_shared<sim::Bytes>(bytes), [&](const Seen& s) { check(*to, far, s); });
+}
+
+void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
+    const auto wrong = [&](const std::string& what) {
+        throw Departure(what + ": " + to.name() + " < " + to_string(s) + "\n" + transcript());
+    };
+    const auto& k = to.knows();
+    const auto side = to.mac() == peer_mac[0] ? Side::client : Side::server;
+    if (s.raw.from_mac != virtual_mac(side) || s.raw.to_mac != to.mac()) wrong("wrong Ethernet addresses");
+    if (s.raw.options.unknown_kind != 0) wrong("an option that nobody knows");
+    for (auto p = s.begin; p < s.end; ++p)
+        if (s.raw.payload[p - s.begin] != far.byte_at(p)) wrong("R3: the byte at " + std::to_string(p) + " is another one");
+    if (s.raw.has(flag::syn) || s.raw.has(flag::rst)) return;
+    if (s.raw.options.timestamps.has_value() != k.timestamps) wrong("timestamps are not as agreed");
+    const std::size_t mss = to.offer.mss - (k.timestamps ? 12u : 0u);
+    if (s.raw.payload.size() > mss) wrong("larger than the MSS");
+    if (!checks_ || config_.services[0].gate != Gate::peer) return;
+    if (s.ack > std::max<Position>(far.knows().acked, 1)) wrong("R1: an ACK that the far end has not given");
+    const auto edge = s.ack + s.window;
+    if (edge > far.knows().edge) wrong("a window past the far end's edge " + std::to_string(far.knows().edge));
+    // Shifted windows cannot say every edge: what is less than one unit is no shrinking (RFC 7323 section 2.4).
+    if (s.ack >= k.heard_ack && edge + (Position{1} << k.other_shift) <= k.heard_edge) wrong("a window that shrinks");
+}
+
+// ---- beginnings ----
+
+void LaneStage::establish(Conversation& c) {
+    c.client.sends(syn());
+    c.server.expects(syn());
+    c.server.sends(syn_ack());
+    c.client.expects(syn_ack());
+    c.client.sends(ack(1));
+    c.server.expects(ack(1));
+}
+
+// ---- neighbours ----
+
+void LaneStage::become_active(std::uint64_t term) {
+    lane_.node.term = term;
+    lane_.node.role = proxy::Role::active;
+    ++lane_.node.role_epoch;
+    settle();
+}
+
+void LaneStage::drop_table() {
+    ++lane_.node.table_epoch;
+    lane_.node.role = proxy::Role::standby;
+    ++lane_.node.role_epoch;
+    settle();
+}
+
+void LaneStage::retake() {
+    ++lane_.node.retake_epoch;
+    ++lane_.node.role_epoch;
+    settle();
+}
+
+void LaneStage::connect_standby() {
+    for (auto& list : standby.records) list.clear();
+    lane_.node.confirmed[0] = lane_.node.confirmed[1] = 0;
+    lane_.node.mirror_epoch = ++mirror_epochs_;
+    settle();
+    confirm_all();
+    lane_.node.in_sync = true;
+}
+
+void LaneStage::disconnect_standby() {
+    lane_.node.in_sync = false;
+    lane_.node.mirror_epoch = 0;
+    settle();
+}
+
+void LaneStage::confirm_all() {
+    for (int i = 0; i < 2; ++i)
+        if (!standby.records[i].empty()) lane_.node.confirmed[i] = standby.records[i].back().sequence;
+    settle();
+}
+
+/// Takes what the journals hold; true when a confirmation is news.
+bool LaneStage::serve_standby() {
+    bool news = false;
+    proxy::JournalEntry e;
+    for (int i = 0; i < 2; ++i) {
+        while (lane_.journal[i].pop(e))
+            if (e.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.records[i].push_back(e);
+        if (!standby.confirms || standby.records[i].empty()) continue;
+        const auto sequence = standby.records[i].back().sequence;
+        news = news || lane_.node.confirmed[i] != sequence;
+        lane_.node.confirmed[i] = sequence;
+    }
+    return news;
+}
+
+void LaneStage::install(const SessionRecord& record, const std::vector<ProgressRecord>& progress) {
+    lane_.records[record.id.slot] = record;
+    for (auto& ring : lane_.install) ring.push({proxy::InstallKind::install, {}, record.id, 0, {}});
+    for (const auto& p : progress) lane_.install[index(p.side)].push({proxy::InstallKind::progress, {}, p.id, 0, p});
+    settle();
+}
+
+// ---- facts ----
+
+std::uint64_t LaneStage::count(Side side, std::string_view counter) const {
+    const auto& c = core(side);
+    if (const auto n = find_counter(c.tcp_counters(), tcp::counter_rows, counter)) return *n;
+    if (const auto n = find_counter(c.proxy_counters(), proxy::counter_rows, counter)) return *n;
+    if (const auto n = find_counter(c.net_counters(), net::counter_rows, counter)) return *n;
+    if (const auto n = find_counter(c.frame_counters(), wire::frame_rows, counter)) return *n;
+    throw Departure("no counter is called " + std::string(counter));
+}
+
+void LaneStage::expect_count(Side side, std::string_view counter, std::uint64_t expected, Where where) {
+    const auto actual = count(side, counter);
+    if (actual != expected)
+        depart(std::string(side == Side::client ? "client." : "server.") + std::string(counter) + " is " + std::to_string(actual) +
+                   " and not " + std::to_string(expected) + "\n" + transcript(),
+               where);
+}
+
+void LaneStage::expect_view(proxy::View view, Where where, std::uint32_t slot) {
+    const auto actual = lane_.cells[0][slot].view.load();
+    if (actual != view)
+        depart("the session's view is " + std::to_string(static_cast<int>(actual)) + " and not " +
+                   std::to_string(static_cast<int>(view)) + "\n" + transcript(),
+               where);
+}
+
+}  // namespace holdfast::script

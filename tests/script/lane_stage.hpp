@@ -1,0 +1,139 @@
+// The stage of most stories: the two protocol cores of one lane between a client and a server that the story plays,
+// and the neighbours of the lane (guard, mirror, standby), which the story plays, too. No engine, no node core, no
+// other clock than the story's.
+//
+// Each frame to an end is checked before the story sees it: checksums, addresses, true bytes (R3), no ACK that the
+// far end has not given (R1), no window past the far end's and none that shrinks, options and sizes as agreed.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "cores/protocol/protocol_core.hpp"
+#include "tests/script/peer.hpp"
+#include "tests/support/mbuf_pool.hpp"
+
+namespace holdfast::script {
+
+struct LaneOptions {
+    Gate gate = Gate::peer;
+    unsigned backends = 1;
+    std::uint16_t client_mtu = 1500, server_mtu = 1500;
+    std::uint32_t mbufs = 1023;            ///< of each pool
+    bool standby_connected = false;        ///< a standby in sync, that confirms what it is sent
+    bool starts_as_standby = false;        ///< the node is one: sessions are installed, then it takes over
+    TcpConfig tcp;
+    LimitsConfig limits{64, 2u << 20, 1023, 256};
+    Duration store_wait = 50_ms;
+};
+
+/// One connection through the lane: its two ends. The server's is known once the proxy has connected to it.
+struct Conversation {
+    Peer client, server;
+    bool server_bound = false;
+};
+
+/// The standby as the lane sees it: records come to it, confirmations go back.
+struct Standby {
+    bool confirms = true;
+    std::vector<proxy::JournalEntry> records[2];   ///< by writing side, oldest first
+    /// Newest record of a kind, or nothing.
+    const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
+};
+
+class LaneStage : public PeerStage {
+  public:
+    explicit LaneStage(const LaneOptions& options = {});
+    /// Departs when frames came that the story did not expect, or mbufs are missing.
+    ~LaneStage() noexcept(false) override;
+
+    Conversation& main() { return conversations_.front(); }
+    Peer& client() { return main().client; }
+    Peer& server() { return main().server; }
+    Conversation& another();
+    const std::deque<Conversation>& conversations() const { return conversations_; }
+
+    // ---- time ----
+    /// Story time becomes `t`; what is due until then happens.
+    void at(Duration t);
+    void after(Duration span) { at(time() + span); }
+    Duration time() const override { return now_ - begin_; }
+
+    // ---- the ordinary beginning ----
+    /// The whole handshake, with the ends' offers; story time does not move.
+    void establish() { establish(main()); }
+    void establish(Conversation& c);
+
+    // ---- the lane's neighbours ----
+    Standby standby;
+    void set_in_sync(bool in_sync) { lane_.node.in_sync = in_sync; }
+    /// The standby is connected anew: an epoch begins.
+    void connect_standby();
+    void disconnect_standby();
+    void confirm_all();
+    /// Node roles and lease, as the guard would set them.
+    void become_active(std::uint64_t term);
+    void set_lease(Duration until_story_time) { lane_.node.speak_until_ns = (begin_ + until_story_time).ns; }
+    void drop_table();
+    void retake();
+    /// The mirror installs a session on this node, a standby; `progress` is what it knows of the legs.
+    void install(const SessionRecord& record, const std::vector<ProgressRecord>& progress = {});
+
+    // ---- facts ----
+    std::uint64_t count(Side side, std::string_view counter) const;
+    void expect_count(Side side, std::string_view counter, std::uint64_t expected, Where where = Where::current());
+    void expect_view(proxy::View view, Where where = Where::current(), std::uint32_t slot = 0);
+    const SessionRecord& record(std::uint32_t slot = 0) const { return lane_.records[slot]; }
+    proxy::Lane& lane() { return lane_; }
+    std::uint64_t held_mbufs() const { return client_core_.held_mbufs() + server_core_.held_mbufs(); }
+    test::MbufPool& pool(Side side) { return pools_[index(side)]; }
+    Instant now() const { return now_; }
+    const Config& config() const { return config_; }
+
+    // ---- for stories about hostile or lost frames ----
+    /// A frame as bytes arrives at a side's port.
+    void deliver_raw(Side side, const sim::Bytes& frame);
+    /// Both cores run until nothing moves any more; everything that delivers or lets time pass does so anyway.
+    void settle();
+    /// No frame is expected any more, and none has to be.
+    void ignore_rest() { ignores_rest_ = true; }
+    /// For stories in which an end lies: R1 and windows are not judged.
+    void trust_nobody() { checks_ = false; }
+
+    static constexpr SeqNum client_isn{0xfffffc00}, server_isn{0xfffffa00};
+    static MacAddress virtual_mac(Side side) { return {{2, 0, 0x5e, 0, 1, static_cast<std::uint8_t>(1 + index(side))}}; }
+    static Endpoint service() { return *Endpoint::parse("192.0.2.100:80"); }
+    static Endpoint backend(unsigned i = 0) {
+        return {IpAddress::from_v4(Endpoint::parse("198.51.100.10:8080")->address.v4() + (i << 24)), 8080};
+    }
+
+    void deliver(const Peer& from, const std::vector<sim::Bytes>& burst) override;
+    std::string transcript() const override;
+    void log(const std::string& line) override;
+
+  private:
+    protocol::ProtocolCore& core(Side side) { return side == Side::client ? client_core_ : server_core_; }
+    const protocol::ProtocolCore& core(Side side) const { return side == Side::client ? client_core_ : server_core_; }
+    Config make_config(const LaneOptions& options) const;
+    Instant next_deadline() const;
+    bool run_core(Side side);
+    void take_frame(Side side, const sim::Bytes& bytes);
+    void answer_arp(Side side, const sim::Arp& arp);
+    Peer* find_peer(Side side, const sim::Segment& s);
+    void check(const Peer& to, const Peer& far, const Seen& s) const;
+    bool serve_standby();
+
+    Config config_;
+    Instant begin_, now_;
+    test::MbufPool pools_[2];
+    proxy::Lane lane_;
+    tcp::Secrets secrets_;
+    protocol::ControlRings client_control_, server_control_;
+    protocol::ProtocolCore client_core_, server_core_;
+    std::deque<Conversation> conversations_;
+    std::deque<std::string> transcript_;
+    bool checks_ = true, ignores_rest_ = false;
+    std::uint32_t mirror_epochs_ = 0;
+};
+
+}  // namespace holdfast::script

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Plants each bug of mutants.toml into a copy of the sources and runs the simulation until a seed fails."""
+
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+COPIED = ("meson.build", "lib", "cores", "tests/sim")
+
+
+def pattern_of(text):
+    """Matches `text` with any white space between its words, and around punctuation that a formatter may move."""
+    return re.compile(r"\s*".join(re.escape(word) for word in re.findall(r"\w+|[^\w\s]", text)))
+
+
+def plant(tree, mutant):
+    """Changes the copy; returns the original text of the file, or None when the mutant does not apply."""
+    path = tree / mutant["file"]
+    original = path.read_text()
+    matches = list(pattern_of(mutant["old"]).finditer(original))
+    if len(matches) != 1:
+        return None
+    begin, end = matches[0].span()
+    path.write_text(original[:begin] + mutant["new"] + original[end:])
+    return original
+
+
+def copy_sources(tree):
+    for name in COPIED:
+        source, target = ROOT / name, tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
+
+
+def build(tree):
+    """Builds the simulation; returns the compiler's complaints, empty when it worked."""
+    target = tree / "build"
+    if not target.exists():
+        subprocess.run(["meson", "setup", str(target), str(tree), "-Dwerror=false", "-Dbuildtype=debugoptimized"],
+                       check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(["ninja", "-C", str(target), "tests/sim/sim"], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout[-2000:]
+
+
+def run(tree, seeds, jobs):
+    """Runs seeds 1.. until one fails; returns (seed, why) or None."""
+    command = [str(tree / "build/tests/sim/sim"), "--seeds", f"1..{seeds}", "--stop-after", "1", "--jobs", str(jobs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"^seed (\d+): (.*)$", done.stdout, re.MULTILINE)
+    return (int(found[1]), found[2]) if found else None
+
+
+def try_mutant(tree, mutant, arguments):
+    """One line of the report, and whether the mutant was caught."""
+    original = plant(tree, mutant)
+    if original is None:
+        return "DOES NOT APPLY: its old text is not exactly once in " + mutant["file"], False
+    try:
+        complaints = build(tree)
+        if complaints:
+            return "DOES NOT BUILD\n" + complaints, False
+        found = run(tree, arguments.seeds, arguments.jobs)
+    finally:
+        (tree / mutant["file"]).write_text(original)
+    if found is None:
+        return f"SURVIVES {arguments.seeds} seeds", False
+    return f"caught by seed {found[0]}: {found[1][:110]}", True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many seeds may be needed")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", help="mutants whose name contains this")
+    parser.add_argument("--no-baseline", action="store_true", help="do not first run the sources as they are")
+    arguments = parser.parse_args()
+    mutants = tomllib.loads((HERE / "mutants.toml").read_text())["mutant"]
+    if arguments.only:
+        mutants = [m for m in mutants if arguments.only in m["name"]]
+    with tempfile.TemporaryDirectory(prefix="sim-mutants-") as directory:
+        tree = pathlib.Path(directory)
+        copy_sources(tree)
+        complaints = build(tree)
+        if complaints:
+            sys.exit("the sources do not build:\n" + complaints)
+        if not arguments.no_baseline and (found := run(tree, 100, arguments.jobs)):
+            sys.exit(f"the sources fail by themselves, seed {found[0]}: {found[1]}")
+        missed = 0
+        for mutant in mutants:
+            line, caught = try_mutant(tree, mutant, arguments)
+            missed += 0 if caught else 1
+            print(f"{mutant['name']:<42} {line}", flush=True)
+    print(f"{len(mutants) - missed} caught, {missed} not")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
