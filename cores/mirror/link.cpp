@@ -15,6 +15,9 @@ constexpr std::size_t input_max = 256 * 1024;
 constexpr std::uint64_t unsent_max = 64 * 1024, held_max = 512 * 1024;
 /// Unacknowledged bytes for this long mean that the peer's mirror is dead, whatever its heartbeats say.
 constexpr Duration stall_max = seconds(2);
+/// A quiet connection is asked this often whether it still leads anywhere, and given up after so much
+/// silence.
+constexpr Duration ask_every = milliseconds(300), silence_max = milliseconds(1500);
 constexpr std::uint8_t window_scale = 3;
 }  // namespace
 
@@ -74,15 +77,17 @@ void Link::connect(Instant now) {
     tcp::send_syn(tcb_, offer_, context(now));
 }
 
-void Link::established() {
+void Link::established(Instant now) {
     auto& s = tcb_.soft;
     s.snd.timer = tcp::SendTimer::none;
     s.snd.timer_at = Instant::never();
     s.snd.backoff = 0;
     s.state = tcp::State::established;
+    s.last_heard = now;
     tcp::start_sending(tcb_, 1);
     s.rcv.edge_limit = 1 + input_max;
     state_ = State::established;
+    ask_at_ = Instant{};
     changed_ = true;
     counters_.add(Counter::connections_opened);
 }
@@ -155,7 +160,7 @@ void Link::in_connecting(const wire::Frame& frame, Instant now) {
     r.ts_recent_valid = theirs.timestamps;
     r.ts_recent_at = now;
     r.ack_now = true;
-    established();
+    established(now);
     tcb_.soft.snd.edge = Position{1} + frame.tcp.window;
 }
 
@@ -166,7 +171,7 @@ void Link::in_answering(const wire::Frame& frame, Packet packet, Instant now) {
     }
     if (!frame.tcp.has(flag::ack) || frame.tcp.has(flag::syn) || frame.tcp.ack != tcp::send_seq(tcb_, 1))
         return;
-    established();
+    established(now);
     in_established(frame, std::move(packet), now);
 }
 
@@ -262,13 +267,19 @@ void Link::advance(Instant now) {
             if (!tcp::run_handshake_timer(tcb_, offer_, state_ == State::connecting, c)) reset(State::closed);
             return;
         case State::established:
-            if (!tcp::run_send_timer(tcb_, c) || give_up_late(now)) close(now);
+            if (!tcp::run_send_timer(tcb_, c) || give_up_late(now) ||
+                now - tcb_.soft.last_heard > silence_max)
+                return close(now);
+            if (now < ask_at_) return;
+            ask_at_ = now + ask_every;
+            if (now - tcb_.soft.last_heard >= ask_every) tcp::send_probe(tcb_, c);
             return;
     }
 }
 
 Instant Link::next_deadline() const {
     auto at = state_ == State::closed ? Instant::never() : tcb_.soft.snd.timer_at;
+    if (state_ == State::established) at = earlier(at, ask_at_);
     if (!stalled_since_.is_never()) at = earlier(at, stalled_since_ + stall_max);
     return at;
 }

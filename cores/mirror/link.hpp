@@ -66,7 +66,7 @@ class Link {
     void in_connecting(const wire::Frame& frame, Instant now);
     void in_answering(const wire::Frame& frame, Packet packet, Instant now);
     void in_established(const wire::Frame& frame, Packet packet, Instant now);
-    void established();
+    void established(Instant now);
     void take_input();
     bool give_up_late(Instant now);
 
@@ -85,6 +85,7 @@ class Link {
     Packet pending_;  ///< being filled by write()
     std::uint64_t bytes_written_ = 0;
     Instant stalled_since_ = Instant::never();
+    Instant ask_at_{};  ///< next look whether the connection is quiet
 };
 
 }  // namespace holdfast::mirror

@@ -56,8 +56,8 @@ struct Leg {
     Phase phase = Phase::free;
     std::uint8_t gates = 0;
     std::uint16_t service = 0;
-    std::uint32_t ts_guard = 0;   ///< milliseconds added to TSval for the terms since the session opened
-    tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
+    std::uint32_t ts_guard = 0;  ///< milliseconds added to TSval for the terms since the session opened
+    tcp::HandshakeOffer offer;   ///< what our SYN or SYN-ACK offers
 
     bool touched = false;            ///< waits in the core's list for service()
     bool retry = false;              ///< a ring refused; try again next cycle

@@ -176,8 +176,8 @@ class Sessions {
     std::size_t storing_head_ = 0;
     Random random_;
     Instant now_{};
-    std::uint32_t shared_ms_ = 0;               ///< the pair's clock in milliseconds, for TSval
-    std::array<Message, 64> messages_;          ///< the batch at hand
+    std::uint32_t shared_ms_ = 0;       ///< the pair's clock in milliseconds, for TSval
+    std::array<Message, 64> messages_;  ///< the batch at hand
     std::array<InstallEntry, 32> installs_;
     std::uint32_t used_ = 0;
     std::uint32_t held_ = 0;                   ///< mbufs held by legs, counted at service

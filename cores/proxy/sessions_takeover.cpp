@@ -181,8 +181,8 @@ void Sessions::take_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.phase = Phase::translated;
     leg.heard = Heard{};
-    // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a takeover,
-    // and a late segment of the old node fails PAWS.
+    // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a
+    // takeover, and a late segment of the old node fails PAWS.
     const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - record(slot).term;
     leg.ts_guard = static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.soft.state = tcp::State::established;

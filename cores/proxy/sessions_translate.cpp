@@ -35,7 +35,8 @@ bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
     if (!leg.tcb.hard.timestamps || f.tcp.has(flag::rst)) return true;
     const auto& r = leg.tcb.soft.rcv;
     const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints.ts_recent;
-    const bool known = r.ts_recent_valid || leg.hints.version > 0;
+    // A hint of 0 says that no node has heard this endpoint's timestamp yet.
+    const bool known = r.ts_recent_valid || leg.hints.ts_recent != 0;
     // Reordering makes equal or slightly older timestamps honest; a segment of an earlier life is far older.
     constexpr std::int32_t reordering_ms = 5000;
     return f.tcp.options.has_timestamps &&
@@ -110,7 +111,8 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
     } else {
         hear(slot, f);
         note_progress(slot);
-        // Should this have been the last word, the client core anchors the session when it has been calm for a moment.
+        // Should this have been the last word, the client core anchors the session when it has been calm for
+        // a moment.
         if (is_client()) leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + calm);
         if (leg.gates == 0) return settle_unproven(slot);
     }

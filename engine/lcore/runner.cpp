@@ -129,7 +129,7 @@ void Runner::prepare_burst() {
 
 /// True when nothing is left pending. What the port did not take stays for the next cycle.
 bool Runner::flush_burst() {
-    if (!port_.link_up.load(std::memory_order_relaxed)) {
+    if (!port_.link_up.load(std::memory_order_relaxed) || !port_.started()) {
         // A driver would keep them and send them whenever the link returns, lease or not.
         drop_pending(RunnerCounter::tx_link_down_dropped);
         return true;

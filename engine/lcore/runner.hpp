@@ -45,8 +45,8 @@ class Runner {
     std::string_view name() const { return name_; }
     const RunnerCounters& counters() const { return counters_; }
     const Port& port() const { return port_; }
-    /// Any thread: the runner stops and starts its port before its next cycle, which brings back a link that
-    /// does not come back by itself.
+    /// Any thread: the runner has its port stopped and started again, which brings back a link that does not
+    /// come back by itself. It leaves the port alone until that is done.
     void restart_port() {
         restart_wanted_.store(true, std::memory_order_relaxed);
         wake();

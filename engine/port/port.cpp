@@ -1,5 +1,8 @@
 #include "engine/port/port.hpp"
 
+#include <rte_alarm.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_errno.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
@@ -18,6 +21,7 @@ namespace {
 
 constexpr std::uint16_t rx_descriptors = 2048, tx_descriptors = 1024;
 constexpr std::uint32_t pool_cache = 256;
+constexpr std::uint64_t restart_pause_us = 50'000;
 
 /// A packet pool; nullptr with rte_errno when memory is missing. `dense`: objects lie back to back.
 ///
@@ -217,25 +221,77 @@ void Port::accept_virtual_mac(const MacAddress& mac) {
 }
 
 void Port::start() {
-    const int error = rte_eth_dev_start(id_);
-    started_ = error == 0;
-    if (error != 0 && driver() != "net_memif") refuse("the driver does not start: " + reason(error));
+    if (!start_device() && driver() != "net_memif") refuse("the driver does not start: " + start_error_);
+    state_.store(device_started_ ? State::started : State::stopped, std::memory_order_release);
     parked_mbufs_ = rte_mempool_in_use_count(pool_);
 }
 
+bool Port::start_device() {
+    const int error = rte_eth_dev_start(id_);
+    if (error != 0) start_error_ = reason(error);
+    device_started_ = error == 0;
+    return device_started_;
+}
+
+void Port::stop_device() {
+    if (device_started_) rte_eth_dev_stop(id_);
+    device_started_ = false;
+}
+
+/// A memif server takes its next client without our help.
+bool Port::connects_to_server() const {
+    if (driver() != "net_memif") return false;
+    const rte_devargs* arguments = rte_dev_devargs(info_.device);
+    const std::string_view text = arguments == nullptr || arguments->args == nullptr ? "" : arguments->args;
+    return text.find("role=client") != text.npos || text.find("role=slave") != text.npos;
+}
+
+// net_memif takes its connection apart in a handler on EAL's interrupt thread, without a lock against
+// dev_stop(): first the link goes down, then the rest. A stop from another thread in between frees the
+// connection twice. EAL runs alarms on the same thread, so a stop in an alarm can not meet the handler.
+
 bool Port::restart() {
-    if (started_) rte_eth_dev_stop(id_);
-    started_ = rte_eth_dev_start(id_) == 0;
-    return started_;
+    if (state_.load(std::memory_order_relaxed) == State::restarting || !connects_to_server()) return false;
+    state_.store(State::restarting, std::memory_order_release);
+    if (rte_eal_alarm_set(1, stop_for_restart, this) == 0) return true;
+    state_.store(device_started_ ? State::started : State::stopped, std::memory_order_release);
+    return false;
+}
+
+void Port::stop_for_restart(void* port) {
+    auto& self = *static_cast<Port*>(port);
+    self.stop_device();
+    // The new connection may get the number of the old one's socket, for which EAL may have read an event
+    // already: it starts in a later round.
+    if (rte_eal_alarm_set(restart_pause_us, start_again, port) == 0) return;
+    self.state_.store(State::stopped, std::memory_order_release);
+}
+
+void Port::start_again(void* port) {
+    auto& self = *static_cast<Port*>(port);
+    const bool started = self.start_device();
+    self.state_.store(started ? State::started : State::stopped, std::memory_order_release);
+}
+
+void Port::stop_for_good(void* port) {
+    auto& self = *static_cast<Port*>(port);
+    self.stop_device();
+    self.device_stopped_.store(true, std::memory_order_release);
 }
 
 void Port::stop() {
     if (closed_) return;
     closed_ = true;
-    if (started_) {
-        drain(id_);
-        rte_eth_dev_stop(id_);
+    if (driver() == "net_memif") {
+        // In this order, since the first one sets the second. Each waits for a callback that runs.
+        rte_eal_alarm_cancel(stop_for_restart, this);
+        rte_eal_alarm_cancel(start_again, this);
     }
+    state_.store(State::stopped, std::memory_order_release);
+    if (device_started_) drain(id_);
+    if (driver() != "net_memif" || rte_eal_alarm_set(1, stop_for_good, this) != 0) stop_device();
+    else
+        while (!device_stopped_.load(std::memory_order_acquire)) rte_delay_us_sleep(1000);
     rte_eth_dev_close(id_);
 }
 

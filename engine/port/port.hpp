@@ -34,11 +34,12 @@ class Port {
 
     /// Lets frames through. Throws StartRefused. A memif client whose server is absent is left for restart().
     void start();
-    /// Stops and starts again, which brings back a link that does not come back by itself. False when the
-    /// driver refuses; try again later. Only the thread that polls the port may call it.
+    /// Begins to stop and start again, which brings back the link of a memif client, and returns at once;
+    /// started() is false until that is done. False when there is nothing to do: another driver, or a restart
+    /// is under way. Only the thread that polls the port may call it.
     bool restart();
-    /// Whether frames may be asked for; for the thread that polls the port.
-    bool started() const { return started_; }
+    /// Whether frames may be asked for and sent; for the thread that polls the port.
+    bool started() const { return state_.load(std::memory_order_acquire) == State::started; }
     /// No frame passes any more; the driver gives back the mbufs in its rings as far as it can. Final.
     void stop();
 
@@ -69,6 +70,14 @@ class Port {
     std::atomic<bool> link_up{false};
 
   private:
+    enum class State : std::uint8_t { stopped, started, restarting };
+
+    static void stop_for_restart(void* port);
+    static void start_again(void* port);
+    static void stop_for_good(void* port);
+    void stop_device();
+    bool start_device();
+    bool connects_to_server() const;
     void configure_device();
     void set_mtu();
     void create_pool();
@@ -90,7 +99,12 @@ class Port {
     std::vector<std::string> notes_;
     int kernel_socket_ = -1;
     std::uint32_t parked_mbufs_ = 0;  ///< in the driver's rings right after start
-    bool started_ = false, closed_ = false;
+    std::atomic<State> state_{State::stopped};
+    bool device_started_ =
+        false;  ///< by the thread that starts and stops the port, or EAL's while it restarts
+    std::string start_error_;
+    std::atomic<bool> device_stopped_{false};
+    bool closed_ = false;
 };
 
 }  // namespace holdfast::engine

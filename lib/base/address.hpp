@@ -17,7 +17,9 @@ struct MacAddress {
 
     friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
     // Compared for every frame: as integers, not by a call of memcmp.
-    friend bool operator==(const MacAddress& a, const MacAddress& b) { return a.as_integer() == b.as_integer(); }
+    friend bool operator==(const MacAddress& a, const MacAddress& b) {
+        return a.as_integer() == b.as_integer();
+    }
     bool is_zero() const { return as_integer() == 0; }
     std::uint64_t as_integer() const {
         std::uint64_t v = 0;

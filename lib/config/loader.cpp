@@ -220,8 +220,8 @@ std::string describe_keys() {
     std::string_view section;
     for (const auto& k : knobs()) {
         if (k.section != section)
-            out << (section.empty() ? "" : "\n")
-                << (k.section == "service" ? "[[service]]" : "[" + std::string(k.section) + "]") << "\n";
+            out << (section.empty() ? "" : "\n") << (k.section == "service" ? "[[" : "[") << k.section
+                << (k.section == "service" ? "]]" : "]") << "\n";
         section = k.section;
         out << k.key << " = " << (k.required ? "(required)" : k.access.show(defaults)) << "\n    # "
             << k.help;

@@ -46,7 +46,8 @@ MacAddress mac(std::size_t network, unsigned kind) {
 }
 
 IpAddress address_in(unsigned network, unsigned third, unsigned fourth) {
-    const std::array<std::uint8_t, 4> bytes{10, static_cast<std::uint8_t>(network), static_cast<std::uint8_t>(third),
+    const std::array<std::uint8_t, 4> bytes{10, static_cast<std::uint8_t>(network),
+                                            static_cast<std::uint8_t>(third),
                                             static_cast<std::uint8_t>(fourth)};
     return load_ip(bytes.data());
 }
@@ -81,7 +82,8 @@ Host::Host(Side side, std::uint16_t port, rte_mempool* pool, std::uint32_t flows
 
 rte_mbuf* Host::allocate(std::uint16_t size) const {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
-    if (m == nullptr || rte_pktmbuf_append(m, size) == nullptr) throw std::runtime_error("the generator's pool is empty");
+    if (m == nullptr || rte_pktmbuf_append(m, size) == nullptr)
+        throw std::runtime_error("the generator's pool is empty");
     return m;
 }
 
@@ -126,7 +128,8 @@ void Host::send(std::uint32_t flow, std::uint16_t size) {
 void Host::flush() {
     ++clock_;
     for (std::size_t done = 0; done < queue_.size();) {
-        const auto n = rte_eth_tx_burst(port_, 0, &queue_[done], static_cast<std::uint16_t>(queue_.size() - done));
+        const auto n =
+            rte_eth_tx_burst(port_, 0, &queue_[done], static_cast<std::uint16_t>(queue_.size() - done));
         if (n == 0) throw std::runtime_error("the generator's port takes no frames");
         done += n;
         frames_sent_ += n;
@@ -151,7 +154,8 @@ void Host::take(const rte_mbuf* m, std::uint32_t ack_every) {
     if (type == ethertype_ipv4 && read(m, s)) take_segment(s, ack_every);
 }
 
-void Host::queue_arp(std::uint16_t operation, const IpAddress& from, const MacAddress& to_mac, const IpAddress& to) {
+void Host::queue_arp(std::uint16_t operation, const IpAddress& from, const MacAddress& to_mac,
+                     const IpAddress& to) {
     static constexpr std::uint8_t ethernet_ipv4[] = {0, 1, 8, 0, 6, 4};
     const std::uint32_t sender = from.v4(), target = to.v4();
     rte_mbuf* m = allocate(minimum_frame);
@@ -186,7 +190,8 @@ bool Host::read(const rte_mbuf* m, Segment& out) {
     const auto* tcp = ip + ipv4_size;
     const std::size_t header = static_cast<std::size_t>(tcp[12] >> 4) * 4;
     if (ip[9] != 6) return false;
-    out.header = {load16(tcp), load16(tcp + 2), {load32(tcp + 4)}, {load32(tcp + 8)}, tcp[13], load16(tcp + 14), {}};
+    out.header = {
+        load16(tcp), load16(tcp + 2), {load32(tcp + 4)}, {load32(tcp + 8)}, tcp[13], load16(tcp + 14), {}};
     out.from = {load_ip(ip + 12), out.header.source_port};
     out.to = {load_ip(ip + 16), out.header.destination_port};
     out.size = static_cast<std::uint32_t>(load16(ip + 2) - ipv4_size - header);
@@ -233,13 +238,12 @@ void Host::take_segment(const Segment& s, std::uint32_t ack_every) {
         f->acknowledged = s.header.ack.value;
     }
     if (s.size == 0) return;
-    if (s.header.seq.value != f->received) throw std::runtime_error("a segment out of order: something was lost");
+    if (s.header.seq.value != f->received)
+        throw std::runtime_error("a segment out of order: something was lost");
     f->received += s.size;
     bytes_received_ += s.size;
-    if (++f->owed == ack_every)
-        emit(*f, flag::ack, 0);
-    else if (f->owed == 1)
-        owing_.push_back(static_cast<std::uint32_t>(f - flows_.data()));
+    if (++f->owed == ack_every) emit(*f, flag::ack, 0);
+    else if (f->owed == 1) owing_.push_back(static_cast<std::uint32_t>(f - flows_.data()));
 }
 
 void Host::acknowledge_rest() {

@@ -1,5 +1,5 @@
-// All clients, or all servers, of a bench: one far port on which they answer ARP, shake hands, send segments when
-// told to and acknowledge what arrives. A small TCP that never loses anything and never waits.
+// All clients, or all servers, of a bench: one far port on which they answer ARP, shake hands, send segments
+// when told to and acknowledge what arrives. A small TCP that never loses anything and never waits.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -65,20 +65,21 @@ class Host {
         std::uint32_t acknowledged = 0;  ///< highest acknowledgment heard
         std::uint32_t received = 0;      ///< next sequence number expected
         std::uint32_t ts_recent = 0;
-        std::uint32_t owed = 0;          ///< segments received and not acknowledged
+        std::uint32_t owed = 0;  ///< segments received and not acknowledged
         bool established = false;
     };
     struct Segment {
         wire::TcpHeader header;
         Endpoint from, to;
-        std::uint32_t size = 0;          ///< payload bytes
+        std::uint32_t size = 0;  ///< payload bytes
     };
 
     static bool read(const rte_mbuf* m, Segment& out);
     void take(const rte_mbuf* m, std::uint32_t ack_every);
     void take_segment(const Segment& s, std::uint32_t ack_every);
     void take_syn(Flow& f, const Segment& s);
-    void queue_arp(std::uint16_t operation, const IpAddress& from, const MacAddress& to_mac, const IpAddress& to);
+    void queue_arp(std::uint16_t operation, const IpAddress& from, const MacAddress& to_mac,
+                   const IpAddress& to);
     void answer_arp(const rte_mbuf* m);
     Flow* find(const Segment& s);
     void emit(Flow& f, std::uint8_t flags, std::uint16_t size);
@@ -94,7 +95,7 @@ class Host {
     std::uint32_t next_flow_ = 0;         ///< server: given to the next SYN
     std::vector<std::uint32_t> owing_;
     std::vector<rte_mbuf*> queue_;
-    std::uint32_t clock_ = 1000;          ///< TSval; grows with every burst
+    std::uint32_t clock_ = 1000;  ///< TSval; grows with every burst
     std::uint32_t established_ = 0;
     std::uint64_t bytes_sent_ = 0, bytes_acknowledged_ = 0, bytes_received_ = 0;
     std::uint64_t frames_received_ = 0, frames_sent_ = 0;

@@ -31,7 +31,8 @@ std::uint16_t plug(const std::string& device, const std::string& arguments) {
     if (const int error = rte_eal_hotplug_add("vdev", device.c_str(), arguments.c_str()); error != 0)
         refuse(device, error);
     std::uint16_t port = 0;
-    if (const int error = rte_eth_dev_get_port_by_name(device.c_str(), &port); error != 0) refuse(device, error);
+    if (const int error = rte_eth_dev_get_port_by_name(device.c_str(), &port); error != 0)
+        refuse(device, error);
     return port;
 }
 
@@ -40,10 +41,8 @@ std::uint16_t plug(const std::string& device, const std::string& arguments) {
 std::string_view name_of(PortKind kind) { return kind == PortKind::ring ? "net_ring" : "virtio_user"; }
 
 PortPair::PortPair(PortKind kind, const std::string& name, rte_mempool* near_pool, rte_mempool* far_pool) {
-    if (kind == PortKind::ring)
-        make_rings(name);
-    else
-        make_virtio(name);
+    if (kind == PortKind::ring) make_rings(name);
+    else make_virtio(name);
     start(far_, far_pool);
     start(near_, near_pool);
 }
@@ -76,7 +75,8 @@ void PortPair::make_virtio(const std::string& name) {
     const rte_eth_conf conf{};
     // The socket is there once the vhost port is configured.
     if (const int error = rte_eth_dev_configure(far_, 1, 1, &conf); error != 0) refuse("net_vhost", error);
-    near_ = plug("net_virtio_user_" + name, "path=" + socket_path_ + ",queue_size=" + std::to_string(descriptors));
+    near_ = plug("net_virtio_user_" + name,
+                 "path=" + socket_path_ + ",queue_size=" + std::to_string(descriptors));
 }
 
 }  // namespace holdfast::bench

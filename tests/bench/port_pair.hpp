@@ -10,7 +10,7 @@
 namespace holdfast::bench {
 
 enum class PortKind : std::uint8_t {
-    ring,    ///< net_ring: mbufs change hands by reference, nothing below rx_burst and tx_burst costs anything
+    ring,  ///< net_ring: mbufs change hands by reference, nothing below rx_burst and tx_burst costs anything
     virtio,  ///< net_virtio_user against net_vhost: descriptor rings, and late completion of what was sent
 };
 

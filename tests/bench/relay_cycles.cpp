@@ -1,5 +1,5 @@
-// Cycles that the two cores of a lane together spend on one data segment and its ACK, next to a macswap on the same
-// kind of port. Generator and sink live in this process; only the node's duty cycles are timed.
+// Cycles that the two cores of a lane together spend on one data segment and its ACK, next to a macswap on
+// the same kind of port. Generator and sink live in this process; only the node's duty cycles are timed.
 //
 // relay_cycles [--ports ring|virtio] [--rounds N] [--once CASE]      prints a JSON object
 // With --once the named case alone runs, for valgrind --tool=callgrind --collect-atstart=no.
@@ -30,7 +30,7 @@ constexpr std::uint16_t full_payload = 1448;
 struct Case {
     const char* name;
     std::uint32_t sessions;
-    std::uint32_t per_flow;   ///< segments of one session in a burst
+    std::uint32_t per_flow;  ///< segments of one session in a burst
     std::uint32_t ack_every;
     std::uint16_t payload;
     bool offload = true;
@@ -68,7 +68,8 @@ class Stopwatch {
 class Relay {
   public:
     Relay(const std::string& name, PortKind ports, const Case& c)
-        : case_(c), rig_(name, {.ports = ports, .offload = c.offload, .sessions = c.sessions, .gate = c.gate}) {
+        : case_(c),
+          rig_(name, {.ports = ports, .offload = c.offload, .sessions = c.sessions, .gate = c.gate}) {
         rig_.wait_active();
         rig_.open(c.sessions);
         for (int i = 0; i < warm_up_bursts; ++i) burst();
@@ -141,14 +142,17 @@ void macswap(std::uint16_t port) {
         burst[i]->l2_len = RTE_ETHER_HDR_LEN;
         burst[i]->l3_len = sizeof(rte_ipv4_hdr);
     }
-    if (rte_eth_tx_burst(port, 0, burst.data(), n) < n) throw std::runtime_error("macswap: a port takes no more frames");
+    if (rte_eth_tx_burst(port, 0, burst.data(), n) < n)
+        throw std::runtime_error("macswap: a port takes no more frames");
 }
 
 /// macswap of frames of one size.
 class Macswap {
   public:
     Macswap(const std::string& name, PortKind kind, std::uint16_t size)
-        : near_pool_(name + "_n", 8191), far_pool_(name + "_f", 8191), ports_(kind, name, near_pool_.get(), far_pool_.get()),
+        : near_pool_(name + "_n", 8191),
+          far_pool_(name + "_f", 8191),
+          ports_(kind, name, near_pool_.get(), far_pool_.get()),
           size_(size) {
         for (int i = 0; i < warm_up_bursts; ++i) burst();
     }
@@ -162,9 +166,11 @@ class Macswap {
   private:
     std::uint64_t burst() {
         std::array<rte_mbuf*, burst_size> frames;
-        if (rte_pktmbuf_alloc_bulk(far_pool_.get(), frames.data(), burst_size) != 0) throw std::runtime_error("macswap: no mbufs");
+        if (rte_pktmbuf_alloc_bulk(far_pool_.get(), frames.data(), burst_size) != 0)
+            throw std::runtime_error("macswap: no mbufs");
         for (auto* m : frames) std::memset(rte_pktmbuf_append(m, size_), 2, headers);
-        if (rte_eth_tx_burst(ports_.far(), 0, frames.data(), burst_size) != burst_size) throw std::runtime_error("macswap: lost");
+        if (rte_eth_tx_burst(ports_.far(), 0, frames.data(), burst_size) != burst_size)
+            throw std::runtime_error("macswap: lost");
         watch_.start();
         macswap(ports_.near());
         watch_.stop();
@@ -188,7 +194,8 @@ struct Options {
 int run_once(const Options& options) {
     Relay relay("once", options.ports, *options.once);
     const double cycles = relay.round();
-    std::printf("{\"case\": \"%s\", \"segments\": %d, \"cycles\": %.0f}\n", options.once->name, bursts_per_round * burst_size, cycles);
+    std::printf("{\"case\": \"%s\", \"segments\": %d, \"cycles\": %.0f}\n", options.once->name,
+                bursts_per_round * burst_size, cycles);
     return 0;
 }
 
@@ -206,8 +213,9 @@ void run_case(const Options& options, const Case& c, int number) {
         floors.push_back(static_cast<std::uint64_t>(floor));
         ratios.push_back(static_cast<std::uint64_t>(r / floor * 100));
     }
-    std::printf("%s{\"case\": \"%s\", \"relay\": %lu, \"floor\": %lu, \"ratio\": %.2f, \"frames_out\": %.2f}", number == 0 ? "" : ",\n",
-                c.name, median(relayed), median(floors), static_cast<double>(median(ratios)) / 100, relay.frames_out());
+    std::printf("%s{\"case\": \"%s\", \"relay\": %lu, \"floor\": %lu, \"ratio\": %.2f, \"frames_out\": %.2f}",
+                number == 0 ? "" : ",\n", c.name, median(relayed), median(floors),
+                static_cast<double>(median(ratios)) / 100, relay.frames_out());
 }
 
 Options parse(int argc, char** argv) {

@@ -34,7 +34,8 @@ protocol::PortProfile profile(Side side, const RigOptions& options) {
 }  // namespace
 
 PoolHandle::PoolHandle(const std::string& name, std::uint32_t mbufs)
-    : pool_(rte_pktmbuf_pool_create(name.c_str(), mbufs, 256, packet_private_size, packet_data_room, SOCKET_ID_ANY)) {
+    : pool_(rte_pktmbuf_pool_create(name.c_str(), mbufs, 256, packet_private_size, packet_data_room,
+                                    SOCKET_ID_ANY)) {
     if (pool_ == nullptr) throw std::runtime_error("pool " + name + ": " + rte_strerror(rte_errno));
 }
 
@@ -103,7 +104,8 @@ void Rig::cycle(Side side) {
         const auto ready = static_cast<std::uint16_t>(c.transmit(burst, now_));
         if (ready == 0) return;
         const auto sent = rte_eth_tx_burst(port, 0, burst.data(), ready);
-        if (sent < ready) throw std::runtime_error("a port takes no more frames: the figure would be of drops");
+        if (sent < ready)
+            throw std::runtime_error("a port takes no more frames: the figure would be of drops");
         if (ready < burst_size) return;
     }
 }
@@ -159,8 +161,8 @@ void Rig::open(std::uint32_t count) {
         opened = end;
     }
     if (clients_.established() < count || servers_.established() < count)
-        throw std::runtime_error("only " + std::to_string(servers_.established()) + " of " + std::to_string(count) +
-                                 " sessions opened");
+        throw std::runtime_error("only " + std::to_string(servers_.established()) + " of " +
+                                 std::to_string(count) + " sessions opened");
 }
 
 }  // namespace holdfast::bench

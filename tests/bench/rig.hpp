@@ -1,5 +1,6 @@
-// One active node between a host of clients and a host of servers, all in this process and in virtual time. The
-// node's cores are driven like the engine's threads drive them, burst in, timers, bursts out, on real DPDK ports.
+// One active node between a host of clients and a host of servers, all in this process and in virtual time.
+// The node's cores are driven like the engine's threads drive them, burst in, timers, bursts out, on real
+// DPDK ports.
 #pragma once
 
 #include <rte_mempool.h>
@@ -16,12 +17,12 @@ namespace holdfast::bench {
 
 struct RigOptions {
     PortKind ports = PortKind::ring;
-    bool offload = true;             ///< the ports verify and fill in checksums
-    std::uint32_t sessions = 256;    ///< most that will be opened
-    std::uint32_t slots = 1024;      ///< limits.sessions
-    std::uint32_t mbufs = 8191;      ///< of each pool
+    bool offload = true;           ///< the ports verify and fill in checksums
+    std::uint32_t sessions = 256;  ///< most that will be opened
+    std::uint32_t slots = 1024;    ///< limits.sessions
+    std::uint32_t mbufs = 8191;    ///< of each pool
     Gate gate = Gate::peer;
-    unsigned node_id = 0;            ///< 1 is the standby of 0
+    unsigned node_id = 0;  ///< 1 is the standby of 0
 };
 
 class PoolHandle {
@@ -42,7 +43,8 @@ class Rig {
     Rig(const std::string& name, const RigOptions& options);
     ~Rig();
 
-    /// Runs until the node, which has no peer, is active. Throws std::runtime_error when it does not become so.
+    /// Runs until the node, which has no peer, is active. Throws std::runtime_error when it does not become
+    /// so.
     void wait_active();
     /// Lays the mirror link between two nodes; from then on both must be driven in turn.
     static void connect(Rig& a, Rig& b);
@@ -53,7 +55,8 @@ class Rig {
     void idle(Duration pause = {});
     /// Runs node and hosts until nothing moves any more.
     void settle();
-    /// Opens sessions until `count` are established on both legs. Throws std::runtime_error when some do not open.
+    /// Opens sessions until `count` are established on both legs. Throws std::runtime_error when some do not
+    /// open.
     void open(std::uint32_t count);
 
     Host& host(Side side) { return side == Side::client ? clients_ : servers_; }
@@ -62,7 +65,9 @@ class Rig {
   private:
     static Config config(const RigOptions& options);
     protocol::NodeResources resources(const std::string& name, const RigOptions& options);
-    protocol::Core& core(Side side) { return side == Side::client ? node_->client_core() : node_->server_core(); }
+    protocol::Core& core(Side side) {
+        return side == Side::client ? node_->client_core() : node_->server_core();
+    }
     void run_node_core();
 
     RigOptions options_;

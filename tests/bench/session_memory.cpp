@@ -1,5 +1,5 @@
-// Memory per session on both nodes of a pair: what a node allocates at its start for each slot, and how much its
-// resident memory grows when 100,000 sessions are opened (active) or learned from a snapshot (standby).
+// Memory per session on both nodes of a pair: what a node allocates at its start for each slot, and how much
+// its resident memory grows when 100,000 sessions are opened (active) or learned from a snapshot (standby).
 //
 // session_memory [--sessions N]      prints a JSON object
 #include <malloc.h>
@@ -62,7 +62,8 @@ Growth growth(std::uint32_t sessions, std::uint32_t slots) {
     before = resident();
     Rig::connect(active, standby);
     for (int i = 0; standby.node().status().state != "ready"; ++i) {
-        if (i == 2'000'000) throw std::runtime_error("the standby is " + std::string(standby.node().status().state));
+        if (i == 2'000'000)
+            throw std::runtime_error("the standby is " + std::string(standby.node().status().state));
         active.idle();
         standby.idle();
     }
@@ -76,9 +77,11 @@ int run(std::uint32_t sessions) {
     constexpr std::uint32_t slots = 131'072;
     const double per_slot = allocated_per_slot("mp", slots, 0);
     const auto g = growth(sessions, slots);
-    std::printf("{\"sessions\": %u, \"slots\": %u, \"allocated_per_slot\": %.0f, \"resident_growth_active\": %.0f, "
-                "\"resident_growth_standby\": %.0f, \"leg\": %zu, \"cell\": %zu, \"record\": %zu}\n",
-                sessions, slots, per_slot, g.active, g.standby, sizeof(proxy::Leg), sizeof(proxy::LegCell), sizeof(SessionRecord));
+    std::printf(
+        "{\"sessions\": %u, \"slots\": %u, \"allocated_per_slot\": %.0f, \"resident_growth_active\": %.0f, "
+        "\"resident_growth_standby\": %.0f, \"leg\": %zu, \"cell\": %zu, \"record\": %zu}\n",
+        sessions, slots, per_slot, g.active, g.standby, sizeof(proxy::Leg), sizeof(proxy::LegCell),
+        sizeof(SessionRecord));
     return 0;
 }
 
@@ -89,7 +92,8 @@ int main(int argc, char** argv) {
     const int used = rte_eal_init(argc, argv);
     if (used < 0) return 2;
     try {
-        return holdfast::bench::run(used + 2 < argc ? static_cast<std::uint32_t>(std::stoul(argv[used + 2])) : 100'000);
+        return holdfast::bench::run(used + 2 < argc ? static_cast<std::uint32_t>(std::stoul(argv[used + 2]))
+                                                    : 100'000);
     } catch (const std::exception& e) {
         std::fprintf(stderr, "session_memory: %s\n", e.what());
         return 1;

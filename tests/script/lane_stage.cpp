@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 
 namespace holdfast::script {
 namespace {
@@ -39,7 +38,8 @@ Endpoint client_endpoint(std::size_t number) {
 }
 
 template <class Id, std::size_t N>
-std::optional<std::uint64_t> find_counter(const Counters<Id>& counters, const CounterRow (&rows)[N], std::string_view name) {
+std::optional<std::uint64_t> find_counter(const Counters<Id>& counters, const CounterRow (&rows)[N],
+                                          std::string_view name) {
     for (std::size_t i = 0; i < N; ++i)
         if (rows[i].name == name) return counters.get(i);
     return std::nullopt;
@@ -82,10 +82,10 @@ LaneStage::LaneStage(const LaneOptions& options)
       secrets_(config_.key),
       client_control_(unique_prefix(), SOCKET_ID_ANY),
       server_control_(unique_prefix(), SOCKET_ID_ANY),
-      client_core_(Side::client, config_, port_settings(config_, Side::client), pools_[0].get(), lane_, client_control_,
-                   secrets_, unique_prefix(), SOCKET_ID_ANY, 1, begin_),
-      server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_, server_control_,
-                   secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
+      client_core_(Side::client, config_, port_settings(config_, Side::client), pools_[0].get(), lane_,
+                   client_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 1, begin_),
+      server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_,
+                   server_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
     lane_.node.speak_until_ns = Instant::never().ns;
     another();
     if (options.starts_as_standby) {
@@ -98,20 +98,22 @@ LaneStage::LaneStage(const LaneOptions& options)
     if (options.standby_connected) connect_standby();
 }
 
-LaneStage::~LaneStage() noexcept(false) {
-    if (std::uncaught_exceptions() > 0 || ignores_rest_) return;
+LaneStage::~LaneStage() {
+    if (ignores_rest_) return;
     for (const auto& c : conversations_)
         for (const auto* peer : {&c.client, &c.server})
-            if (peer->has_unexpected()) throw Departure("at the end of the story: " + peer->describe_unexpected() + "\n" + transcript());
+            if (peer->has_unexpected()) depart_at_end(peer->describe_unexpected() + "\n" + transcript());
 }
 
 Conversation& LaneStage::another() {
     const auto n = conversations_.size();
     const auto suffix = n == 0 ? std::string() : " " + std::to_string(n + 1);
     const auto step = static_cast<std::uint32_t>(n) * 64;
-    return conversations_.emplace_back(
+    auto& c = conversations_.emplace_back(
         Conversation{Peer(*this, "client" + suffix, client_endpoint(n), peer_mac[0], client_isn + step, 0),
                      Peer(*this, "server" + suffix, backend(), peer_mac[1], server_isn + step, 0x5c)});
+    c.client.knowledge().other = service();
+    return c;
 }
 
 void LaneStage::log(const std::string& line) {
@@ -129,7 +131,9 @@ std::string LaneStage::transcript() const {
 
 // ---- time ----
 
-Instant LaneStage::next_deadline() const { return earlier(client_core_.next_deadline(), server_core_.next_deadline()); }
+Instant LaneStage::next_deadline() const {
+    return earlier(client_core_.next_deadline(), server_core_.next_deadline());
+}
 
 void LaneStage::at(Duration t) {
     const auto target = begin_ + t;
@@ -137,8 +141,10 @@ void LaneStage::at(Duration t) {
     unsigned restless = 0;
     while (now_ < target) {
         const auto next = next_deadline();
-        // A core whose deadline has passed already is asked again soon; one that is never satisfied is a fault.
-        if (next <= now_ && ++restless > 10'000) throw Departure("a core's deadline never passes\n" + transcript());
+        // A core whose deadline has passed already is asked again soon; one that is never satisfied is a
+        // fault.
+        if (next <= now_ && ++restless > 10'000)
+            throw Departure("a core's deadline never passes\n" + transcript());
         now_ = earlier(target, next <= now_ ? now_ + 20_us : next);
         settle();
     }
@@ -187,7 +193,8 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
 void LaneStage::answer_arp(Side side, const sim::Arp& arp) {
     if (arp.operation != 1 || arp.target == arp.sender) return;
     const auto& mac = peer_mac[index(side)];
-    auto* m = pools_[index(side)].receive(sim::write_arp({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
+    auto* m = pools_[index(side)].receive(
+        sim::write_arp({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
     core(side).receive({&m, 1}, now_);
 }
 
@@ -213,7 +220,9 @@ void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
     const auto segment = sim::read_segment(bytes, fault);
     if (!segment) throw Departure("a frame left that is none: " + fault + "\n" + transcript());
     auto* to = find_peer(side, *segment);
-    if (to == nullptr) throw Departure("a segment left for nobody: " + sim::describe(*segment, {}, {}) + "\n" + transcript());
+    if (to == nullptr)
+        throw Departure("a segment left for nobody: " + sim::describe(*segment, {}, {}) + "\n" +
+                        transcript());
     auto& c = *std::find_if(conversations_.begin(), conversations_.end(),
                             [&](const auto& x) { return to == &x.client || to == &x.server; });
     const auto& far = to == &c.client ? c.server : c.client;
@@ -229,7 +238,8 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
     if (s.raw.from_mac != virtual_mac(side) || s.raw.to_mac != to.mac()) wrong("wrong Ethernet addresses");
     if (s.raw.options.unknown_kind != 0) wrong("an option that nobody knows");
     for (auto p = s.begin; p < s.end; ++p)
-        if (s.raw.payload[p - s.begin] != far.byte_at(p)) wrong("R3: the byte at " + std::to_string(p) + " is another one");
+        if (s.raw.payload[p - s.begin] != far.byte_at(p))
+            wrong("R3: the byte at " + std::to_string(p) + " is another one");
     if (s.raw.has(flag::syn) || s.raw.has(flag::rst)) return;
     if (s.raw.options.timestamps.has_value() != k.timestamps) wrong("timestamps are not as agreed");
     const std::size_t mss = to.offer.mss - (k.timestamps ? 12u : 0u);
@@ -237,9 +247,12 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
     if (!checks_ || config_.services[0].gate != Gate::peer) return;
     if (s.ack > std::max<Position>(far.knows().acked, 1)) wrong("R1: an ACK that the far end has not given");
     const auto edge = s.ack + s.window;
-    if (edge > far.knows().edge) wrong("a window past the far end's edge " + std::to_string(far.knows().edge));
-    // Shifted windows cannot say every edge: what is less than one unit is no shrinking (RFC 7323 section 2.4).
-    if (s.ack >= k.heard_ack && edge + (Position{1} << k.other_shift) <= k.heard_edge) wrong("a window that shrinks");
+    if (edge > far.knows().edge)
+        wrong("a window past the far end's edge " + std::to_string(far.knows().edge));
+    // Shifted windows cannot say every edge: what is less than one unit is no shrinking (RFC 7323
+    // section 2.4).
+    if (s.ack >= k.heard_ack && edge + (Position{1} << k.other_shift) <= k.heard_edge)
+        wrong("a window that shrinks");
 }
 
 // ---- beginnings ----
@@ -314,7 +327,8 @@ bool LaneStage::serve_standby() {
 void LaneStage::install(const SessionRecord& record, const std::vector<ProgressRecord>& progress) {
     lane_.records[record.id.slot] = record;
     for (auto& ring : lane_.install) ring.push({proxy::InstallKind::install, {}, record.id, 0, {}});
-    for (const auto& p : progress) lane_.install[index(p.side)].push({proxy::InstallKind::progress, {}, p.id, 0, p});
+    for (const auto& p : progress)
+        lane_.install[index(p.side)].push({proxy::InstallKind::progress, {}, p.id, 0, p});
     settle();
 }
 
@@ -332,8 +346,8 @@ std::uint64_t LaneStage::count(Side side, std::string_view counter) const {
 void LaneStage::expect_count(Side side, std::string_view counter, std::uint64_t expected, Where where) {
     const auto actual = count(side, counter);
     if (actual != expected)
-        depart(std::string(side == Side::client ? "client." : "server.") + std::string(counter) + " is " + std::to_string(actual) +
-                   " and not " + std::to_string(expected) + "\n" + transcript(),
+        depart(std::string(side == Side::client ? "client." : "server.") + std::string(counter) + " is " +
+                   std::to_string(actual) + " and not " + std::to_string(expected) + "\n" + transcript(),
                where);
 }
 

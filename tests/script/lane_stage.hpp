@@ -1,9 +1,10 @@
-// The stage of most stories: the two protocol cores of one lane between a client and a server that the story plays,
-// and the neighbours of the lane (guard, mirror, standby), which the story plays, too. No engine, no node core, no
-// other clock than the story's.
+// The stage of most stories: the two protocol cores of one lane between a client and a server that the story
+// plays, and the neighbours of the lane (guard, mirror, standby), which the story plays, too. No engine, no
+// node core, no other clock than the story's.
 //
-// Each frame to an end is checked before the story sees it: checksums, addresses, true bytes (R3), no ACK that the
-// far end has not given (R1), no window past the far end's and none that shrinks, options and sizes as agreed.
+// Each frame to an end is checked before the story sees it: checksums, addresses, true bytes (R3), no ACK
+// that the far end has not given (R1), no window past the far end's and none that shrinks, options and sizes
+// as agreed.
 #pragma once
 
 #include <deque>
@@ -19,10 +20,10 @@ struct LaneOptions {
     Gate gate = Gate::peer;
     unsigned backends = 1;
     std::uint16_t client_mtu = 1500, server_mtu = 1500;
-    std::uint32_t mbufs = 1023;            ///< of each pool
-    bool standby_connected = false;        ///< a standby in sync, that confirms what it is sent
-    bool starts_as_standby = false;        ///< the node is one: sessions are installed, then it takes over
-    TcpConfig tcp;
+    std::uint32_t mbufs = 1023;      ///< of each pool
+    bool standby_connected = false;  ///< a standby in sync, that confirms what it is sent
+    bool starts_as_standby = false;  ///< the node is one: sessions are installed, then it takes over
+    TcpConfig tcp{};
     LimitsConfig limits{64, 2u << 20, 1023, 256};
     Duration store_wait = 50_ms;
 };
@@ -36,7 +37,7 @@ struct Conversation {
 /// The standby as the lane sees it: records come to it, confirmations go back.
 struct Standby {
     bool confirms = true;
-    std::vector<proxy::JournalEntry> records[2];   ///< by writing side, oldest first
+    std::vector<proxy::JournalEntry> records[2];  ///< by writing side, oldest first
     /// Newest record of a kind, or nothing.
     const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
 };
@@ -45,7 +46,7 @@ class LaneStage : public PeerStage {
   public:
     explicit LaneStage(const LaneOptions& options = {});
     /// Departs when frames came that the story did not expect, or mbufs are missing.
-    ~LaneStage() noexcept(false) override;
+    ~LaneStage() override;
 
     Conversation& main() { return conversations_.front(); }
     Peer& client() { return main().client; }
@@ -81,7 +82,8 @@ class LaneStage : public PeerStage {
 
     // ---- facts ----
     std::uint64_t count(Side side, std::string_view counter) const;
-    void expect_count(Side side, std::string_view counter, std::uint64_t expected, Where where = Where::current());
+    void expect_count(Side side, std::string_view counter, std::uint64_t expected,
+                      Where where = Where::current());
     void expect_view(proxy::View view, Where where = Where::current(), std::uint32_t slot = 0);
     const SessionRecord& record(std::uint32_t slot = 0) const { return lane_.records[slot]; }
     proxy::Lane& lane() { return lane_; }
@@ -93,7 +95,8 @@ class LaneStage : public PeerStage {
     // ---- for stories about hostile or lost frames ----
     /// A frame as bytes arrives at a side's port.
     void deliver_raw(Side side, const sim::Bytes& frame);
-    /// Both cores run until nothing moves any more; everything that delivers or lets time pass does so anyway.
+    /// Both cores run until nothing moves any more; everything that delivers or lets time pass does so
+    /// anyway.
     void settle();
     /// No frame is expected any more, and none has to be.
     void ignore_rest() { ignores_rest_ = true; }
@@ -101,7 +104,9 @@ class LaneStage : public PeerStage {
     void trust_nobody() { checks_ = false; }
 
     static constexpr SeqNum client_isn{0xfffffc00}, server_isn{0xfffffa00};
-    static MacAddress virtual_mac(Side side) { return {{2, 0, 0x5e, 0, 1, static_cast<std::uint8_t>(1 + index(side))}}; }
+    static MacAddress virtual_mac(Side side) {
+        return {{2, 0, 0x5e, 0, 1, static_cast<std::uint8_t>(1 + index(side))}};
+    }
     static Endpoint service() { return *Endpoint::parse("192.0.2.100:80"); }
     static Endpoint backend(unsigned i = 0) {
         return {IpAddress::from_v4(Endpoint::parse("198.51.100.10:8080")->address.v4() + (i << 24)), 8080};
@@ -113,7 +118,9 @@ class LaneStage : public PeerStage {
 
   private:
     protocol::ProtocolCore& core(Side side) { return side == Side::client ? client_core_ : server_core_; }
-    const protocol::ProtocolCore& core(Side side) const { return side == Side::client ? client_core_ : server_core_; }
+    const protocol::ProtocolCore& core(Side side) const {
+        return side == Side::client ? client_core_ : server_core_;
+    }
     Config make_config(const LaneOptions& options) const;
     Instant next_deadline() const;
     bool run_core(Side side);

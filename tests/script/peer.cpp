@@ -6,8 +6,7 @@
 
 namespace holdfast::script {
 
-Peer::Peer(PeerStage& stage, std::string name, Endpoint local, MacAddress mac, SeqNum isn,
-                   std::uint8_t salt)
+Peer::Peer(PeerStage& stage, std::string name, Endpoint local, MacAddress mac, SeqNum isn, std::uint8_t salt)
     : stage_(stage), name_(std::move(name)), local_(local), mac_(mac), isn_(isn), salt_(salt) {}
 
 std::uint8_t Peer::byte_at(Position p) const { return static_cast<std::uint8_t>(test::byte_at(p) ^ salt_); }
@@ -23,7 +22,8 @@ sim::TcpOptions Peer::options_for(const Seg& s) const {
     }
     // A RST carries none, as Linux sends it for a socket that is gone.
     const bool usual = opens ? offer.timestamps : k_.timestamps && !s.has(flag::rst);
-    if (s.timestamps.value_or(usual || s.ts_value)) o.timestamps = {s.ts_value.value_or(ts_now()), s.ts_echo.value_or(k_.heard_ts)};
+    if (s.timestamps.value_or(usual || s.ts_value))
+        o.timestamps = {s.ts_value.value_or(ts_now()), s.ts_echo.value_or(k_.heard_ts)};
     for (const auto& r : s.sacked.value_or(std::vector<Range>{}))
         o.sack[o.sack_count++] = {to_seq(k_.other_isn, r.begin), to_seq(k_.other_isn, r.end)};
     return o;
@@ -56,7 +56,8 @@ sim::Bytes Peer::build(const Seg& s) {
 
 void Peer::note_sent(const Seg& s, const sim::Segment& raw) {
     const auto begin = s.begin.value_or(k_.sent);
-    stage_.log(name_ + " > " + script::to_string(Seg(s).seq(begin)) + (s.end > begin && s.begin ? ":" + std::to_string(s.end) : ""));
+    stage_.log(name_ + " > " + script::to_string(Seg(s).seq(begin)) +
+               (s.end > begin && s.begin ? ":" + std::to_string(s.end) : ""));
     if (s.has(flag::rst)) return;
     k_.sent = std::max(k_.sent, begin + raw.length());
     if (s.has(flag::syn) && raw.options.window_scale) k_.shift = std::min<int>(*raw.options.window_scale, 14);
@@ -122,11 +123,13 @@ Seen Peer::takes(Where where) {
 
 Seen Peer::expects(const Seg& expected, Where where) {
     if (inbox_.empty())
-        depart("nothing came to the " + name_ + ", expected: " + script::to_string(expected) + "\n" + stage_.transcript(), where);
+        depart("nothing came to the " + name_ + ", expected: " + script::to_string(expected) + "\n" +
+                   stage_.transcript(),
+               where);
     auto s = takes(where);
     if (const auto d = difference(expected, s); !d.empty())
-        depart("to the " + name_ + " came " + script::to_string(s) + ", expected: " + script::to_string(expected) + "; " + d +
-                   "\n" + stage_.transcript(),
+        depart("to the " + name_ + " came " + script::to_string(s) +
+                   ", expected: " + script::to_string(expected) + "; " + d + "\n" + stage_.transcript(),
                where);
     return s;
 }

@@ -1,5 +1,5 @@
-// One end of a connection, played by the story: it says what the story says, and keeps what it is sent until the
-// story expects it.
+// One end of a connection, played by the story: it says what the story says, and keeps what it is sent until
+// the story expects it.
 #pragma once
 
 #include <deque>
@@ -15,7 +15,7 @@ struct Offer {
     std::uint16_t mss = 1460;
     int shift = 7;  ///< -1 = none
     bool sack = true, timestamps = true;
-    std::uint16_t window = 64240;
+    std::uint16_t window = 64000;  ///< unscaled, and as much as afterwards
 };
 
 /// What a peer needs of the stage that it stands on.
@@ -34,8 +34,7 @@ class PeerStage {
 class Peer {
   public:
     /// `salt` makes the bytes of the two directions differ.
-    Peer(PeerStage& stage, std::string name, Endpoint local, MacAddress mac, SeqNum isn,
-             std::uint8_t salt);
+    Peer(PeerStage& stage, std::string name, Endpoint local, MacAddress mac, SeqNum isn, std::uint8_t salt);
 
     // ---- what stories say ----
     /// The segments arrive together, as one burst.
@@ -56,18 +55,18 @@ class Peer {
 
     // ---- what it knows; a stage that begins in the middle of a connection sets it ----
     struct Knowledge {
-        bool synchronized = false;    ///< the other end's ISN is known
+        bool synchronized = false;  ///< the other end's ISN is known
         SeqNum other_isn;
         Endpoint other;
         bool timestamps = false;
         int shift = 0, other_shift = 0;
-        Position sent = 0;            ///< end of all that it sent
-        Position acked = 0;           ///< what it acknowledged, at most
-        Position edge = 0;            ///< right edge that it granted, at most
-        Position heard_ack = 0;       ///< highest ACK that it was sent
-        Position heard_edge = 0;      ///< highest right edge that it was granted
-        Position heard_end = 0;       ///< end of all that it was sent
-        std::uint32_t heard_ts = 0;   ///< newest TSval that it was sent
+        Position sent = 0;           ///< end of all that it sent
+        Position acked = 0;          ///< what it acknowledged, at most
+        Position edge = 0;           ///< right edge that it granted, at most
+        Position heard_ack = 0;      ///< highest ACK that it was sent
+        Position heard_edge = 0;     ///< highest right edge that it was granted
+        Position heard_end = 0;      ///< end of all that it was sent
+        std::uint32_t heard_ts = 0;  ///< newest TSval that it was sent
         bool heard_any_ts = false;
     };
     const Knowledge& knows() const { return k_; }

@@ -53,7 +53,8 @@ std::string option_difference(const Seg& e, const Seen& s) {
     if (auto d = differs("TSval", e.ts_value, o.timestamps ? o.timestamps->value : 0); !d.empty()) return d;
     if (auto d = differs("TSecr", e.ts_echo, o.timestamps ? o.timestamps->echo : 0); !d.empty()) return d;
     if (auto d = differs<std::uint16_t>("MSS", e.mss_offer, o.mss.value_or(0)); !d.empty()) return d;
-    if (auto d = differs("window scale", e.shift_offer, o.window_scale ? *o.window_scale : -1); !d.empty()) return d;
+    if (auto d = differs("window scale", e.shift_offer, o.window_scale ? *o.window_scale : -1); !d.empty())
+        return d;
     if (e.sack_permitted && *e.sack_permitted != o.sack_permitted)
         return o.sack_permitted ? "it permits SACK" : "it does not permit SACK";
     if (e.sacked && *e.sacked != s.sacked) return "its SACK blocks are other ones";
@@ -74,7 +75,8 @@ Seen read(const sim::Frame& frame, const Numbers& n, Position near_seq, Position
     if (raw->has(flag::ack)) s.ack = to_position(n.other_isn, raw->ack, near_ack);
     s.window = static_cast<std::uint64_t>(raw->window) << (raw->has(flag::syn) ? 0 : n.shift);
     for (const auto& r : raw->options.ranges())
-        s.sacked.push_back({to_position(n.other_isn, r.begin, near_ack), to_position(n.other_isn, r.end, near_ack)});
+        s.sacked.push_back(
+            {to_position(n.other_isn, r.begin, near_ack), to_position(n.other_isn, r.end, near_ack)});
     return s;
 }
 
@@ -83,7 +85,8 @@ std::string difference(const Seg& e, const Seen& s) {
     if ((e.flags & mask) != (s.raw.flags & mask)) return "its flags are " + flag_letters(s.raw.flags);
     if (auto d = differs("SEQ", e.begin, s.begin); !d.empty()) return d;
     const auto size = e.begin ? e.end - *e.begin : 0;
-    if (s.end - s.begin != size) return "it carries " + std::to_string(s.end - s.begin) + " bytes and not " + std::to_string(size);
+    if (s.end - s.begin != size)
+        return "it carries " + std::to_string(s.end - s.begin) + " bytes and not " + std::to_string(size);
     if (auto d = differs("ACK", e.acks, s.ack); !d.empty()) return d;
     if (auto d = differs("window", e.bytes_open, s.window); !d.empty()) return d;
     if (auto d = option_difference(e, s); !d.empty()) return d;

@@ -1,4 +1,5 @@
-// Segments as stories write them: by position, that is relative to the initial sequence number of whoever sends.
+// Segments as stories write them: by position, that is relative to the initial sequence number of whoever
+// sends.
 //
 //     position   0     1 .. n       n+1          what is not said is not compared when a segment is expected,
 //     what      SYN   the n bytes   FIN          and is what an ordinary endpoint would say when it is sent
@@ -24,7 +25,7 @@ struct Range {
 /// One segment, to be sent or expected.
 struct Seg {
     std::uint8_t flags = flag::ack;
-    std::optional<Position> begin;        ///< SEQ; the payload is [begin, end)
+    std::optional<Position> begin;  ///< SEQ; the payload is [begin, end)
     Position end = 0;
     std::optional<Position> acks;
     std::optional<std::uint64_t> bytes_open;  ///< window in bytes, shift applied
@@ -32,8 +33,8 @@ struct Seg {
     std::optional<std::uint32_t> ts_value, ts_echo;
     std::optional<bool> timestamps, sack_permitted, pushed;
     std::optional<std::uint16_t> mss_offer;
-    std::optional<int> shift_offer;       ///< window scale; -1 = none
-    std::optional<Duration> sent_at;      ///< expected only: story time at which it left, to a timer tick
+    std::optional<int> shift_offer;   ///< window scale; -1 = none
+    std::optional<Duration> sent_at;  ///< expected only: story time at which it left, to a timer tick
 
     Seg& seq(Position p) { return begin = p, end = p, *this; }
     Seg& ack(Position p) { return acks = p, flags |= flag::ack, *this; }

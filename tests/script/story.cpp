@@ -5,16 +5,20 @@
 namespace holdfast::script {
 namespace {
 
+std::string leftover;
+
 class Teller : public Catch::ITestInvoker {
   public:
     explicit Teller(void (*tell)()) : tell_(tell) {}
     void invoke() const override {
+        leftover.clear();
         try {
             tell_();
-            SUCCEED();
         } catch (const Departure& departure) {
             FAIL(departure.what());
         }
+        if (!leftover.empty()) FAIL("at the end of the story: " << leftover);
+        SUCCEED();
     }
 
   private:
@@ -27,12 +31,18 @@ void depart(const std::string& what, const Where& where) {
     throw Departure(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " + what);
 }
 
-void expect_equal(std::uint64_t actual, std::uint64_t expected, std::string_view what, const Where where) {
-    if (actual != expected)
-        depart(std::string(what) + " is " + std::to_string(actual) + " and not " + std::to_string(expected), where);
+void depart_at_end(const std::string& what) {
+    if (leftover.empty()) leftover = what;
 }
 
-Registration::Registration(const char* name, const char* tags, void (*tell)(), const char* file, unsigned line) {
+void expect_equal(std::uint64_t actual, std::uint64_t expected, std::string_view what, const Where where) {
+    if (actual != expected)
+        depart(std::string(what) + " is " + std::to_string(actual) + " and not " + std::to_string(expected),
+               where);
+}
+
+Registration::Registration(const char* name, const char* tags, void (*tell)(), const char* file,
+                           unsigned line) {
     const Catch::AutoReg registered(new Teller(tell), Catch::SourceLineInfo(file, line), Catch::StringRef(),
                                     Catch::NameAndTags(name, tags));
 }

@@ -5,8 +5,8 @@
 //         ...
 //     }
 //
-// A story that departs from what it tells ends at once and shows every frame until then. This header includes no
-// test framework: stories are many, and each of them compiles in a moment.
+// A story that departs from what it tells ends at once and shows every frame until then. This header includes
+// no test framework: stories are many, and each of them compiles in a moment.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,9 @@ class Departure : public std::runtime_error {
 
 [[noreturn]] void depart(const std::string& what, const Where& where);
 
+/// For stages that end: what is wrong with the story as a whole, unless it has departed already.
+void depart_at_end(const std::string& what);
+
 /// A fact that is no packet.
 inline void expect(bool fact, std::string_view what, const Where where = Where::current()) {
     if (!fact) depart("not so: " + std::string(what), where);
@@ -49,9 +52,9 @@ class Registration {
 
 #define HF_STORY_JOIN2(a, b) a##b
 #define HF_STORY_JOIN(a, b) HF_STORY_JOIN2(a, b)
-#define HF_STORY(name, tags, function)                                                                        \
-    static void function();                                                                                   \
-    static const ::holdfast::script::Registration HF_STORY_JOIN(function, _registered)(name, tags, &function, \
-                                                                                       __FILE__, __LINE__);   \
+#define HF_STORY(name, tags, function)                                                  \
+    static void function();                                                             \
+    static const ::holdfast::script::Registration HF_STORY_JOIN(function, _registered)( \
+        name, tags, &function, __FILE__, __LINE__);                                     \
     static void function()
 #define STORY(name, tags) HF_STORY(name, tags, HF_STORY_JOIN(story_, __LINE__))

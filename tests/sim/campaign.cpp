@@ -1,5 +1,6 @@
 #include "tests/sim/campaign.hpp"
 
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,19 +16,29 @@ namespace {
 
 /// Sums over all runs of a campaign.
 struct Totals {
-    std::uint64_t passed = 0, failed = 0, completed = 0, refused = 0, lost = 0, takeovers = 0, acks = 0, events = 0;
+    std::uint64_t passed = 0, failed = 0, completed = 0, refused = 0, lost = 0, takeovers = 0, acks = 0,
+                  events = 0;
     std::uint64_t peak_withheld = 0;
     Coverage coverage;
 };
 
+/// The process is killed when it has used so much CPU time from now on; waiting for a busy machine does not
+/// count.
+void limit_time(unsigned seconds) {
+    itimerval timer{};
+    timer.it_value.tv_sec = seconds;
+    setitimer(ITIMER_VIRTUAL, &timer, nullptr);
+}
+
 /// The child's side: runs `first`, `first + step`, ... and reports on `out`.
 [[noreturn]] void work(const CampaignOptions& options, std::uint64_t first, std::FILE* out,
-                       const std::function<void()>& prepare, const std::function<Outcome(std::uint64_t)>& run) {
+                       const std::function<void()>& prepare,
+                       const std::function<Outcome(std::uint64_t)>& run) {
     prepare();
     for (auto n = first; n <= options.last; n += options.jobs) {
         std::fprintf(out, "begin %llu\n", static_cast<unsigned long long>(n));
         std::fflush(out);
-        alarm(options.seconds_per_run);
+        limit_time(options.seconds_per_run);
         Outcome o;
         try {
             o = run(n);
@@ -37,7 +48,8 @@ struct Totals {
         }
         if (!o.passed()) std::fprintf(out, "fail %s: %s\n", o.rule.c_str(), o.text.c_str());
         std::fprintf(out, "end %u %u %u %u %llu %llu %llu\n%s", o.completed, o.refused, o.lost, o.takeovers,
-                     static_cast<unsigned long long>(o.acks_checked), static_cast<unsigned long long>(o.events),
+                     static_cast<unsigned long long>(o.acks_checked),
+                     static_cast<unsigned long long>(o.events),
                      static_cast<unsigned long long>(o.peak_withheld), o.coverage.save().c_str());
     }
     std::fflush(out);
@@ -48,7 +60,7 @@ struct Totals {
 struct Worker {
     pid_t process = 0;
     std::FILE* in = nullptr;
-    std::uint64_t next = 0;   ///< what it runs, or will run
+    std::uint64_t next = 0;  ///< what it runs, or will run
     bool running = false, failed = false;
 };
 
@@ -113,7 +125,8 @@ class Campaign {
     bool take_end(Worker& w, const char* line) {
         unsigned completed = 0, refused = 0, lost = 0, takeovers = 0;
         unsigned long long acks = 0, events = 0, peak = 0;
-        std::sscanf(line, "end %u %u %u %u %llu %llu %llu", &completed, &refused, &lost, &takeovers, &acks, &events, &peak);
+        std::sscanf(line, "end %u %u %u %u %llu %llu %llu", &completed, &refused, &lost, &takeovers, &acks,
+                    &events, &peak);
         totals_.completed += completed;
         totals_.refused += refused;
         totals_.lost += lost;
@@ -136,13 +149,15 @@ class Campaign {
         std::fflush(stdout);
     }
 
-    /// The worker is gone: in the middle of a run that is the run's failure, and another one goes on behind it.
+    /// The worker is gone: in the middle of a run that is the run's failure, and another one goes on behind
+    /// it.
     bool replace(Worker& w) {
         const bool was_running = w.running;
         const int status = retire_status(w);
         if (was_running) {
-            fail(w, WIFSIGNALED(status) ? (WTERMSIG(status) == SIGALRM ? std::string("hang: no end in sight")
-                                                                      : "crash: " + std::string(strsignal(WTERMSIG(status))))
+            fail(w, WIFSIGNALED(status) ? (WTERMSIG(status) == SIGVTALRM
+                                               ? std::string("hang: no end in sight")
+                                               : "crash: " + std::string(strsignal(WTERMSIG(status))))
                                         : std::string("crash: exited"));
             w.next += options_.jobs;
         }
@@ -166,10 +181,13 @@ class Campaign {
     void print() const {
         const auto show = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
         if (options_.coverage) {
-            std::printf("%s%u empty cells\n", totals_.coverage.print().c_str(), totals_.coverage.empty_cells());
+            std::printf("%s%u empty cells\n", totals_.coverage.print().c_str(),
+                        totals_.coverage.empty_cells());
         }
-        std::printf("conversations: %llu completed, %llu refused in their handshake, %llu lost unprotected; %llu changes of speaker\n",
-                    show(totals_.completed), show(totals_.refused), show(totals_.lost), show(totals_.takeovers));
+        std::printf(
+            "conversations: %llu completed, %llu refused in their handshake, %llu lost unprotected; %llu "
+            "changes of speaker\n",
+            show(totals_.completed), show(totals_.refused), show(totals_.lost), show(totals_.takeovers));
         std::printf("%llu ACKs checked, at most %llu bytes withheld, %llu events\n", show(totals_.acks),
                     show(totals_.peak_withheld), show(totals_.events));
         std::printf("%llu passed, %llu failed\n", show(totals_.passed), show(totals_.failed));

@@ -145,7 +145,10 @@ void write_scripts(Dialogue& d, Random& random, Talk talk, const ConversationLim
             d.hear(Dialogue::server);
             d.close(Dialogue::client);
             return d.close(Dialogue::server);
-        case Talk::greeting: d.say(Dialogue::server, 1 + random.below(400)); d.hear(Dialogue::client); [[fallthrough]];
+        case Talk::greeting:
+            d.say(Dialogue::server, 1 + random.below(400));
+            d.hear(Dialogue::client);
+            [[fallthrough]];
         case Talk::requests:
         case Talk::count_: break;
     }
@@ -166,10 +169,8 @@ SocketOptions draw_socket(Random& random, const ConversationLimits& limits) {
     o.mss = sizes[random.below(6)];
     o.sack = limits.sack && random.below(10) != 0;
     o.timestamps = limits.timestamps && random.below(10) != 0;
-    if (limits.scaling && random.below(10) != 0)
-        o.window_scale = static_cast<std::uint8_t>(random.below(10));
-    else
-        o.window_scale.reset();
+    if (limits.scaling && random.below(10) != 0) o.window_scale = static_cast<std::uint8_t>(random.below(10));
+    else o.window_scale.reset();
     o.receive_buffer = std::max(4096u, static_cast<std::uint32_t>(draw_size(random, 262144)));
     o.timestamp_offset = draw_isn(random);
     o.nodelay = random.below(4) != 0;
@@ -191,7 +192,8 @@ SocketOptions draw_socket(Random& random, const ConversationLimits& limits) {
 
 }  // namespace
 
-Conversation draw_conversation(std::uint64_t seed, unsigned number, Talk talk, const ConversationLimits& limits) {
+Conversation draw_conversation(std::uint64_t seed, unsigned number, Talk talk,
+                               const ConversationLimits& limits) {
     Random random(mix64(seed) + number);
     Conversation c;
     c.number = number;
@@ -200,26 +202,31 @@ Conversation draw_conversation(std::uint64_t seed, unsigned number, Talk talk, c
     Dialogue dialogue(random, limits);
     write_scripts(dialogue, random, talk, limits);
     const auto label = std::to_string(number) + " " + std::string(name(talk));
-    c.client = {"client " + label, number, draw_socket(random, limits), dialogue.scripts[0],
-                dialogue.scripts[1].bytes(), dialogue.scripts[1].aborts(), Stream(random.next()), {}};
-    c.server = {"server " + label, number, draw_socket(random, limits), dialogue.scripts[1],
-                dialogue.scripts[0].bytes(), dialogue.scripts[0].aborts(), Stream(random.next()), {}};
+    c.client = {"client " + label,           number,
+                draw_socket(random, limits), dialogue.scripts[0],
+                dialogue.scripts[1].bytes(), dialogue.scripts[1].aborts(),
+                Stream(random.next()),       {}};
+    c.server = {"server " + label,           number,
+                draw_socket(random, limits), dialogue.scripts[1],
+                dialogue.scripts[0].bytes(), dialogue.scripts[0].aborts(),
+                Stream(random.next()),       {}};
     c.client.socket.mss = static_cast<std::uint16_t>(c.client.socket.mss - number);
     c.client.in = c.server.out;
     c.server.in = c.client.out;
     const std::uint8_t foreign[] = {0, 0, 30, 34};  // nothing, MPTCP, fast open
     c.client.socket.extra_option = foreign[random.below(4)];
     for (auto* plan : {&c.client, &c.server})
-        if (plan->cut_allowed && plan->socket.keepalive_idle.ns == 0) plan->socket.keepalive_idle = milliseconds(500);
+        if (plan->cut_allowed && plan->socket.keepalive_idle.ns == 0)
+            plan->socket.keepalive_idle = milliseconds(500);
     return c;
 }
 
 std::string Conversation::to_string() const {
     const auto end = [](const TalkerPlan& p) {
         const auto& s = p.socket;
-        std::string text = std::to_string(p.script.bytes()) + " bytes, isn " + std::to_string(s.isn.value) + ", mss " +
-                           std::to_string(s.mss) + ", buffer " + std::to_string(s.receive_buffer) + ", rto min " +
-                           std::to_string(s.rto_min.to_ms()) + " ms, delayed ack " +
+        std::string text = std::to_string(p.script.bytes()) + " bytes, isn " + std::to_string(s.isn.value) +
+                           ", mss " + std::to_string(s.mss) + ", buffer " + std::to_string(s.receive_buffer) +
+                           ", rto min " + std::to_string(s.rto_min.to_ms()) + " ms, delayed ack " +
                            std::to_string(s.delayed_ack.to_ms()) + " ms";
         text += s.window_scale ? ", scale " + std::to_string(*s.window_scale) : ", no scale";
         if (!s.sack) text += ", no SACK";
@@ -227,12 +234,13 @@ std::string Conversation::to_string() const {
         if (!s.nodelay) text += ", Nagle";
         if (!s.tail_probe) text += ", no TLP";
         if (s.data_with_final_ack) text += ", data with final ACK";
-        if (s.keepalive_idle.ns > 0) text += ", keepalive " + std::to_string(s.keepalive_idle.to_ms()) + " ms";
+        if (s.keepalive_idle.ns > 0)
+            text += ", keepalive " + std::to_string(s.keepalive_idle.to_ms()) + " ms";
         return text;
     };
     return "conversation " + std::to_string(number) + ": " + std::string(name(talk)) + ", port " +
-           std::to_string(client_port) + ", at " + std::to_string(begins.to_ms()) + " ms\n    client " + end(client) +
-           "\n    server " + end(server);
+           std::to_string(client_port) + ", at " + std::to_string(begins.to_ms()) + " ms\n    client " +
+           end(client) + "\n    server " + end(server);
 }
 
 }  // namespace holdfast::sim

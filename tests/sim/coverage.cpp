@@ -10,19 +10,20 @@ using enum State;
 
 /// Pairs of states (client, server) in which a relayed connection lives for a while.
 constexpr std::pair<State, State> reachable[] = {
-    {syn_sent, closed},         {syn_sent, syn_received},   {established, syn_received}, {established, established},
-    {fin_wait_1, established},  {fin_wait_2, close_wait},   {fin_wait_1, close_wait},    {established, fin_wait_1},
-    {close_wait, fin_wait_2},   {close_wait, fin_wait_1},   {fin_wait_1, fin_wait_1},    {closing, fin_wait_1},
-    {fin_wait_1, closing},      {closing, closing},         {last_ack, fin_wait_2},      {fin_wait_2, last_ack},
-    {last_ack, time_wait},      {time_wait, last_ack},      {time_wait, closed},         {closed, time_wait},
-    {time_wait, time_wait},
+    {syn_sent, closed},         {syn_sent, syn_received},  {established, syn_received},
+    {established, established}, {fin_wait_1, established}, {fin_wait_2, close_wait},
+    {fin_wait_1, close_wait},   {established, fin_wait_1}, {close_wait, fin_wait_2},
+    {close_wait, fin_wait_1},   {fin_wait_1, fin_wait_1},  {closing, fin_wait_1},
+    {fin_wait_1, closing},      {closing, closing},        {last_ack, fin_wait_2},
+    {fin_wait_2, last_ack},     {last_ack, time_wait},     {time_wait, last_ack},
+    {time_wait, closed},        {closed, time_wait},       {time_wait, time_wait},
 };
 
 }  // namespace
 
 std::uint64_t Coverage::at(State client, State server, FaultKind fault) const {
-    const auto it = cells_.find(
-        {static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server), static_cast<std::uint8_t>(fault)});
+    const auto it = cells_.find({static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
+                                 static_cast<std::uint8_t>(fault)});
     return it == cells_.end() ? 0 : it->second;
 }
 
@@ -38,7 +39,8 @@ void Coverage::load_line(const std::string& line) {
     unsigned client = 0, server = 0, fault = 0;
     unsigned long long n = 0;
     if (std::sscanf(line.c_str(), "cell %u %u %u %llu", &client, &server, &fault, &n) == 4)
-        cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server), static_cast<std::uint8_t>(fault)}] += n;
+        cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
+                static_cast<std::uint8_t>(fault)}] += n;
 }
 
 std::string Coverage::print() const {

@@ -15,7 +15,8 @@ class Coverage {
   public:
     /// `client` and `server` are the states of the two endpoints; a server that knows nothing yet is closed.
     void count(FaultKind fault, State client, State server) {
-        ++cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server), static_cast<std::uint8_t>(fault)}];
+        ++cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
+                  static_cast<std::uint8_t>(fault)}];
     }
     void add(const Coverage& o) {
         for (const auto& [cell, n] : o.cells_) cells_[cell] += n;

@@ -15,8 +15,9 @@ Trigger draw_trigger(Random& random, unsigned conversations) {
     Trigger t;
     t.after = draw_magnitude(random, microseconds(100), seconds(2));
     if (random.below(2) == 0) return t;
-    const State states[] = {State::syn_sent,   State::syn_received, State::established, State::fin_wait_1, State::fin_wait_2,
-                            State::close_wait, State::closing,      State::last_ack,    State::time_wait};
+    const State states[] = {State::syn_sent,   State::syn_received, State::established,
+                            State::fin_wait_1, State::fin_wait_2,   State::close_wait,
+                            State::closing,    State::last_ack,     State::time_wait};
     t.state = states[random.below(9)];
     t.conversation = static_cast<unsigned>(random.below(conversations));
     t.at_server = *t.state == State::syn_received || (*t.state != State::syn_sent && random.below(2) == 0);
@@ -42,12 +43,12 @@ std::string Fault::to_string() const {
     std::string text(name(kind));
     text += ", " + std::to_string(trigger.after.to_us()) + " us after ";
     if (trigger.state)
-        text += std::string(trigger.at_server ? "server " : "client ") + std::to_string(trigger.conversation) + " is in " +
-                std::string(sim::name(*trigger.state));
-    else
-        text += "the one before";
+        text += std::string(trigger.at_server ? "server " : "client ") +
+                std::to_string(trigger.conversation) + " is in " + std::string(sim::name(*trigger.state));
+    else text += "the one before";
     text += ", lasts " + std::to_string(lasts.to_us()) + " us";
-    if (kind == FaultKind::stall || kind == FaultKind::kill_in_burst) text += ", core " + std::to_string(core);
+    if (kind == FaultKind::stall || kind == FaultKind::kill_in_burst)
+        text += ", core " + std::to_string(core);
     if (!restarts) text += ", no restart";
     if (!keeps_term) text += ", term lost";
     if (!waits_for_standby) text += ", does not wait for the standby";

@@ -130,7 +130,8 @@ bool read_options(std::span<const std::uint8_t> bytes, TcpOptions& o) {
 std::span<const std::uint8_t> ip_packet(const Bytes& frame, std::string& fault) {
     const std::uint8_t* ip = frame.data() + eth_size;
     const auto room = frame.size() - eth_size;
-    if (room < ip_size || ip[0] >> 4 != 4) return fault = "short or not IPv4", std::span<const std::uint8_t>{};
+    if (room < ip_size || ip[0] >> 4 != 4)
+        return fault = "short or not IPv4", std::span<const std::uint8_t>{};
     const std::size_t header = (ip[0] & 15) * 4u, total = read16(ip + 2);
     if (header < ip_size || total < header || total > room)
         return fault = "IP lengths do not fit the frame", std::span<const std::uint8_t>{};
@@ -231,14 +232,16 @@ std::optional<Arp> read_arp(const Bytes& frame) {
     if (frame.size() < eth_size + 28 || ethertype(frame) != ethertype_arp) return std::nullopt;
     const std::uint8_t* p = frame.data() + eth_size;
     if (read32(p) != 0x00010800 || read16(p + 4) != 0x0604) return std::nullopt;
-    return Arp{read16(p + 6), source_mac(frame), read_mac(p + 8), read_mac(p + 18), read_v4(p + 14), read_v4(p + 24)};
+    return Arp{read16(p + 6),    source_mac(frame), read_mac(p + 8),
+               read_mac(p + 18), read_v4(p + 14),   read_v4(p + 24)};
 }
 
 std::optional<Bytes> echo_reply(const Bytes& frame) {
     std::string fault;
     if (ethertype(frame) != ethertype_ipv4) return std::nullopt;
     const auto packet = ip_packet(frame, fault);
-    if (packet.size() < ip_size + 8 || packet[9] != 1 || (packet[0] & 15) != 5 || packet[20] != 8) return std::nullopt;
+    if (packet.size() < ip_size + 8 || packet[9] != 1 || (packet[0] & 15) != 5 || packet[20] != 8)
+        return std::nullopt;
     Bytes out = frame;
     std::swap_ranges(out.begin(), out.begin() + 6, out.begin() + 6);
     std::swap_ranges(out.begin() + 26, out.begin() + 30, out.begin() + 30);

@@ -1,5 +1,5 @@
-// Frames as bytes, built and read by code of the simulator's own: it shares nothing with lib/wire, or a mistake
-// made twice would hide.
+// Frames as bytes, built and read by code of the simulator's own: it shares nothing with lib/wire, or a
+// mistake made twice would hide.
 #pragma once
 
 #include <array>
@@ -48,8 +48,8 @@ struct TcpOptions {
     std::span<const SackRange> ranges() const { return {sack.data(), sack_count}; }
 };
 
-/// One TCP segment over IPv4 over Ethernet. `payload` points into the frame it was read from, or at bytes of the
-/// writer.
+/// One TCP segment over IPv4 over Ethernet. `payload` points into the frame it was read from, or at bytes of
+/// the writer.
 struct Segment {
     MacAddress from_mac, to_mac;
     Endpoint from, to;
@@ -62,7 +62,8 @@ struct Segment {
     bool has(std::uint8_t bits) const { return (flags & bits) == bits; }
     /// Length in sequence space: payload, SYN and FIN.
     std::uint32_t length() const {
-        return static_cast<std::uint32_t>(payload.size()) + (has(flag::syn) ? 1 : 0) + (has(flag::fin) ? 1 : 0);
+        return static_cast<std::uint32_t>(payload.size()) + (has(flag::syn) ? 1 : 0) +
+               (has(flag::fin) ? 1 : 0);
     }
 };
 
@@ -79,8 +80,8 @@ std::uint16_t ethertype(const Bytes& frame);
 std::optional<IpAddress> source_address(const Bytes& frame);
 
 Bytes write_segment(const Segment& s);
-/// The segment in `frame`; nullopt when it is not TCP over IPv4, and then `fault` says what is wrong, or stays empty
-/// for a frame of another protocol. Both checksums are verified.
+/// The segment in `frame`; nullopt when it is not TCP over IPv4, and then `fault` says what is wrong, or
+/// stays empty for a frame of another protocol. Both checksums are verified.
 std::optional<Segment> read_segment(const Bytes& frame, std::string& fault);
 
 Bytes write_arp(const Arp& a, MacAddress to);

@@ -58,19 +58,22 @@ void Host::take_arp(const Arp& arp) {
         }
     }
     if (for_us && arp.operation == 1)
-        out_->send(std::make_shared<Bytes>(write_arp({2, mac_, mac_, arp.sender_mac, address_, arp.sender}, arp.sender_mac)));
+        out_->send(std::make_shared<Bytes>(
+            write_arp({2, mac_, mac_, arp.sender_mac, address_, arp.sender}, arp.sender_mac)));
 }
 
 void Host::ask(const IpAddress& address) {
     neighbours_[address].asked_at = scheduler_.now();
-    out_->send(std::make_shared<Bytes>(write_arp({1, mac_, mac_, {}, address_, address}, MacAddress::broadcast())));
+    out_->send(
+        std::make_shared<Bytes>(write_arp({1, mac_, mac_, {}, address_, address}, MacAddress::broadcast())));
 }
 
 void Host::take_segment(const Segment& s) {
     if (journal_.verbose()) {
         const auto it = open_.find({s.to, s.from});
         const auto* socket = it == open_.end() ? nullptr : &it->second->socket();
-        journal_.print((socket ? socket->label() : name_ + " " + s.to.to_string()) + " <- " + s.from.to_string() + "  " +
+        journal_.print((socket ? socket->label() : name_ + " " + s.to.to_string()) + " <- " +
+                       s.from.to_string() + "  " +
                        describe(s, socket ? socket->irs() : SeqNum{}, socket ? socket->iss() : SeqNum{}));
     }
     observer_.host_receives(*this, s);
@@ -117,7 +120,8 @@ void Host::refuse(const Segment& s) {
 
 void Host::transmit(Socket& socket, Segment& segment) {
     if (journal_.verbose())
-        journal_.print(socket.label() + " -> " + segment.to.to_string() + "  " + describe(segment, socket.iss(), socket.irs()));
+        journal_.print(socket.label() + " -> " + segment.to.to_string() + "  " +
+                       describe(segment, socket.iss(), socket.irs()));
     observer_.host_sends(*this, segment);
     send(segment);
 }
@@ -142,9 +146,10 @@ void Host::send(Segment s) {
 void Host::state_changed(Socket& socket, State before) {
     auto& talker = owner_of(socket);
     if (journal_.verbose())
-        journal_.print(socket.label() + ": " + std::string(sim::name(before)) + " -> " +
-                       std::string(sim::name(socket.state())) +
-                       (socket.state() == State::closed ? " (" + std::string(sim::name(socket.ending())) + ")" : ""));
+        journal_.print(
+            socket.label() + ": " + std::string(sim::name(before)) + " -> " +
+            std::string(sim::name(socket.state())) +
+            (socket.state() == State::closed ? " (" + std::string(sim::name(socket.ending())) + ")" : ""));
     if (socket.state() == State::closed) {
         const auto it = open_.find({socket.local(), socket.remote()});
         if (it != open_.end() && it->second == &talker) open_.erase(it);
@@ -153,7 +158,8 @@ void Host::state_changed(Socket& socket, State before) {
 }
 
 Talker& Host::owner_of(const Socket& socket) {
-    return **std::find_if(talkers_.begin(), talkers_.end(), [&](const auto& t) { return &t->socket() == &socket; });
+    return **std::find_if(talkers_.begin(), talkers_.end(),
+                          [&](const auto& t) { return &t->socket() == &socket; });
 }
 
 /// Schedules the next wake-up.

@@ -1,5 +1,5 @@
-// What happened in a run: a hash of all of it, so that two runs can be compared bit for bit (R7), and on demand the
-// text. It also keeps the verdict: the first rule that was broken ends the run.
+// What happened in a run: a hash of all of it, so that two runs can be compared bit for bit (R7), and on
+// demand the text. It also keeps the verdict: the first rule that was broken ends the run.
 #pragma once
 
 #include <cstdint>

@@ -14,10 +14,9 @@ Machine::Machine(Scheduler& scheduler, Journal& journal, MachineObserver& observ
                  const MachineOptions& options)
     : scheduler_(scheduler), journal_(journal), observer_(observer), random_(seed), options_(options) {
     for (std::size_t i = 0; i < port_count; ++i)
-        nics_[i] = std::make_unique<Nic>(journal_, "sim_" + options_.name + port_names[i] + "_", options_.ports[i],
-                                         [this, i] { wake_core_soon(i); });
+        nics_[i] = std::make_unique<Nic>(journal_, "sim_" + options_.name + port_names[i] + "_",
+                                         options_.ports[i], [this, i] { wake_core_soon(i); });
 }
-
 
 protocol::NodeResources Machine::resources() {
     protocol::NodeResources r;
@@ -57,6 +56,7 @@ void Machine::start() {
 void Machine::kill() {
     if (journal_.verbose()) {
         print_events();
+        print_counters();
         journal_.print("node " + name() + " dies");
     }
     observer_.machine_dies(*this);
@@ -68,7 +68,9 @@ void Machine::kill() {
 
 void Machine::pause(Instant until) {
     paused_until_ = idle_until_ = until;
-    if (journal_.verbose()) journal_.print("node " + name() + " is paused until " + std::to_string(static_cast<double>(until.ns) / 1e9));
+    if (journal_.verbose())
+        journal_.print("node " + name() + " is paused until " +
+                       std::to_string(static_cast<double>(until.ns) / 1e9));
 }
 
 void Machine::stall(std::size_t core, Instant until) {
@@ -78,10 +80,8 @@ void Machine::stall(std::size_t core, Instant until) {
 
 void Machine::link_changed(std::size_t port, bool up) {
     if (!alive() || !options_.notices_links) return;
-    if (port == node_core)
-        node_->set_mirror_link(up);
-    else
-        node_->set_link(port == 0 ? Side::client : Side::server, up);
+    if (port == node_core) node_->set_mirror_link(up);
+    else node_->set_link(port == 0 ? Side::client : Side::server, up);
 }
 
 Instant Machine::to_clock(Instant t) const {
@@ -115,7 +115,9 @@ void Machine::wake_core_soon(std::size_t core) {
     wake_core(core, scheduler_.now() + nanoseconds(random_.between(0, options_.cycle_delay.ns)));
 }
 
-Instant Machine::runnable_at(std::size_t core) const { return later(paused_until_, threads_[core].stalled_until); }
+Instant Machine::runnable_at(std::size_t core) const {
+    return later(paused_until_, threads_[core].stalled_until);
+}
 
 void Machine::wake(std::uint64_t token, const Frame&) {
     if (token >> 48 != life_ || !alive()) return;
@@ -232,9 +234,17 @@ void Machine::print_events() {
     Event event;
     while (alive() && node_->next_event(event)) {
         const auto& row = event_rows[static_cast<std::size_t>(event.kind)];
-        journal_.print("node " + name() + " event " + std::string(row.name) + " a=" + std::to_string(event.a) +
-                       " b=" + std::to_string(event.b));
+        journal_.print("node " + name() + " event " + std::string(row.name) +
+                       " a=" + std::to_string(event.a) + " b=" + std::to_string(event.b));
     }
+}
+
+void Machine::print_counters() const {
+    node_->for_each_counter([this](const protocol::CounterView& c) {
+        if (c.value != 0)
+            journal_.print("node " + name() + " counter " + std::string(c.module) + "." +
+                           std::string(c.name) + " " + std::to_string(c.value));
+    });
 }
 
 }  // namespace holdfast::sim

@@ -1,5 +1,5 @@
-// A computer that runs a node: ports, memory, a clock, three threads and a disk with a term on it. It is the second
-// host of the cores, beside engine/.
+// A computer that runs a node: ports, memory, a clock, three threads and a disk with a term on it. It is the
+// second host of the cores, beside engine/.
 #pragma once
 
 #include <array>
@@ -17,14 +17,14 @@ inline constexpr std::size_t port_count = 3;  ///< client, server, mirror: as ma
 inline constexpr const char* port_names[port_count] = {"client", "server", "mirror"};
 
 struct MachineOptions {
-    std::string name;                  ///< one letter
+    std::string name;  ///< one letter
     Config config;
     std::array<NicOptions, port_count> ports;
-    Duration clock_offset{};           ///< of the monotonic clock against virtual time
-    std::int64_t clock_drift = 0;      ///< parts per million
+    Duration clock_offset{};                 ///< of the monotonic clock against virtual time
+    std::int64_t clock_drift = 0;            ///< parts per million
     Duration cycle_delay = microseconds(5);  ///< a core gets to work at most so long after it was woken
-    Duration store_delay{};            ///< to write a term, at most
-    bool notices_links = true;         ///< the driver reports a cut link
+    Duration store_delay{};                  ///< to write a term, at most
+    bool notices_links = true;               ///< the driver reports a cut link
 };
 
 class Machine;
@@ -79,13 +79,14 @@ class Machine : public Actor {
     std::uint64_t life() const { return life_; }
     Instant born_at() const { return born_at_; }
     void print_events();
+    void print_counters() const;
 
   private:
     struct Thread {
-        Instant next = Instant::never();     ///< its next cycle
+        Instant next = Instant::never();  ///< its next cycle
         Instant stalled_until{};
-        bool between = false;                ///< worked, has not transmitted yet
-        unsigned restless = 0;               ///< cycles without work though its deadline had passed
+        bool between = false;   ///< worked, has not transmitted yet
+        unsigned restless = 0;  ///< cycles without work though its deadline had passed
     };
     enum class Token : std::uint64_t { cycle, persist };
 

@@ -34,7 +34,8 @@ struct Arguments {
 
 bool read_range(std::string_view text, CampaignOptions& o) {
     unsigned long long first = 0, last = 0;
-    if (std::sscanf(std::string(text).c_str(), "%llu..%llu", &first, &last) != 2 || last < first) return false;
+    if (std::sscanf(std::string(text).c_str(), "%llu..%llu", &first, &last) != 2 || last < first)
+        return false;
     o.first = first;
     o.last = last;
     return true;
@@ -82,8 +83,8 @@ Arguments read_arguments(std::vector<std::string> words) {
 }
 
 void start_eal() {
-    std::vector<std::string> words = {"sim", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "512", "-l",
-                                      "0", "--log-level=error"};
+    std::vector<std::string> words = {"sim", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry",
+                                      "-m",  "512",       "-l",       "0",           "--log-level=error"};
     std::vector<char*> argv;
     for (auto& w : words) argv.push_back(w.data());
     if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
@@ -108,12 +109,13 @@ int show(const Options& options, bool verbose) {
     std::printf("%s\n", options.to_string().c_str());
     std::fflush(stdout);
     const auto o = run_options(options, verbose);
-    std::printf("%u completed, %u refused in their handshake, %u lost unprotected, %u changes of speaker\n", o.completed,
-                o.refused, o.lost, o.takeovers);
-    std::printf("%.3f s of virtual time, %llu events, %llu ACKs checked, at most %llu bytes withheld, hash %016llx\n",
-                static_cast<double>(o.lasted.ns) / 1e9, static_cast<unsigned long long>(o.events),
-                static_cast<unsigned long long>(o.acks_checked), static_cast<unsigned long long>(o.peak_withheld),
-                static_cast<unsigned long long>(o.hash));
+    std::printf("%u completed, %u refused in their handshake, %u lost unprotected, %u changes of speaker\n",
+                o.completed, o.refused, o.lost, o.takeovers);
+    std::printf(
+        "%.3f s of virtual time, %llu events, %llu ACKs checked, at most %llu bytes withheld, hash %016llx\n",
+        static_cast<double>(o.lasted.ns) / 1e9, static_cast<unsigned long long>(o.events),
+        static_cast<unsigned long long>(o.acks_checked), static_cast<unsigned long long>(o.peak_withheld),
+        static_cast<unsigned long long>(o.hash));
     if (!o.passed()) std::printf("FAILED %s: %s\n", o.rule.c_str(), o.text.c_str());
     std::printf("%d passed, %d failed\n", o.passed() ? 1 : 0, o.passed() ? 0 : 1);
     return o.passed() ? 0 : 1;
@@ -147,7 +149,8 @@ unsigned test_endpoints() {
 
 int run_self_tests(const Arguments& a) {
     const auto unnoticed = test_endpoints();
-    const auto failed = run_campaign(a.campaign, [] {}, [&](std::uint64_t n) { return self_test(n, a.verbose); });
+    const auto failed = run_campaign(
+        a.campaign, [] {}, [&](std::uint64_t n) { return self_test(n, a.verbose); });
     return unnoticed == 0 && failed == 0 ? 0 : 1;
 }
 
@@ -164,11 +167,14 @@ int run_patterns(Arguments& a) {
     for (std::size_t m = 0; m < std::size(moment_names); ++m)
         for (const auto leg : {Side::client, Side::server}) {
             if (a.moment != "all" && a.moment != moment_names[m]) continue;
-            std::printf("%s, %s leg:\n", std::string(moment_names[m]).c_str(), leg == Side::client ? "client" : "server");
+            std::printf("%s, %s leg:\n", std::string(moment_names[m]).c_str(),
+                        leg == Side::client ? "client" : "server");
             a.campaign.first = 0;
             a.campaign.last = pattern_count - 1;
             failed += run_campaign(a.campaign, start_eal, [&](std::uint64_t bits) {
-                return World(pattern_options({static_cast<Moment>(m), leg, static_cast<std::uint32_t>(bits)}), false).run();
+                return World(pattern_options({static_cast<Moment>(m), leg, static_cast<std::uint32_t>(bits)}),
+                             false)
+                    .run();
             });
         }
     return failed == 0 ? 0 : 1;
@@ -179,14 +185,17 @@ int run(Arguments a) {
     switch (a.mode) {
         case Mode::seed: start_eal(); return show(draw_options(a.campaign.first), a.verbose);
         case Mode::seeds:
-            return run_campaign(a.campaign, start_eal, [](std::uint64_t n) { return run_options(draw_options(n), false); }) == 0
+            return run_campaign(a.campaign, start_eal,
+                                [](std::uint64_t n) { return run_options(draw_options(n), false); }) == 0
                        ? 0
                        : 1;
         case Mode::self_test: return run_self_tests(a);
         case Mode::patterns: return run_patterns(a);
         case Mode::pattern:
             start_eal();
-            return show(pattern_options({*find_moment(a.moment), a.leg == "server" ? Side::server : Side::client, one}), a.verbose);
+            return show(pattern_options(
+                            {*find_moment(a.moment), a.leg == "server" ? Side::server : Side::client, one}),
+                        a.verbose);
         case Mode::none: break;
     }
     return 2;

@@ -7,11 +7,13 @@ void Wire::send(const Frame& frame) {
     Instant leaves = scheduler_.now();
     if (options_.bits_per_second != 0) {
         const auto backlog = later(free_at_, leaves) - leaves;
-        const auto queued = static_cast<double>(backlog.ns) * static_cast<double>(options_.bits_per_second) / 8e9;
+        const auto queued =
+            static_cast<double>(backlog.ns) * static_cast<double>(options_.bits_per_second) / 8e9;
         if (queued > options_.queue_bytes) return;
         const auto bits = static_cast<std::int64_t>((frame->size() + 24) * 8);  // with preamble, FCS and gap
-        free_at_ = leaves = later(free_at_, leaves) +
-                            nanoseconds(bits * 1'000'000'000 / static_cast<std::int64_t>(options_.bits_per_second));
+        free_at_ = leaves =
+            later(free_at_, leaves) +
+            nanoseconds(bits * 1'000'000'000 / static_cast<std::int64_t>(options_.bits_per_second));
     }
     carry(frame, leaves);
     if (random_.chance(options_.duplication)) carry(frame, leaves);

@@ -21,10 +21,10 @@ class FrameSink {
 
 struct WireOptions {
     Duration delay = microseconds(20);
-    Duration jitter{};                  ///< uniform, keeps the order
-    std::uint32_t loss = 0;             ///< per million
-    std::uint32_t duplication = 0;      ///< per million
-    std::uint32_t reordering = 0;       ///< per million: such a frame is late by up to reorder_by
+    Duration jitter{};              ///< uniform, keeps the order
+    std::uint32_t loss = 0;         ///< per million
+    std::uint32_t duplication = 0;  ///< per million
+    std::uint32_t reordering = 0;   ///< per million: such a frame is late by up to reorder_by
     Duration reorder_by = milliseconds(1);
     std::uint64_t bits_per_second = 0;  ///< 0 = unlimited
     std::uint32_t queue_bytes = 256 * 1024;

@@ -41,7 +41,8 @@ void Nic::release_memory() {
 
 void Nic::frame_arrives(const Frame& frame) {
     const auto to = destination_mac(*frame);
-    if (pool_ == nullptr || (to != options_.profile.mac && to != options_.virtual_mac && !to.is_multicast())) return;
+    if (pool_ == nullptr || (to != options_.profile.mac && to != options_.virtual_mac && !to.is_multicast()))
+        return;
     if (queue_.size() >= options_.receive_queue) {
         ++dropped_;
         return;
@@ -62,8 +63,10 @@ std::uint32_t Nic::receive(std::span<rte_mbuf*> out, const std::function<void(co
         std::memset(rte_mbuf_to_priv(m), 0xdb, packet_private_size);
         const auto& bytes = *queue_.front();
         seen(bytes);
-        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(bytes.size())), bytes.data(), bytes.size());
-        if (options_.profile.rx_checksum) m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(bytes.size())), bytes.data(),
+                    bytes.size());
+        if (options_.profile.rx_checksum)
+            m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
         out[n++] = m;
     }
     return n;
@@ -71,16 +74,14 @@ std::uint32_t Nic::receive(std::span<rte_mbuf*> out, const std::function<void(co
 
 bool Nic::check(const rte_mbuf* m) {
     const char* reason = nullptr;
-    if (rte_mbuf_check(m, 1, &reason) != 0)
-        journal_.violate("mbuf", name_ + ": " + reason);
+    if (rte_mbuf_check(m, 1, &reason) != 0) journal_.violate("mbuf", name_ + ": " + reason);
     else if (m->nb_segs > 1 && !options_.profile.multi_segs)
         journal_.violate("mbuf", name_ + ": chained mbuf on a port without MULTI_SEGS");
     else if (m->pkt_len > options_.profile.mtu + eth_size)
         journal_.violate("mtu", name_ + ": frame of " + std::to_string(m->pkt_len) + " bytes");
     else if (m->pkt_len < eth_size)
         journal_.violate("mbuf", name_ + ": frame of " + std::to_string(m->pkt_len) + " bytes");
-    else
-        return true;
+    else return true;
     return false;
 }
 

@@ -1,5 +1,5 @@
-// A simulated port of a node: a receive queue, a pool, a wire, and a driver that gives sent mbufs back late, as
-// real ones do.
+// A simulated port of a node: a receive queue, a pool, a wire, and a driver that gives sent mbufs back late,
+// as real ones do.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -18,10 +18,10 @@ namespace holdfast::sim {
 
 struct NicOptions {
     protocol::PortProfile profile;
-    std::uint32_t mbufs = 2048;        ///< size of the pool
-    std::uint32_t receive_queue = 256; ///< frames; beyond it the tail is dropped
-    std::uint32_t parked = 0;          ///< sent mbufs that the driver keeps before it frees the oldest
-    MacAddress virtual_mac;            ///< accepted besides the port's own
+    std::uint32_t mbufs = 2048;         ///< size of the pool
+    std::uint32_t receive_queue = 256;  ///< frames; beyond it the tail is dropped
+    std::uint32_t parked = 0;           ///< sent mbufs that the driver keeps before it frees the oldest
+    MacAddress virtual_mac;             ///< accepted besides the port's own
 };
 
 class Nic : public FrameSink {
@@ -46,7 +46,9 @@ class Nic : public FrameSink {
     /// Puts a frame of the node on the wire and takes its mbuf. Returns the bytes as they left.
     Frame transmit(rte_mbuf* m);
     /// Frees what the driver has parked, as a port does when asked or stopped.
-    void reap() { while (!parked_.empty()) release(); }
+    void reap() {
+        while (!parked_.empty()) release();
+    }
 
     bool has_received() const { return !queue_.empty(); }
     const NicOptions& options() const { return options_; }

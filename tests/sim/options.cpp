@@ -111,7 +111,8 @@ void draw_machine(Random& random, MachineOptions& m) {
 
 WireOptions draw_access(Random& random, bool far) {
     WireOptions w;
-    w.delay = microseconds(far && random.below(2) == 0 ? random.between(100, 20'000) : random.between(5, 100));
+    w.delay =
+        microseconds(far && random.below(2) == 0 ? random.between(100, 20'000) : random.between(5, 100));
     if (random.below(2) == 0) w.jitter = microseconds(random.between(1, 200));
     const std::uint32_t rates[] = {0, 0, 0, 1'000, 10'000, 50'000};
     w.loss = rates[random.below(far ? 6 : 4)];
@@ -141,18 +142,22 @@ void draw_conversations(Random& random, Options& o) {
     const auto count = static_cast<unsigned>(random.between(2, 6));
     for (unsigned i = 0; i < count; ++i) {
         // The first one always carries bytes both ways.
-        const auto talk = i == 0 ? Talk::bulk : static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
+        const auto talk =
+            i == 0 ? Talk::bulk : static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
         o.conversations.push_back(draw_conversation(random.next(), i, talk, limits));
         auto& c = o.conversations.back();
-        c.begins = microseconds(random.below(3) != 0 ? random.between(0, 200'000) : random.between(0, 3'000'000));
+        c.begins =
+            microseconds(random.below(3) != 0 ? random.between(0, 200'000) : random.between(0, 3'000'000));
     }
 }
 
 void draw_faults(Random& random, Options& o) {
     const auto count = random.below(4) == 0 ? random.between(2, 4) : random.between(1, 2);
     for (std::int64_t i = 0; i < count; ++i) {
-        const auto kind = random.below(2) == 0 ? FaultKind::kill
-                                               : static_cast<FaultKind>(random.below(static_cast<std::uint64_t>(FaultKind::count_)));
+        const auto kind =
+            random.below(3) == 0
+                ? FaultKind::kill
+                : static_cast<FaultKind>(random.below(static_cast<std::uint64_t>(FaultKind::count_)));
         o.faults.push_back(draw_fault(random, kind, static_cast<unsigned>(o.conversations.size())));
     }
 }
@@ -163,32 +168,35 @@ std::string print(const WireOptions& w) {
     if (w.loss > 0) text += ", loss " + std::to_string(w.loss) + " ppm";
     if (w.duplication > 0) text += ", duplication " + std::to_string(w.duplication) + " ppm";
     if (w.reordering > 0)
-        text += ", reordering " + std::to_string(w.reordering) + " ppm by " + std::to_string(w.reorder_by.to_us()) + " us";
+        text += ", reordering " + std::to_string(w.reordering) + " ppm by " +
+                std::to_string(w.reorder_by.to_us()) + " us";
     if (w.bits_per_second > 0) text += ", " + std::to_string(w.bits_per_second / 1'000'000) + " Mbit/s";
     return text;
 }
 
 std::string print(const MachineOptions& m) {
     const auto& c = m.config;
-    std::string text = "node " + m.name + ": heartbeat " + std::to_string(c.guard.heartbeat.to_ms()) + " ms, lease " +
-                       std::to_string(c.guard.lease.to_ms()) + " ms + " + std::to_string(c.guard.lease_margin.to_ms()) +
-                       " ms, boot wait " + std::to_string(c.guard.boot_wait.to_ms()) + " ms, store wait " +
-                       std::to_string(c.mirror_link.store_wait.to_ms()) + " ms, progress every " +
-                       std::to_string(c.mirror_link.progress_every.to_ms()) + " ms, rto min " +
-                       std::to_string(c.tcp.rto_min.to_ms()) + " ms, time wait " + std::to_string(c.tcp.time_wait.to_ms()) +
-                       " ms, idle probe " + std::to_string(c.tcp.idle_probe.to_ms()) + " ms\n    sessions " +
-                       std::to_string(c.limits.sessions) + ", session bytes " + std::to_string(c.limits.session_bytes) +
-                       ", mbufs " + std::to_string(c.limits.mbufs) + ", ring " + std::to_string(c.limits.ring) +
-                       ", clock offset " + std::to_string(m.clock_offset.to_ms()) + " ms, drift " +
-                       std::to_string(m.clock_drift) + " ppm, cycle delay " + std::to_string(m.cycle_delay.to_us()) +
-                       " us, store delay " + std::to_string(m.store_delay.to_us()) + " us" +
-                       (m.notices_links ? ", notices links" : "");
+    std::string text =
+        "node " + m.name + ": heartbeat " + std::to_string(c.guard.heartbeat.to_ms()) + " ms, lease " +
+        std::to_string(c.guard.lease.to_ms()) + " ms + " + std::to_string(c.guard.lease_margin.to_ms()) +
+        " ms, boot wait " + std::to_string(c.guard.boot_wait.to_ms()) + " ms, store wait " +
+        std::to_string(c.mirror_link.store_wait.to_ms()) + " ms, progress every " +
+        std::to_string(c.mirror_link.progress_every.to_ms()) + " ms, rto min " +
+        std::to_string(c.tcp.rto_min.to_ms()) + " ms, time wait " + std::to_string(c.tcp.time_wait.to_ms()) +
+        " ms, idle probe " + std::to_string(c.tcp.idle_probe.to_ms()) + " ms\n    sessions " +
+        std::to_string(c.limits.sessions) + ", session bytes " + std::to_string(c.limits.session_bytes) +
+        ", mbufs " + std::to_string(c.limits.mbufs) + ", ring " + std::to_string(c.limits.ring) +
+        ", clock offset " + std::to_string(m.clock_offset.to_ms()) + " ms, drift " +
+        std::to_string(m.clock_drift) + " ppm, cycle delay " + std::to_string(m.cycle_delay.to_us()) +
+        " us, store delay " + std::to_string(m.store_delay.to_us()) + " us" +
+        (m.notices_links ? ", notices links" : "");
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
-        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) + ", receive queue " +
-                std::to_string(n.receive_queue) + (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
-                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") + (n.profile.rx_checksum ? ", rx sum" : "") +
-                (n.profile.multi_segs ? ", multi segs" : "");
+        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
+                ", receive queue " + std::to_string(n.receive_queue) +
+                (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
+                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") +
+                (n.profile.rx_checksum ? ", rx sum" : "") + (n.profile.multi_segs ? ", multi segs" : "");
     }
     return text;
 }
@@ -244,7 +252,10 @@ Options pattern_options(const LossPattern& pattern) {
         plan->socket.time_wait = seconds(1);
         plan->expected = bytes;
         plan->script = {};
-        plan->script.steps = {{Step::Kind::write, bytes, {}}, {Step::Kind::await, bytes, {}}, {Step::Kind::shutdown, 0, {}}, {Step::Kind::await_end, 0, {}}};
+        plan->script.steps = {{Step::Kind::write, bytes, {}},
+                              {Step::Kind::await, bytes, {}},
+                              {Step::Kind::shutdown, 0, {}},
+                              {Step::Kind::await_end, 0, {}}};
     }
     if (pattern.moment != Moment::takeover) return o;
     Fault fault;
@@ -255,13 +266,15 @@ Options pattern_options(const LossPattern& pattern) {
 }
 
 std::string Options::to_string() const {
-    std::string text = "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
+    std::string text =
+        "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
     for (const auto& m : machines) text += "\n" + print(m);
     text += "\nsecond node boots after " + std::to_string(second_boots_after.to_us()) + " us";
     const char* names[] = {"client", "server", "node", "mirror"};
     const WireOptions* accesses[] = {client_access, server_access, node_access, mirror_access};
     for (int i = 0; i < 4; ++i)
-        text += std::string("\n") + names[i] + " access: out " + print(accesses[i][0]) + "; in " + print(accesses[i][1]);
+        text += std::string("\n") + names[i] + " access: out " + print(accesses[i][0]) + "; in " +
+                print(accesses[i][1]);
     if (loss_pattern)
         text += "\nloss pattern " + std::to_string(loss_pattern->bits) + " on the " +
                 (loss_pattern->leg == Side::client ? "client" : "server") + " leg since the " +

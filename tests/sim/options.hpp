@@ -40,7 +40,8 @@ struct Options {
     std::uint64_t seed = 0;
     std::array<MachineOptions, 2> machines;
     Duration second_boots_after{};
-    /// Host to switch and switch to host, for the client and the server network; and to and from each node's port.
+    /// Host to switch and switch to host, for the client and the server network; and to and from each node's
+    /// port.
     WireOptions client_access[2], server_access[2], node_access[2], mirror_access[2];
     std::vector<Conversation> conversations;
     std::vector<Fault> faults;
@@ -54,7 +55,8 @@ struct Options {
 /// A run without chance on the network and without faults: what the exhaustive scenarios start from.
 Options plain_options(std::uint64_t seed);
 Options draw_options(std::uint64_t seed);
-/// One small transfer both ways under `pattern`; with Moment::takeover the active node dies in the middle of it.
+/// One small transfer both ways under `pattern`; with Moment::takeover the active node dies in the middle of
+/// it.
 Options pattern_options(const LossPattern& pattern);
 
 }  // namespace holdfast::sim

@@ -18,7 +18,8 @@ WireOptions draw_wire(Random& random) {
     o.duplication = rates[random.below(5)];
     o.reordering = rates[random.below(5)];
     o.reorder_by = microseconds(random.between(10, 20'000));
-    if (random.below(3) == 0) o.bits_per_second = static_cast<std::uint64_t>(random.between(5, 1000)) * 1'000'000;
+    if (random.below(3) == 0)
+        o.bits_per_second = static_cast<std::uint64_t>(random.between(5, 1000)) * 1'000'000;
     return o;
 }
 
@@ -48,7 +49,8 @@ class Spoiler {
         switch (tamper_) {
             case Tamper::wrong_byte: return data && ((payload[random_.below(payload.size())] ^= 1), true);
             case Tamper::ack_beyond: return s.ack = s.ack + 300'000, true;
-            case Tamper::foreign_echo: return s.options.timestamps && ((s.options.timestamps->echo += 100'000), true);
+            case Tamper::foreign_echo:
+                return s.options.timestamps && ((s.options.timestamps->echo += 100'000), true);
             case Tamper::ack_inside_sacked:
                 if (s.options.sack_count == 0) return false;
                 s.ack = s.options.sack[s.options.sack_count - 1].end + ~std::uint32_t{0};
@@ -56,7 +58,8 @@ class Spoiler {
             case Tamper::beyond_window: return data && (s.seq = s.seq + 400'000, true);
             case Tamper::fin_moved: return s.has(flag::fin) && data && (payload.pop_back(), true);
             case Tamper::option_added: return s.options.unknown_kind = 254, true;
-            case Tamper::timestamps_dropped: return s.options.timestamps && (s.options.timestamps.reset(), true);
+            case Tamper::timestamps_dropped:
+                return s.options.timestamps && (s.options.timestamps.reset(), true);
             case Tamper::too_large: return data && (payload.resize(payload.size() + 1461), true);
             default: return false;
         }
@@ -139,11 +142,14 @@ SelfTestResult DirectWorld::run() {
 
 }  // namespace
 
-SelfTestResult run_self_test(std::uint64_t seed, bool verbose) { return DirectWorld(seed, verbose, Tamper::none).run(); }
+SelfTestResult run_self_test(std::uint64_t seed, bool verbose) {
+    return DirectWorld(seed, verbose, Tamper::none).run();
+}
 
 unsigned runs_to_notice(Tamper tamper, unsigned limit) {
     for (unsigned n = 1; n <= limit; ++n)
-        if (DirectWorld(n, false, tamper).run().rule == tamper_rows[static_cast<std::size_t>(tamper)].rule) return n;
+        if (DirectWorld(n, false, tamper).run().rule == tamper_rows[static_cast<std::size_t>(tamper)].rule)
+            return n;
     return 0;
 }
 

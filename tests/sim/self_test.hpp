@@ -1,5 +1,5 @@
-// The two ends without a proxy between them, over a bad network: proves the simulator's own TCP before it judges
-// somebody else's.
+// The two ends without a proxy between them, over a bad network: proves the simulator's own TCP before it
+// judges somebody else's.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,18 @@ SelfTestResult run_self_test(std::uint64_t seed, bool verbose);
 
 /// Ways in which a proxy could spoil a segment.
 enum class Tamper : std::uint8_t {
-    none, wrong_byte, wrong_checksum, ack_beyond, foreign_echo, ack_inside_sacked, beyond_window, fin_moved, option_added,
-    timestamps_dropped, too_large, count_
+    none,
+    wrong_byte,
+    wrong_checksum,
+    ack_beyond,
+    foreign_echo,
+    ack_inside_sacked,
+    beyond_window,
+    fin_moved,
+    option_added,
+    timestamps_dropped,
+    too_large,
+    count_
 };
 struct TamperRow {
     std::string_view name, rule;  ///< the rule by which an endpoint must notice it
@@ -38,7 +48,8 @@ inline constexpr TamperRow tamper_rows[] = {
     {"segment too large", "mss"},
 };
 
-/// Runs with one tampered segment until an endpoint notices; the number of runs that took, 0 if `limit` were not enough.
+/// Runs with one tampered segment until an endpoint notices; the number of runs that took, 0 if `limit` were
+/// not enough.
 unsigned runs_to_notice(Tamper tamper, unsigned limit);
 
 }  // namespace holdfast::sim

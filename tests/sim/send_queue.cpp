@@ -56,12 +56,11 @@ Instant SendQueue::mark_overdue(Duration rtt, Duration reorder, Instant now) {
     Instant again = Instant::never();
     for (auto& s : sent_) {
         if (s.sacked || s.lost) continue;
-        if (s.sent_at > newest_delivered_ || (s.sent_at == newest_delivered_ && s.end >= newest_end_)) continue;
+        if (s.sent_at > newest_delivered_ || (s.sent_at == newest_delivered_ && s.end >= newest_end_))
+            continue;
         const Instant due = s.sent_at + rtt + reorder;
-        if (due <= now)
-            s.lost = true;
-        else
-            again = earlier(again, due);
+        if (due <= now) s.lost = true;
+        else again = earlier(again, due);
     }
     return again;
 }
@@ -77,7 +76,8 @@ Sent* SendQueue::next_lost() {
 }
 
 unsigned SendQueue::sacked() const {
-    return static_cast<unsigned>(std::count_if(sent_.begin(), sent_.end(), [](const Sent& s) { return s.sacked; }));
+    return static_cast<unsigned>(
+        std::count_if(sent_.begin(), sent_.end(), [](const Sent& s) { return s.sacked; }));
 }
 
 unsigned SendQueue::in_flight() const {

@@ -1,4 +1,5 @@
-// Segments that left and are not acknowledged: the scoreboard of RFC 6675 with the marking of RFC 8985 (RACK).
+// Segments that left and are not acknowledged: the scoreboard of RFC 6675 with the marking of RFC 8985
+// (RACK).
 #pragma once
 
 #include <deque>
@@ -12,7 +13,7 @@ namespace holdfast::sim {
 struct Sent {
     Position begin = 0, end = 0;
     Instant sent_at{};
-    bool fin = false;            ///< its last position is the FIN
+    bool fin = false;  ///< its last position is the FIN
     bool sacked = false;
     bool lost = false;           ///< believed lost and not sent again yet
     bool retransmitted = false;  ///< left more than once
@@ -32,7 +33,8 @@ class SendQueue {
     unsigned sack(Range r);
     void mark_all_lost(bool sacked_too);
     void mark_head_lost();
-    /// Marks what was sent before something that has arrived and is overdue by `reorder`; returns when to look again.
+    /// Marks what was sent before something that has arrived and is overdue by `reorder`; returns when to
+    /// look again.
     Instant mark_overdue(Duration rtt, Duration reorder, Instant now);
     /// True when something is marked lost.
     bool any_lost() const;

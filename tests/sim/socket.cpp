@@ -87,7 +87,8 @@ void Socket::read(std::uint64_t bytes, Instant now) {
 void Socket::become(State next) {
     const State before = state_;
     state_ = next;
-    if (next == State::established && options_.keepalive_idle.ns > 0) keepalive_at_ = now_ + options_.keepalive_idle;
+    if (next == State::established && options_.keepalive_idle.ns > 0)
+        keepalive_at_ = now_ + options_.keepalive_idle;
     if (next == State::time_wait) {
         rto_at_ = tail_probe_at_ = reorder_at_ = persist_at_ = keepalive_at_ = Instant::never();
         time_wait_at_ = now_ + options_.time_wait;
@@ -97,7 +98,8 @@ void Socket::become(State next) {
 
 void Socket::finish(Ending ending) {
     if (ending_ == Ending::none) ending_ = ending;
-    rto_at_ = tail_probe_at_ = reorder_at_ = persist_at_ = ack_at_ = keepalive_at_ = time_wait_at_ = Instant::never();
+    rto_at_ = tail_probe_at_ = reorder_at_ = persist_at_ = ack_at_ = keepalive_at_ = time_wait_at_ =
+        Instant::never();
     ack_need_ = AckNeed::none;
     become(State::closed);
 }

@@ -1,7 +1,8 @@
-// One end of a TCP connection, as Linux behaves, and strict: whatever the other side may never do is a violation.
-// Nothing in here is shared with cores/tcp.
+// One end of a TCP connection, as Linux behaves, and strict: whatever the other side may never do is a
+// violation. Nothing in here is shared with cores/tcp.
 //
-// Positions count as in lib/base/seq_num.hpp: 0 is the SYN, byte n of the stream stands at n + 1, the FIN follows.
+// Positions count as in lib/base/seq_num.hpp: 0 is the SYN, byte n of the stream stands at n + 1, the FIN
+// follows.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,16 @@
 namespace holdfast::sim {
 
 enum class State : std::uint8_t {
-    closed, syn_sent, syn_received, established, fin_wait_1, fin_wait_2, close_wait, closing, last_ack, time_wait
+    closed,
+    syn_sent,
+    syn_received,
+    established,
+    fin_wait_1,
+    fin_wait_2,
+    close_wait,
+    closing,
+    last_ack,
+    time_wait
 };
 inline constexpr std::string_view state_names[] = {"closed",     "syn_sent",   "syn_received", "established",
                                                    "fin_wait_1", "fin_wait_2", "close_wait",   "closing",
@@ -30,23 +40,24 @@ constexpr std::string_view name(State s) { return state_names[static_cast<std::s
 
 /// How a connection ended.
 enum class Ending : std::uint8_t { none, finished, refused, reset, timed_out, aborted };
-inline constexpr std::string_view ending_names[] = {"none", "finished", "refused", "reset", "timed out", "aborted"};
+inline constexpr std::string_view ending_names[] = {"none",  "finished",  "refused",
+                                                    "reset", "timed out", "aborted"};
 constexpr std::string_view name(Ending e) { return ending_names[static_cast<std::size_t>(e)]; }
 
 /// What differs from one Linux host to the next.
 struct SocketOptions {
     SeqNum isn;
-    std::uint16_t mss = 1460;                 ///< announced
-    bool sack = true, timestamps = true;      ///< offered, or accepted
+    std::uint16_t mss = 1460;             ///< announced
+    bool sack = true, timestamps = true;  ///< offered, or accepted
     std::optional<std::uint8_t> window_scale = 7;
-    std::uint8_t extra_option = 0;            ///< a further option kind on our SYN that nobody may pass on
+    std::uint8_t extra_option = 0;  ///< a further option kind on our SYN that nobody may pass on
     std::uint32_t receive_buffer = 65536;
     std::uint32_t timestamp_offset = 0;
     bool nodelay = true;
     bool tail_probe = true;
-    bool data_with_final_ack = false;         ///< the handshake's last ACK waits for the first data
-    unsigned initial_window = 10;             ///< segments
-    unsigned quick_acks = 16;                 ///< acknowledged at once before ACKs are delayed
+    bool data_with_final_ack = false;  ///< the handshake's last ACK waits for the first data
+    unsigned initial_window = 10;      ///< segments
+    unsigned quick_acks = 16;          ///< acknowledged at once before ACKs are delayed
     Duration delayed_ack = milliseconds(40);
     Duration rto_min = milliseconds(200), rto_initial = seconds(1), rto_max = seconds(120);
     Duration time_wait = seconds(60);
@@ -54,8 +65,8 @@ struct SocketOptions {
     Duration keepalive_idle{}, keepalive_interval = seconds(1);
     unsigned keepalive_probes = 5;
     unsigned syn_retries = 6, data_retries = 15;
-    /// A node that dies takes with it what it had SACKed, so only between two ends without a node it is a violation
-    /// here; a node's own promises are judged where they are sent (wire_checker.hpp).
+    /// A node that dies takes with it what it had SACKed, so only between two ends without a node it is a
+    /// violation here; a node's own promises are judged where they are sent (wire_checker.hpp).
     bool reneging_is_wrong = false;
 };
 
@@ -196,17 +207,18 @@ class Socket {
     std::uint64_t written_ = 0, resent_ = 0;
     Position una_ = 0, sent_end_ = 0, recovery_end_ = 0, window_edge_ = 0, window_seq_ = 0;
     std::uint64_t window_ = 0, window_max_ = 0;
-    std::vector<Range> sacked_;                  ///< everything above una_ that was ever SACKed
-    std::vector<std::uint32_t> clocks_sent_;     ///< distinct TSvals, in order
+    std::vector<Range> sacked_;               ///< everything above una_ that was ever SACKed
+    std::vector<std::uint32_t> clocks_sent_;  ///< distinct TSvals, in order
     std::uint32_t cwnd_ = 10, ssthresh_ = 1u << 30, cwnd_credit_ = 0;
     unsigned duplicates_ = 0, timeouts_ = 0, probes_ = 0, probe_backoff_ = 0;
-    bool fin_queued_ = false, fin_sent_ = false, in_recovery_ = false, tail_probed_ = false, restart_timer_ = false, reneged_ = false;
+    bool fin_queued_ = false, fin_sent_ = false, in_recovery_ = false, tail_probed_ = false,
+         restart_timer_ = false, reneged_ = false;
 
     // Receiving.
     ReceiveQueue receive_;
     std::optional<Position> fin_at_;
     std::optional<Range> duplicate_;
-    Position granted_ = 1, acknowledged_ = 0;    ///< right edge, and what our last segment acknowledged
+    Position granted_ = 1, acknowledged_ = 0;  ///< right edge, and what our last segment acknowledged
     std::uint64_t consumed_ = 0;
     std::uint32_t ts_recent_ = 0;
     unsigned quick_acks_ = 0;

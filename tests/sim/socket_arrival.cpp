@@ -34,7 +34,9 @@ void Socket::inspect(const Segment& s) {
         violate("ack-unsent", "ACK " + std::to_string(ack) + ", sent up to " + std::to_string(sent_end_));
     const auto& ts = s.options.timestamps;
     if (!ts || ts->echo == 0) return;
-    const auto earlier_clock = [](std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; };
+    const auto earlier_clock = [](std::uint32_t a, std::uint32_t b) {
+        return static_cast<std::int32_t>(a - b) < 0;
+    };
     if (!std::binary_search(clocks_sent_.begin(), clocks_sent_.end(), ts->echo, earlier_clock))
         violate("tsecr", "echo " + std::to_string(ts->echo) + " was never sent");
 }
@@ -56,8 +58,8 @@ void Socket::inspect_options(const Segment& s) {
     for (const auto& r : o.ranges()) {
         const auto begin = to_position(iss(), r.begin, una_), end = to_position(iss(), r.end, una_);
         if (distance(begin, end) <= 0 || distance(sent_end_, end) > 0)
-            violate("sack-unsent", "SACK " + std::to_string(begin) + "-" + std::to_string(end) + ", sent up to " +
-                                       std::to_string(sent_end_));
+            violate("sack-unsent", "SACK " + std::to_string(begin) + "-" + std::to_string(end) +
+                                       ", sent up to " + std::to_string(sent_end_));
     }
 }
 
@@ -133,7 +135,8 @@ void Socket::arrive_synchronized(const Segment& s) {
 bool Socket::acceptable(const Segment& s) {
     const Position begin = to_position(irs_, s.seq, next()), end = begin + s.length();
     if (s.length() > 0 && distance(granted_ + (1u << scale_in_) - 1, end) > 0)
-        violate("window", "segment ends at " + std::to_string(end) + ", granted up to " + std::to_string(granted_));
+        violate("window",
+                "segment ends at " + std::to_string(end) + ", granted up to " + std::to_string(granted_));
     if (!s.payload.empty()) check_content(s, begin);
     const auto& ts = s.options.timestamps;
     if (timestamps_ && ts && !s.has(flag::rst) && static_cast<std::int32_t>(ts->value - ts_recent_) < 0) {
@@ -209,13 +212,12 @@ void Socket::take_sack(const Segment& s, Position ack) {
 void Socket::take_progress(const Segment& s, Position ack) {
     for (const auto& r : sacked_)
         if (options_.reneging_is_wrong && r.begin <= ack && ack < r.end)
-            violate("reneging", "ACK " + std::to_string(ack) + " inside SACKed " + std::to_string(r.begin) + "-" +
-                                    std::to_string(r.end));
+            violate("reneging", "ACK " + std::to_string(ack) + " inside SACKed " + std::to_string(r.begin) +
+                                    "-" + std::to_string(r.end));
     std::erase_if(sacked_, [&](const Range& r) { return r.end <= ack; });
     const auto progress = queue_.acknowledge(ack);
     una_ = ack;
-    if (progress.sent_at)
-        trip_.sample(now_ - *progress.sent_at);
+    if (progress.sent_at) trip_.sample(now_ - *progress.sent_at);
     else if (timestamps_ && s.options.timestamps->echo != 0)
         trip_.sample(milliseconds(timestamp_clock() - s.options.timestamps->echo));
     timeouts_ = duplicates_ = 0;
@@ -293,7 +295,8 @@ void Socket::take_fin_if_due() {
 }
 
 void Socket::check_content(const Segment& s, Position begin) {
-    if (distance(1, begin) < 0) return violate("content", "payload at position " + std::to_string(distance(0, begin)));
+    if (distance(1, begin) < 0)
+        return violate("content", "payload at position " + std::to_string(distance(0, begin)));
     if (const auto at = in_.first_difference(begin - 1, s.payload))
         violate("R3", "wrong byte at offset " + std::to_string(*at) + ", segment of " +
                           std::to_string(s.payload.size()) + " at " + std::to_string(begin - 1));

@@ -16,12 +16,15 @@ bool Socket::may_send_data() const {
     }
 }
 
-bool Socket::everything_sent() const { return sent_end_ == written_ + 1 + (fin_sent_ ? 1 : 0) && fin_sent_ == fin_queued_; }
+bool Socket::everything_sent() const {
+    return sent_end_ == written_ + 1 + (fin_sent_ ? 1 : 0) && fin_sent_ == fin_queued_;
+}
 
 void Socket::push() {
     if (!may_send_data()) return;
     resend_lost();
-    while (send_new()) {}
+    while (send_new()) {
+    }
     arm();
 }
 
@@ -73,10 +76,12 @@ bool Socket::send_new() {
 
 void Socket::send_range(Position begin, Position end, bool fin, bool push) {
     std::array<std::uint8_t, 9000> bytes;
-    const std::span<std::uint8_t> payload(bytes.data(), static_cast<std::size_t>(end - begin - (fin ? 1 : 0)));
+    const std::span<std::uint8_t> payload(bytes.data(),
+                                          static_cast<std::size_t>(end - begin - (fin ? 1 : 0)));
     out_.fill(begin - 1, payload);
     Segment s;
-    s.flags = static_cast<std::uint8_t>(flag::ack | (fin ? flag::fin : 0) | (push && !payload.empty() ? flag::psh : 0));
+    s.flags = static_cast<std::uint8_t>(flag::ack | (fin ? flag::fin : 0) |
+                                        (push && !payload.empty() ? flag::psh : 0));
     s.payload = payload;
     emit(s, begin);
 }
@@ -133,7 +138,8 @@ void Socket::fill_options(Segment& s) {
     if (s.options.timestamps) {
         s.options.timestamps->value = timestamp_clock();
         s.options.timestamps->echo = s.has(flag::ack) ? ts_recent_ : 0;
-        if (clocks_sent_.empty() || clocks_sent_.back() != timestamp_clock()) clocks_sent_.push_back(timestamp_clock());
+        if (clocks_sent_.empty() || clocks_sent_.back() != timestamp_clock())
+            clocks_sent_.push_back(timestamp_clock());
     }
     if (!sack_ || s.has(flag::syn) || s.has(flag::rst)) return;
     const auto add = [&](Range r) {

@@ -6,7 +6,8 @@
 namespace holdfast::sim {
 
 Instant Socket::deadline() const {
-    return std::min({rto_at_, tail_probe_at_, reorder_at_, persist_at_, ack_at_, keepalive_at_, time_wait_at_});
+    return std::min(
+        {rto_at_, tail_probe_at_, reorder_at_, persist_at_, ack_at_, keepalive_at_, time_wait_at_});
 }
 
 void Socket::advance(Instant now) {

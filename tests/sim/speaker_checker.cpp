@@ -19,8 +19,8 @@ bool SpeakerChecker::node_sends(const Machine& machine, std::size_t port, const 
     const auto term = machine.status().term;
     if (speaker_ != nullptr && term <= term_)
         journal_.violate("R4", "node " + machine.name() + " speaks in term " + std::to_string(term) + ", " +
-                                   (speaker_ == &machine ? "its former life" : "the other one") + " spoke in term " +
-                                   std::to_string(term_));
+                                   (speaker_ == &machine ? "its former life" : "the other one") +
+                                   " spoke in term " + std::to_string(term_));
     speaker_ = &machine;
     life_ = machine.life();
     term_ = term;

@@ -1,5 +1,5 @@
-// What an application says, as a pure function of a key and an offset: whoever sends the byte at an offset, however
-// often, anybody can tell whether it is the right one (R3).
+// What an application says, as a pure function of a key and an offset: whoever sends the byte at an offset,
+// however often, anybody can tell whether it is the right one (R3).
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,8 @@ class Stream {
         }
     }
     /// Offset of the first byte of `bytes`, which stands at `offset`, that is not the stream's.
-    std::optional<std::uint64_t> first_difference(std::uint64_t offset, std::span<const std::uint8_t> bytes) const {
+    std::optional<std::uint64_t> first_difference(std::uint64_t offset,
+                                                  std::span<const std::uint8_t> bytes) const {
         for (std::size_t i = 0; i < bytes.size();) {
             auto word = mix64(key_ + (offset + i) / 8) >> (offset + i) % 8 * 8;
             for (auto left = 8 - (offset + i) % 8; left > 0 && i < bytes.size(); --left, ++i, word >>= 8)

@@ -74,17 +74,18 @@ bool Talker::take_step(Instant now) {
 
 void Talker::judge() {
     if (socket_.received() > plan_.expected)
-        journal_.violate("R3", plan_.label + ": received " + std::to_string(socket_.received()) + " bytes, expected " +
-                                   std::to_string(plan_.expected));
+        journal_.violate("R3", plan_.label + ": received " + std::to_string(socket_.received()) +
+                                   " bytes, expected " + std::to_string(plan_.expected));
     if (socket_.end_of_stream() && socket_.received() < plan_.expected)
-        journal_.violate("R3", plan_.label + ": FIN after " + std::to_string(socket_.received()) + " bytes, expected " +
-                                   std::to_string(plan_.expected));
+        journal_.violate("R3", plan_.label + ": FIN after " + std::to_string(socket_.received()) +
+                                   " bytes, expected " + std::to_string(plan_.expected));
 }
 
 bool Talker::complete() const {
     if (plan_.script.aborts()) return socket_.ending() == Ending::aborted;
     if (plan_.cut_allowed) return socket_.ending() == Ending::reset || socket_.ending() == Ending::timed_out;
-    // A reset after everything was heard and our FIN was sent: the peer has left TIME-WAIT, its last ACK was lost.
+    // A reset after everything was heard and our FIN was sent: the peer has left TIME-WAIT, its last ACK was
+    // lost.
     const bool closed = socket_.state() == State::time_wait || socket_.ending() == Ending::finished ||
                         (socket_.ending() == Ending::reset && socket_.end_of_stream());
     return closed && step_ == plan_.script.steps.size() && consumed_ == plan_.expected;

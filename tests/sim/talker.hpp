@@ -21,7 +21,8 @@ struct TalkerPlan {
 
 class Talker {
   public:
-    Talker(SocketOwner& owner, Journal& journal, const TalkerPlan& plan, const Endpoint& local, const Endpoint& remote);
+    Talker(SocketOwner& owner, Journal& journal, const TalkerPlan& plan, const Endpoint& local,
+           const Endpoint& remote);
 
     Socket& socket() { return socket_; }
     const Socket& socket() const { return socket_; }

@@ -1,4 +1,5 @@
-// What the simulation knows of one conversation beyond its plan: both sockets, and what passed on its two legs.
+// What the simulation knows of one conversation beyond its plan: both sockets, and what passed on its two
+// legs.
 #pragma once
 
 #include <array>
@@ -14,32 +15,34 @@ namespace holdfast::sim {
 
 /// One leg as the wire shows it: between the nodes and one endpoint.
 struct LegTrack {
-    Talker* talker = nullptr;                    ///< the endpoint's
-    std::optional<SeqNum> node_iss;              ///< the nodes' initial sequence number
-    std::optional<Position> acknowledged;        ///< highest position the endpoint ever acknowledged
-    std::array<std::optional<Position>, 2> heard;///< the same, as handed to each node since it last lost its role
-    std::optional<std::uint32_t> last_timestamp; ///< TSval of the nodes' last segment
-    std::map<Position, Position> grants;         ///< by position acknowledged: the lowest right edge it granted with it
-    std::vector<Range> sacked;                   ///< what the present speaker has SACKed to the endpoint
-    Position edge = 0;                           ///< highest right edge offered to the endpoint
-    Position ack = 0;                            ///< highest position acknowledged to it
+    Talker* talker = nullptr;              ///< the endpoint's
+    std::optional<SeqNum> node_iss;        ///< the nodes' initial sequence number
+    std::optional<Position> acknowledged;  ///< highest position the endpoint ever acknowledged
+    std::array<std::optional<Position>, 2>
+        heard;  ///< the same, as handed to each node since it last lost its role
+    std::optional<std::uint32_t> last_timestamp;  ///< TSval of the nodes' last segment
+    std::map<Position, Position>
+        grants;                 ///< by position acknowledged: the lowest right edge it granted with it
+    std::vector<Range> sacked;  ///< what the present speaker has SACKed to the endpoint
+    Position edge = 0;          ///< highest right edge offered to the endpoint
+    Position ack = 0;           ///< highest position acknowledged to it
 };
 
 /// A handshake was let through: the standby is said to have stored it.
 struct Promise {
-    std::size_t active = 0;                      ///< number of the machine that let it through
+    std::size_t active = 0;  ///< number of the machine that let it through
     std::uint64_t active_life = 0, standby_life = 0;
-    Instant due{};                               ///< by then the standby lists it; never = has been checked
+    Instant due{};  ///< by then the standby lists it; never = has been checked
 };
 
 struct Track {
     const Conversation* plan = nullptr;
-    LegTrack leg[2];                             ///< by Side
-    Endpoint snat;                               ///< what the server sees as its client
-    std::optional<Instant> accepted_at;          ///< the server's SYN-ACK was first handed to a node
+    LegTrack leg[2];                     ///< by Side
+    Endpoint snat;                       ///< what the server sees as its client
+    std::optional<Instant> accepted_at;  ///< the server's SYN-ACK was first handed to a node
     std::optional<Promise> promise;
-    bool handshake_hit = false;                  ///< a fault fell into the handshake: it may end refused
-    std::string excuse;                          ///< why it may break; empty: it may not
+    bool handshake_hit = false;  ///< a fault fell into the handshake: it may end refused
+    std::string excuse;          ///< why it may break; empty: it may not
 
     bool begun() const { return leg[0].talker != nullptr; }
     bool complete() const {

@@ -16,9 +16,9 @@ struct WireChecker::View {
     Side side;
     const Segment& s;
     Track& track;
-    LegTrack& leg;        ///< the leg it is sent on
-    LegTrack& far;        ///< the other one
-    const Socket& to;     ///< the endpoint it is sent to
+    LegTrack& leg;     ///< the leg it is sent on
+    LegTrack& far;     ///< the other one
+    const Socket& to;  ///< the endpoint it is sent to
 
     const Socket* from() const { return far.talker == nullptr ? nullptr : &far.talker->socket(); }
     Position ack() const { return to_position(to.iss(), s.ack, to.una()); }
@@ -27,7 +27,8 @@ struct WireChecker::View {
 };
 
 Track* WireChecker::find_by_snat(const Endpoint& snat) {
-    const auto it = std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.snat == snat; });
+    const auto it =
+        std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.snat == snat; });
     return it == tracks_.end() ? nullptr : &*it;
 }
 
@@ -39,8 +40,8 @@ Track* WireChecker::find(Side side, const Endpoint& endpoint) {
     return it == tracks_.end() ? nullptr : &*it;
 }
 
-/// A node opens its server leg. For whom, the offer tells: the server is offered what the client offered, and every
-/// client of a run announces an MSS of its own. That it is the right one is proved by the content.
+/// A node opens its server leg. For whom, the offer tells: the server is offered what the client offered, and
+/// every client of a run announces an MSS of its own. That it is the right one is proved by the content.
 void WireChecker::pair(const Machine& machine, const Segment& syn) {
     for (auto& track : tracks_) {
         if (!track.begun() || syn.options.mss != track.plan->client.socket.mss) continue;
@@ -90,8 +91,9 @@ void WireChecker::learn(const View& v) {
     v.leg.node_iss = v.s.seq;
 }
 
-/// R1: nobody is told that bytes arrived before the other end has said so. And after a takeover only what the new
-/// node itself has heard counts; the one segment whose ACK may come from a hint is a probe: one old byte, or none.
+/// R1: nobody is told that bytes arrived before the other end has said so. And after a takeover only what the
+/// new node itself has heard counts; the one segment whose ACK may come from a hint is a probe: one old byte,
+/// or none.
 void WireChecker::check_ack(const View& v) {
     ++acks_checked_;
     const Position ack = v.ack();
@@ -101,18 +103,21 @@ void WireChecker::check_ack(const View& v) {
     if (distance(0, ack) <= 0 && !v.s.has(flag::syn)) return;
     const auto limit = v.far.acknowledged;
     if (!limit || distance(*limit, ack) > 0)
-        return violate(v, "R1", "ACK " + std::to_string(ack) + ", the other end acknowledged " +
-                                    (limit ? std::to_string(*limit) : std::string("nothing")));
+        return violate(v, "R1",
+                       "ACK " + std::to_string(ack) + ", the other end acknowledged " +
+                           (limit ? std::to_string(*limit) : std::string("nothing")));
     // A repeated SYN-ACK rests on the record, and that was written when the server had answered.
     const bool old = distance(v.begin(), v.to.next()) > 0 && distance(v.end(), v.to.next()) >= 0;
     const bool probe = v.s.has(flag::syn) || (v.s.payload.size() <= 1 && old);
     const auto heard = v.far.heard[number(v.machine)];
     if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
-        violate(v, "T1", "ACK " + std::to_string(ack) + " advances, but this node has heard " +
-                             (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
+        violate(v, "T1",
+                "ACK " + std::to_string(ack) + " advances, but this node has heard " +
+                    (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
 }
 
-/// An ACK number never lands inside what was SACKed before: Linux takes that for reneging and forgets its scoreboard.
+/// An ACK number never lands inside what was SACKed before: Linux takes that for reneging and forgets its
+/// scoreboard.
 void WireChecker::check_sack(const View& v) {
     const Position ack = v.ack();
     std::erase_if(v.leg.sacked, [&](const Range& r) { return distance(r.end, ack) >= 0; });
@@ -131,20 +136,24 @@ void WireChecker::check_sack(const View& v) {
 void WireChecker::check_payload(const View& v) {
     if (v.s.payload.empty()) return;
     const Position begin = v.begin();
-    if (distance(1, begin) < 0) return violate(v, "R3", "payload at position " + std::to_string(distance(0, begin)));
+    if (distance(1, begin) < 0)
+        return violate(v, "R3", "payload at position " + std::to_string(distance(0, begin)));
     const auto& stream = v.leg.talker->plan().in;
     if (const auto at = stream.first_difference(begin - 1, v.s.payload))
         return violate(v, "R3", "wrong byte at offset " + std::to_string(*at));
     if (v.from() == nullptr || distance(v.from()->sent_end(), begin + v.s.payload.size()) > 0)
-        violate(v, "R3", "bytes up to " + std::to_string(begin + v.s.payload.size()) + " were never sent by the other end");
+        violate(v, "R3",
+                "bytes up to " + std::to_string(begin + v.s.payload.size()) +
+                    " were never sent by the other end");
 }
 
 void WireChecker::check_fin(const View& v) {
     if (!v.s.has(flag::fin)) return;
     const auto fin = v.from() == nullptr ? std::nullopt : v.from()->fin_position();
     if (!fin || *fin != v.end() - 1)
-        violate(v, "R3", "FIN at " + std::to_string(v.end() - 1) + ", the other end's is " +
-                             (fin ? "at " + std::to_string(*fin) : std::string("not sent")));
+        violate(v, "R3",
+                "FIN at " + std::to_string(v.end() - 1) + ", the other end's is " +
+                    (fin ? "at " + std::to_string(*fin) : std::string("not sent")));
 }
 
 /// The right edge never passes the one that the other end granted, and never moves to the left.
@@ -153,8 +162,9 @@ void WireChecker::check_window(const View& v) {
     const unsigned shift = v.s.has(flag::syn) ? 0 : v.from()->scale_in();
     const Position edge = v.ack() + (std::uint64_t{v.s.window} << shift);
     if (distance(v.from()->granted(), edge) > 0)
-        violate(v, "window", "edge " + std::to_string(edge) + " offered, the other end granted " +
-                                 std::to_string(v.from()->granted()));
+        violate(v, "window",
+                "edge " + std::to_string(edge) + " offered, the other end granted " +
+                    std::to_string(v.from()->granted()));
     // A segment with an older ACK carries an older edge. A probe says nothing of windows.
     const bool shrinks = v.ack() >= v.leg.ack && distance(v.leg.edge, edge + (1u << shift) - 1) < 0;
     if (shrinks && !v.s.has(flag::syn) && v.s.length() == 0 && !is_late_forward(v, edge))
@@ -174,12 +184,13 @@ void WireChecker::check_timestamp(const View& v) {
     const auto& ts = v.s.options.timestamps;
     if (!ts) return;
     if (v.leg.last_timestamp && static_cast<std::int32_t>(ts->value - *v.leg.last_timestamp) < 0)
-        violate(v, "timestamp", "TSval " + std::to_string(ts->value) + " after " + std::to_string(*v.leg.last_timestamp));
+        violate(v, "timestamp",
+                "TSval " + std::to_string(ts->value) + " after " + std::to_string(*v.leg.last_timestamp));
     v.leg.last_timestamp = ts->value;
 }
 
-/// R2: a handshake completes at an endpoint only when the standby in sync has stored the session, or has been too
-/// slow for store_wait. Its listing may follow a moment later.
+/// R2: a handshake completes at an endpoint only when the standby in sync has stored the session, or has been
+/// too slow for store_wait. Its listing may follow a moment later.
 void WireChecker::check_stored(const View& v) {
     const bool completes = v.side == Side::client ? v.s.has(flag::syn) : v.to.state() == State::syn_received;
     if (!completes || !v.track.accepted_at || v.track.promise) return;
@@ -187,7 +198,8 @@ void WireChecker::check_stored(const View& v) {
     if (!standby.alive() || v.machine.status().mirror_state != "in sync") return;
     const auto wait = v.machine.options().config.mirror_link.store_wait;
     if (scheduler_.now() - *v.track.accepted_at >= wait * 9 / 10) return;
-    v.track.promise = Promise{number(v.machine), v.machine.life(), standby.life(), scheduler_.now() + listing_time};
+    v.track.promise =
+        Promise{number(v.machine), v.machine.life(), standby.life(), scheduler_.now() + listing_time};
 }
 
 /// The standby must list by now what was promised to be stored.
@@ -198,9 +210,10 @@ void WireChecker::check_promises() {
         const auto &active = *machines_[promise.active], &standby = *machines_[1 - promise.active];
         const bool same = active.life() == promise.active_life && standby.life() == promise.standby_life;
         const Endpoint client{Site::client_host(), track.plan->client_port};
-        if (same && standby.runs_since(promise.due - listing_time) && active.is_active() && !standby.is_active() &&
-            has_open_row(active.node(), client) && !find_row(standby.node(), client))
-            journal_.violate("R2", track.plan->client.label + ": its handshake was completed, the standby has not stored it");
+        if (same && standby.runs_since(promise.due - listing_time) && active.is_active() &&
+            !standby.is_active() && has_open_row(active.node(), client) && !find_row(standby.node(), client))
+            journal_.violate("R2", track.plan->client.label +
+                                       ": its handshake was completed, the standby has not stored it");
         track.promise->due = Instant::never();
     }
 }
@@ -208,20 +221,24 @@ void WireChecker::check_promises() {
 void WireChecker::node_receives(Machine& machine, Side side, const Segment& s) {
     Track* track = find(side, side == Side::client ? s.from : s.to);
     auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
-    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst)) return;
+    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst))
+        return;
     const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
     auto& heard = leg->heard[number(machine)];
     heard = std::max(heard.value_or(0), ack);
-    if (side == Side::server && s.has(flag::syn) && !track->accepted_at) track->accepted_at = scheduler_.now();
+    if (side == Side::server && s.has(flag::syn) && !track->accepted_at)
+        track->accepted_at = scheduler_.now();
 }
 
 void WireChecker::endpoint_sends(Side side, const Segment& s) {
     Track* track = find(side, side == Side::client ? s.from : s.to);
     auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
-    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst)) return;
+    if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst))
+        return;
     const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
     leg->acknowledged = std::max(leg->acknowledged.value_or(0), ack);
-    const Position edge = ack + (std::uint64_t{s.window} << (s.has(flag::syn) ? 0 : leg->talker->socket().scale_in()));
+    const Position edge =
+        ack + (std::uint64_t{s.window} << (s.has(flag::syn) ? 0 : leg->talker->socket().scale_in()));
     const auto grant = leg->grants.try_emplace(ack, edge).first;
     grant->second = std::min(grant->second, edge);
 }

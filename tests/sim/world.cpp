@@ -37,15 +37,19 @@ World::~World() = default;
 
 void World::attach_machines() {
     for (std::size_t i = 0; i < 2; ++i)
-        machines_[i] = std::make_unique<Machine>(scheduler_, journal_, *this, random_.next(), options_.machines[i]);
+        machines_[i] =
+            std::make_unique<Machine>(scheduler_, journal_, *this, random_.next(), options_.machines[i]);
     Switch* switches[] = {&client_switch_, &server_switch_};
     for (auto& machine : machines_)
         for (std::size_t port = 0; port < 2; ++port) {
             auto& nic = machine->nic(port);
-            nic.attach(*switches[port]->attach(nic, random_.next(), options_.node_access[0], options_.node_access[1]).from_station);
+            nic.attach(*switches[port]
+                            ->attach(nic, random_.next(), options_.node_access[0], options_.node_access[1])
+                            .from_station);
         }
     for (std::size_t i = 0; i < 2; ++i) {
-        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random_.next(), options_.mirror_access[i], machines_[1 - i]->nic(2));
+        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random_.next(), options_.mirror_access[i],
+                                                  machines_[1 - i]->nic(2));
         machines_[i]->nic(2).attach(*mirror_wires_[i]);
     }
 }
@@ -66,7 +70,8 @@ bool World::pattern_loses(const Bytes& frame) {
 }
 
 void World::begin_pattern(Moment moment) {
-    if (options_.loss_pattern && options_.loss_pattern->moment == moment && !pattern_frames_) pattern_frames_ = 0;
+    if (options_.loss_pattern && options_.loss_pattern->moment == moment && !pattern_frames_)
+        pattern_frames_ = 0;
 }
 
 void World::schedule(Token token, std::uint64_t argument, Duration in) {
@@ -78,6 +83,11 @@ Outcome World::run() {
         safety();
         liveness();
         drain();
+    }
+    for (auto& machine : machines_) {
+        if (!journal_.verbose() || !machine->alive()) continue;
+        machine->print_events();
+        machine->print_counters();
     }
     outcome_.rule = journal_.rule();
     outcome_.text = journal_.text();
@@ -113,7 +123,8 @@ bool World::pair_ready() const {
 
 void World::safety() {
     traffic_at_ = scheduler_.now();
-    for (std::size_t i = 0; i < tracks_.size(); ++i) schedule(Token::start_conversation, i, tracks_[i].plan->begins);
+    for (std::size_t i = 0; i < tracks_.size(); ++i)
+        schedule(Token::start_conversation, i, tracks_[i].plan->begins);
     arm_next_fault();
     run_until(&World::faults_over, safety_limit, "safety");
 }
@@ -140,7 +151,8 @@ bool World::all_settled() const {
 /// Complete, or over in a way that a rule allows.
 bool World::settled(const Track& track) const {
     if (track.complete()) return true;
-    // Who lost its session without a record may wait for an answer until its own timers end; that proves nothing.
+    // Who lost its session without a record may wait for an answer until its own timers end; that proves
+    // nothing.
     if (!track.excuse.empty()) return true;
     return track.over();
 }
@@ -160,7 +172,8 @@ void World::judge_end(const Track& track) {
         return;
     }
     const auto& client = track.leg[0].talker->socket();
-    const bool never_open = client.ending() == Ending::refused || (client.ending() == Ending::timed_out && client.una() == 0);
+    const bool never_open =
+        client.ending() == Ending::refused || (client.ending() == Ending::timed_out && client.una() == 0);
     const bool starved = options_.loss_pattern && options_.loss_pattern->moment == Moment::handshake;
     if (never_open && (track.handshake_hit || options_.scarce || starved)) {
         ++outcome_.refused;
@@ -171,8 +184,8 @@ void World::judge_end(const Track& track) {
                                      : std::string(name(leg.talker->socket().state())) + ", " +
                                            std::string(name(leg.talker->socket().ending()));
     };
-    journal_.violate("survival", track.plan->client.label + ": " + tell(track.leg[0]) + "; " + track.plan->server.label +
-                                     ": " + tell(track.leg[1]));
+    journal_.violate("survival", track.plan->client.label + ": " + tell(track.leg[0]) + "; " +
+                                     track.plan->server.label + ": " + tell(track.leg[1]));
 }
 
 /// All sessions time out, nothing is held any more, and the pools are whole when the nodes are gone (R6).
@@ -188,7 +201,8 @@ void World::drain() {
 bool World::drained() const {
     for (const auto& machine : machines_) {
         if (!machine->alive()) continue;
-        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0) return false;
+        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0)
+            return false;
     }
     return true;
 }
@@ -199,7 +213,8 @@ std::string World::unsettled() const {
         if (settled(track)) continue;
         for (const auto& leg : track.leg)
             if (leg.talker != nullptr && !leg.talker->complete())
-                text += " [" + leg.talker->plan().label + " " + std::string(name(leg.talker->socket().state())) + "]";
+                text += " [" + leg.talker->plan().label + " " +
+                        std::string(name(leg.talker->socket().state())) + "]";
     }
     for (const auto& machine : machines_) {
         text += " node " + machine->name();
@@ -208,12 +223,13 @@ std::string World::unsettled() const {
             continue;
         }
         const auto s = machine->status();
-        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " + std::string(s.mirror_state) +
-                " sessions " + std::to_string(s.sessions) + " held " + std::to_string(machine->held_mbufs()) + " in use " +
-                std::to_string(machine->mbufs_in_use());
+        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " +
+                std::string(s.mirror_state) + " sessions " + std::to_string(s.sessions) + " held " +
+                std::to_string(machine->held_mbufs()) + " in use " + std::to_string(machine->mbufs_in_use());
         for (std::uint32_t slot = 0; slot < machine->node().session_slots(); ++slot)
             if (const auto row = machine->node().session(slot))
-                text += " (" + row->client.to_string() + " " + std::string(row->mode) + ", " + std::string(row->protection) + ")";
+                text += " (" + row->client.to_string() + " " + std::string(row->mode) + ", " +
+                        std::string(row->protection) + ")";
     }
     return text;
 }
@@ -227,9 +243,7 @@ void World::wake(std::uint64_t token, const Frame&) {
             client_.connect(plan.client_port, Site::virtual_address(), plan.client);
             break;
         }
-        case Token::heal_link:
-            set_link(argument / port_count, argument % port_count, true);
-            [[fallthrough]];
+        case Token::heal_link: set_link(argument / port_count, argument % port_count, true); [[fallthrough]];
         case Token::tick:
             if (--pending_repairs_ == 0) arm_next_fault();
             break;
@@ -250,7 +264,8 @@ void World::state_changed(Host& host, Talker& talker, State before) {
     if (talker.socket().state() == State::fin_wait_1) begin_pattern(Moment::close);
     if (fault_armed_ && trigger_met_at_.is_never()) {
         const auto& trigger = options_.faults[next_fault_].trigger;
-        const bool met = trigger.state == talker.socket().state() && trigger.conversation == talker.plan().conversation &&
+        const bool met = trigger.state == talker.socket().state() &&
+                         trigger.conversation == talker.plan().conversation &&
                          trigger.at_server == (&host == &server_);
         if (!met) return;
         trigger_met_at_ = scheduler_.now();
@@ -265,7 +280,8 @@ void World::machine_sends(Machine& machine, std::size_t port, const Bytes& frame
     if (speaker_checker_.speaker() == &machine) last_speech_ = scheduler_.now();
     std::string fault;
     const auto segment = read_segment(frame, fault);
-    if (!fault.empty()) return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
+    if (!fault.empty())
+        return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
     if (segment) wire_checker_.node_sends(machine, port == 0 ? Side::client : Side::server, *segment);
 }
 

@@ -21,7 +21,7 @@ namespace holdfast::sim {
 
 /// What came of a run.
 struct Outcome {
-    std::string rule, text;              ///< empty: nothing was violated
+    std::string rule, text;  ///< empty: nothing was violated
     std::uint64_t hash = 0, events = 0, acks_checked = 0, peak_withheld = 0;
     unsigned completed = 0, refused = 0, lost = 0, takeovers = 0;
     Duration lasted{};
@@ -72,7 +72,9 @@ class World : public Actor, public HostObserver, public MachineObserver {
     void set_link(std::size_t machine, std::size_t port, bool up);
     bool fault_is_due(const Fault& fault) const;
     Machine* active() const;
-    Machine& other(const Machine& machine) const { return *machines_[&machine == machines_[0].get() ? 1 : 0]; }
+    Machine& other(const Machine& machine) const {
+        return *machines_[&machine == machines_[0].get() ? 1 : 0];
+    }
     std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
 
     // Takeovers.
@@ -102,9 +104,10 @@ class World : public Actor, public HostObserver, public MachineObserver {
 
     std::size_t next_fault_ = 0;
     Instant armed_at_{}, traffic_at_{}, trigger_met_at_ = Instant::never();
-    unsigned pending_repairs_ = 0;       ///< faults that are not over
+    unsigned pending_repairs_ = 0;  ///< faults that are not over
     bool fault_armed_ = false;
-    /// What the speaker said of each conversation's protection, when it was last asked: at its death or loss of role.
+    /// What the speaker said of each conversation's protection, when it was last asked: at its death or loss
+    /// of role.
     std::vector<std::string> protection_;
     Instant last_speech_{};
     std::optional<unsigned> pattern_frames_;  ///< TCP frames since the pattern's moment

@@ -58,7 +58,8 @@ void World::inflict(const Fault& fault) {
     count_coverage(fault.kind);
     begin_pattern(Moment::takeover);
     for (auto& track : tracks_)
-        if (track.begun() && track.leg[0].talker->socket().state() == State::syn_sent) track.handshake_hit = true;
+        if (track.begun() && track.leg[0].talker->socket().state() == State::syn_sent)
+            track.handshake_hit = true;
     const bool standby_alive = standby.alive();
     switch (fault.kind) {
         case FaultKind::kill_in_burst: victim.kill_in_burst(fault.core); break;
@@ -76,7 +77,8 @@ void World::inflict(const Fault& fault) {
         case FaultKind::cut_mirror: return cut(victim, 2, fault.lasts);
         case FaultKind::count_: break;
     }
-    if (fault.kind == FaultKind::kill || fault.kind == FaultKind::kill_in_burst || fault.kind == FaultKind::kill_standby)
+    if (fault.kind == FaultKind::kill || fault.kind == FaultKind::kill_in_burst ||
+        fault.kind == FaultKind::kill_standby)
         return plan_restart(fault, fault.kind == FaultKind::kill_standby ? standby : victim);
     ++pending_repairs_;
     schedule(Token::tick, 0, fault.lasts);
@@ -122,14 +124,17 @@ void World::set_link(std::size_t machine, std::size_t port, bool up) {
     machines_[machine]->link_changed(port, up);
     if (port == 2) machines_[1 - machine]->link_changed(port, up);
     if (journal_.verbose())
-        journal_.print("link of node " + machines_[machine]->name() + " " + port_names[port] + (up ? " up" : " down"));
+        journal_.print("link of node " + machines_[machine]->name() + " " + port_names[port] +
+                       (up ? " up" : " down"));
 }
 
 /// What a node says of its sessions, when it is asked for the last time.
 void World::remember_protection(const Machine& machine) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
         const auto row = find_row(machine.node(), {Site::client_host(), tracks_[i].plan->client_port});
-        protection_[i] = !row ? "no session" : row->mode == "closing" ? "closing" : std::string(row->protection);
+        protection_[i] = !row                     ? "no session"
+                         : row->mode == "closing" ? "closing"
+                                                  : std::string(row->protection);
     }
 }
 
@@ -149,7 +154,8 @@ void World::assess(Track& track, const Machine& heir) {
     if (!track.begun() || track.complete() || !track.excuse.empty()) return;
     const auto client = track.leg[0].talker->socket().state();
     if (client == State::syn_sent) track.handshake_hit = true;
-    if (client == State::syn_sent || find_row(heir.node(), {Site::client_host(), track.plan->client_port})) return;
+    if (client == State::syn_sent || find_row(heir.node(), {Site::client_host(), track.plan->client_port}))
+        return;
     if (track.over()) return;
     const auto& said = protection_[track.plan->number];
     if (said == "closing") return;  // both ends have heard everything; a RST can tell them nothing new
@@ -157,7 +163,8 @@ void World::assess(Track& track, const Machine& heir) {
         track.excuse = said.empty() ? "unknown" : said;
         return;
     }
-    journal_.violate("R2", track.plan->client.label + " was protected, node " + heir.name() + " does not know it");
+    journal_.violate("R2",
+                     track.plan->client.label + " was protected, node " + heir.name() + " does not know it");
 }
 
 }  // namespace holdfast::sim

@@ -1,5 +1,5 @@
-// Frames by hand: whole ones from the simulator's own builder, then single bytes changed and the checksums made good
-// again, so that a test meets exactly the fault it means.
+// Frames by hand: whole ones from the simulator's own builder, then single bytes changed and the checksums
+// made good again, so that a test meets exactly the fault it means.
 #pragma once
 
 #include "tests/sim/frame.hpp"

@@ -13,7 +13,8 @@ namespace holdfast::test {
 inline Packet segment_of(MbufPool& pool, Position begin, Position end) {
     auto* m = rte_pktmbuf_alloc(pool.get());
     REQUIRE(m != nullptr);
-    auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, static_cast<std::uint16_t>(end - begin)));
+    auto* to =
+        reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, static_cast<std::uint16_t>(end - begin)));
     for (Position p = begin; p < end; ++p) to[p - begin] = byte_at(p);
     meta(m) = PacketMeta{};
     meta(m).begin = begin;

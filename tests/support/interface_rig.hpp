@@ -16,8 +16,10 @@ using sim::Bytes;
 
 inline IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
 
-inline const MacAddress own_mac{{2, 0, 0, 0, 0, 1}}, virtual_mac{{2, 0, 0x5e, 0, 1, 1}}, neighbour_mac{{2, 0, 0, 0, 0, 9}};
-inline const IpAddress own_address = ip("10.0.0.2"), vip = ip("10.0.0.100"), neighbour = ip("10.0.0.9"), gateway = ip("10.0.0.1");
+inline const MacAddress own_mac{{2, 0, 0, 0, 0, 1}}, virtual_mac{{2, 0, 0x5e, 0, 1, 1}},
+    neighbour_mac{{2, 0, 0, 0, 0, 9}};
+inline const IpAddress own_address = ip("10.0.0.2"), vip = ip("10.0.0.100"), neighbour = ip("10.0.0.9"),
+                       gateway = ip("10.0.0.1");
 
 inline net::InterfaceSettings interface_settings() {
     net::InterfaceSettings s;
@@ -44,7 +46,8 @@ class InterfaceRig {
         return net.receive(m, f, now);
     }
     void receive_arp(bool reply, const IpAddress& sender, const MacAddress& mac, const IpAddress& target) {
-        receive(sim::write_arp({static_cast<std::uint16_t>(reply ? 2 : 1), mac, mac, {}, sender, target}, MacAddress::broadcast()));
+        receive(sim::write_arp({static_cast<std::uint16_t>(reply ? 2 : 1), mac, mac, {}, sender, target},
+                               MacAddress::broadcast()));
     }
 
     /// A packet of `marker` in its source port for `to`, as TCP hands it over. False when it was dropped.

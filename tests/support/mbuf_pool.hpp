@@ -19,7 +19,8 @@ class MbufPool {
     explicit MbufPool(unsigned size = 1023) : size_(size) {
         static unsigned number = 0;
         const auto name = "test_pool_" + std::to_string(number++);
-        pool_ = rte_pktmbuf_pool_create(name.c_str(), size, 0, packet_private_size, packet_data_room, SOCKET_ID_ANY);
+        pool_ = rte_pktmbuf_pool_create(name.c_str(), size, 0, packet_private_size, packet_data_room,
+                                        SOCKET_ID_ANY);
         if (pool_ == nullptr) throw std::runtime_error("pool " + name + ": " + rte_strerror(rte_errno));
     }
     /// Aborts the test program when mbufs are missing: a leak makes every later verdict worthless.
@@ -38,7 +39,8 @@ class MbufPool {
     rte_mbuf* receive(std::span<const std::uint8_t> frame) {
         rte_mbuf* m = rte_pktmbuf_alloc(pool_);
         if (m == nullptr) return nullptr;
-        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(),
+                    frame.size());
         return m;
     }
 

@@ -24,10 +24,20 @@ inline SessionRecord session_record() {
     r.scale_client = 7;
     r.scale_server = 9;
     r.syn_window = 0x5152;
-    r.leg[0] = {*Endpoint::parse("198.51.100.1:80"), *Endpoint::parse("192.0.2.7:40000"), {0xfffffff0}, {0xffffff00}, 0x61626364,
-                1460, 1448};
-    r.leg[1] = {*Endpoint::parse("203.0.113.5:2048"), *Endpoint::parse("[2001:db8::9]:8080"), {0x71727374}, {0x81828384},
-                0x91929394, 8960, 1400};
+    r.leg[0] = {*Endpoint::parse("198.51.100.1:80"),
+                *Endpoint::parse("192.0.2.7:40000"),
+                {0xfffffff0},
+                {0xffffff00},
+                0x61626364,
+                1460,
+                1448};
+    r.leg[1] = {*Endpoint::parse("203.0.113.5:2048"),
+                *Endpoint::parse("[2001:db8::9]:8080"),
+                {0x71727374},
+                {0x81828384},
+                0x91929394,
+                8960,
+                1400};
     r.opened_at = Instant{0x0102030405060708};
     return r;
 }

@@ -1,4 +1,5 @@
-// The ledger: acknowledged <= releasable <= received, and no ACK number where a sender would see reneging (R1).
+// The ledger: acknowledged <= releasable <= received, and no ACK number where a sender would see reneging
+// (R1).
 #include "cores/tcp/ack_ledger.hpp"
 
 #include <catch2/catch.hpp>
@@ -85,7 +86,8 @@ TEST_CASE("ledger: a growing block uses one entry", "[tcp]") {
 
 TEST_CASE("ledger: a range that cannot be remembered must not be sent", "[tcp]") {
     auto l = started(1);
-    for (Position i = 0; i < AckLedger::sacked_max; ++i) REQUIRE(l.note_sacked({100 * (i + 1), 100 * (i + 1) + 10}));
+    for (Position i = 0; i < AckLedger::sacked_max; ++i)
+        REQUIRE(l.note_sacked({100 * (i + 1), 100 * (i + 1) + 10}));
     CHECK_FALSE(l.note_sacked({5000, 5010}));
     // Entries are free again once the ACK has passed them.
     l.receive_until(2000);
@@ -121,7 +123,8 @@ TEST_CASE("ledger: its invariants hold whatever happens", "[tcp][!mayfail]") {
             REQUIRE(ack >= l.acknowledged());
             REQUIRE(ack <= l.releasable());
             REQUIRE(l.is_clamped() == (ack < l.releasable()));
-            for (const auto& r : sacked) REQUIRE_FALSE((r.begin <= ack && ack < r.end && ack > l.acknowledged()));
+            for (const auto& r : sacked)
+                REQUIRE_FALSE((r.begin <= ack && ack < r.end && ack > l.acknowledged()));
         }
     }
 }

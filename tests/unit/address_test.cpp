@@ -29,8 +29,9 @@ TEST_CASE("mac: good and bad texts", "[base]") {
     comes_back<MacAddress>("02:00:5e:00:01:0a");
     comes_back<MacAddress>("ff:ff:ff:ff:ff:ff");
     CHECK(MacAddress::parse("FF:Ff:fF:ff:ff:ff") == MacAddress::broadcast());
-    for (const auto* text : {"", "02:00:5e:00:01", "02:00:5e:00:01:0a:", "02:00:5e:00:01:0g", "02-00-5e-00-01-0a",
-                             "2:0:5e:0:1:a:0000", "02:00:5e:00:01:0a:0b", " 2:00:5e:00:01:0a", "+2:00:5e:00:01:0a"})
+    for (const auto* text :
+         {"", "02:00:5e:00:01", "02:00:5e:00:01:0a:", "02:00:5e:00:01:0g", "02-00-5e-00-01-0a",
+          "2:0:5e:0:1:a:0000", "02:00:5e:00:01:0a:0b", " 2:00:5e:00:01:0a", "+2:00:5e:00:01:0a"})
         is_refused<MacAddress>(text);
 }
 
@@ -42,8 +43,10 @@ TEST_CASE("mac: zero and multicast", "[base]") {
 }
 
 TEST_CASE("ip: good and bad texts of both families", "[base]") {
-    for (const auto* text : {"10.0.0.1", "255.255.255.255", "0.0.0.0", "fe80::1", "::", "2001:db8::1:2"}) comes_back<IpAddress>(text);
-    for (const auto* text : {"", "10.0.0", "10.0.0.256", "10.0.0.1.2", "10.0.0.1 ", "10.0.0.01x", "fe80::1::2", "fe80", "localhost"})
+    for (const auto* text : {"10.0.0.1", "255.255.255.255", "0.0.0.0", "fe80::1", "::", "2001:db8::1:2"})
+        comes_back<IpAddress>(text);
+    for (const auto* text : {"", "10.0.0", "10.0.0.256", "10.0.0.1.2", "10.0.0.1 ", "10.0.0.01x",
+                             "fe80::1::2", "fe80", "localhost"})
         is_refused<IpAddress>(text);
 }
 
@@ -60,19 +63,24 @@ TEST_CASE("ip: the family is part of the value", "[base]") {
 
 TEST_CASE("endpoint: good and bad texts", "[base]") {
     for (const auto* text : {"10.0.0.1:80", "10.0.0.1:65535", "[fe80::1]:443"}) comes_back<Endpoint>(text);
-    for (const auto* text : {"", ":80", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:-1", "10.0.0.1:80x",
-                             "10.0.0.1: 80", "[fe80::1]", "[fe80::1:80", "host:80"})
+    for (const auto* text :
+         {"", ":80", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:-1", "10.0.0.1:80x",
+          "10.0.0.1: 80", "[fe80::1]", "[fe80::1:80", "host:80"})
         is_refused<Endpoint>(text);
 }
 
 TEST_CASE("prefix: good and bad texts", "[base]") {
-    for (const auto* text : {"10.0.0.1/24", "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/128"}) comes_back<Prefix>(text);
-    for (const auto* text : {"", "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "10.0.0.1/-1", "2001:db8::/129", "10.0.0.1/24/24", "10.0.0.1/256"})
+    for (const auto* text : {"10.0.0.1/24", "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/128"})
+        comes_back<Prefix>(text);
+    for (const auto* text : {"", "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "10.0.0.1/-1", "2001:db8::/129",
+                             "10.0.0.1/24/24", "10.0.0.1/256"})
         is_refused<Prefix>(text);
 }
 
 TEST_CASE("prefix: contains the addresses of its network and no others", "[base]") {
-    const auto contains = [](const char* prefix, const char* address) { return Prefix::parse(prefix)->contains(ip(address)); };
+    const auto contains = [](const char* prefix, const char* address) {
+        return Prefix::parse(prefix)->contains(ip(address));
+    };
     CHECK(contains("10.1.2.3/24", "10.1.2.255"));
     CHECK_FALSE(contains("10.1.2.3/24", "10.1.3.0"));
     CHECK(contains("10.1.2.3/32", "10.1.2.3"));

@@ -36,7 +36,8 @@ TEST_CASE("arp: a virtual address is answered only while this node speaks, under
     CHECK(rig.transmitted().empty());
 }
 
-TEST_CASE("arp: an answer under the virtual MAC that was queued before the lease ran out does not leave (R4)", "[net]") {
+TEST_CASE("arp: an answer under the virtual MAC that was queued before the lease ran out does not leave (R4)",
+          "[net]") {
     InterfaceRig rig;
     rig.net.set_speaking(true);
     rig.receive_arp(false, neighbour, neighbour_mac, vip);
@@ -95,7 +96,8 @@ TEST_CASE("arp: our own frames, heard again, change nothing and are not answered
 
 TEST_CASE("arp: what was heard is told to the guard", "[net]") {
     InterfaceRig rig;
-    const auto heard = rig.receive(sim::write_arp({2, neighbour_mac, neighbour_mac, own_mac, vip, own_address}, own_mac));
+    const auto heard =
+        rig.receive(sim::write_arp({2, neighbour_mac, neighbour_mac, own_mac, vip, own_address}, own_mac));
     REQUIRE(heard);
     CHECK(heard->sender == vip);
     CHECK(heard->mac == neighbour_mac);

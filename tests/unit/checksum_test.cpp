@@ -12,8 +12,8 @@ using namespace holdfast::wire;
 
 namespace {
 
-/// RFC 1071 section 1 as it stands there: big-endian words, a last odd byte on the left, carries folded in. The
-/// result is in memory order, as sum_bytes() gives it.
+/// RFC 1071 section 1 as it stands there: big-endian words, a last odd byte on the left, carries folded in.
+/// The result is in memory order, as sum_bytes() gives it.
 std::uint16_t reference(const std::uint8_t* p, std::size_t size) {
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i < size; ++i) {
@@ -34,7 +34,8 @@ TEST_CASE("checksum: every size up to a jumbo frame's odd ends, at every alignme
             INFO(size << " bytes at " << at);
             REQUIRE(sum_bytes(&bytes[at], size) == reference(&bytes[at], size));
         }
-    for (const std::size_t size : {1459u, 1460u, 8959u, 9001u}) CHECK(sum_bytes(bytes.data(), size) == reference(bytes.data(), size));
+    for (const std::size_t size : {1459u, 1460u, 8959u, 9001u})
+        CHECK(sum_bytes(bytes.data(), size) == reference(bytes.data(), size));
 }
 
 TEST_CASE("checksum: carries of the worst bytes are not lost", "[wire]") {
@@ -59,8 +60,8 @@ TEST_CASE("checksum: sums of pieces of even size add up to the sum of the whole"
     std::vector<std::uint8_t> bytes(1000);
     for (auto& b : bytes) b = static_cast<std::uint8_t>(random.next());
     for (std::size_t cut = 0; cut <= bytes.size(); cut += 2)
-        REQUIRE(fold(static_cast<std::uint32_t>(sum_bytes(bytes.data(), cut)) + sum_bytes(&bytes[cut], bytes.size() - cut)) ==
-                sum_bytes(bytes.data(), bytes.size()));
+        REQUIRE(fold(static_cast<std::uint32_t>(sum_bytes(bytes.data(), cut)) +
+                     sum_bytes(&bytes[cut], bytes.size() - cut)) == sum_bytes(bytes.data(), bytes.size()));
 }
 
 TEST_CASE("checksum: the pseudo header is addresses, protocol and length", "[wire]") {

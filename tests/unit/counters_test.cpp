@@ -23,8 +23,12 @@ struct Module {
     std::span<const CounterRow> rows;
 };
 const Module modules[] = {
-    {"frame", wire::frame_rows},   {"net", net::counter_rows},       {"tcp", tcp::counter_rows},
-    {"proxy", proxy::counter_rows}, {"mirror", mirror::counter_rows}, {"guard", guard::counter_rows},
+    {"frame", wire::frame_rows},
+    {"net", net::counter_rows},
+    {"tcp", tcp::counter_rows},
+    {"proxy", proxy::counter_rows},
+    {"mirror", mirror::counter_rows},
+    {"guard", guard::counter_rows},
     {"runner", engine::runner_counter_rows},
 };
 
@@ -38,7 +42,9 @@ std::string all_rows() {
 
 }  // namespace
 
-TEST_CASE("counters: every row is in the golden list", "[report]") { CHECK(all_rows() == test::golden("counters.txt", all_rows())); }
+TEST_CASE("counters: every row is in the golden list", "[report]") {
+    CHECK(all_rows() == test::golden("counters.txt", all_rows()));
+}
 
 TEST_CASE("counters: names are unique in a module, every row has its help", "[report]") {
     for (const auto& m : modules) {

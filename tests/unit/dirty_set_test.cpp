@@ -83,7 +83,9 @@ TEST_CASE("dirty set: two threads, the last value of every cell is seen", "[ring
         done.store(true, std::memory_order_release);
     });
     std::vector<std::uint32_t> seen(slots);
-    const auto look = [&] { dirty.drain([&](std::uint32_t slot) { seen[slot] = cells[slot].load(std::memory_order_relaxed); }); };
+    const auto look = [&] {
+        dirty.drain([&](std::uint32_t slot) { seen[slot] = cells[slot].load(std::memory_order_relaxed); });
+    };
     while (!done.load(std::memory_order_acquire)) look();
     look();
     writer.join();

@@ -37,7 +37,9 @@ Bytes good_segment() {
     return sim::write_segment(s);
 }
 
-Bytes good_arp() { return sim::write_arp({1, theirs, theirs, {}, client.address, service.address}, MacAddress::broadcast()); }
+Bytes good_arp() {
+    return sim::write_arp({1, theirs, theirs, {}, client.address, service.address}, MacAddress::broadcast());
+}
 
 class Parser {
   public:
@@ -173,15 +175,19 @@ TEST_CASE("frame: impossible TCP headers", "[wire]") {
     const auto options_end = static_cast<std::uint8_t>((20 + 12) / 4);
     CHECK(after([](Bytes& b) { b[at_tcp + 12] = 0x40; }) == FrameKind::bad_tcp_header);
     CHECK(after([](Bytes& b) { b[at_tcp + 12] = 0xf0; }) == FrameKind::bad_tcp_header);
-    CHECK(after([&](Bytes& b) { b[at_tcp + 12] = static_cast<std::uint8_t>(options_end << 4); }) == FrameKind::tcp);
+    CHECK(after([&](Bytes& b) { b[at_tcp + 12] = static_cast<std::uint8_t>(options_end << 4); }) ==
+          FrameKind::tcp);
     CHECK(after([](Bytes& b) { put16(b, at_tcp, 0); }) == FrameKind::bad_tcp_header);
     CHECK(after([](Bytes& b) { put16(b, at_tcp + 2, 0); }) == FrameKind::bad_tcp_header);
 }
 
 TEST_CASE("frame: flags that no connection uses", "[wire]") {
     using namespace sim::flag;
-    const auto with = [](int flags) { return after([&](Bytes& b) { b[at_tcp + 13] = static_cast<std::uint8_t>(flags); }); };
-    for (const int good : {int{syn}, int{rst}, int{ack}, syn | ack, rst | ack, fin | ack, fin | ack | psh | urg, ack | 0xc0})
+    const auto with = [](int flags) {
+        return after([&](Bytes& b) { b[at_tcp + 13] = static_cast<std::uint8_t>(flags); });
+    };
+    for (const int good :
+         {int{syn}, int{rst}, int{ack}, syn | ack, rst | ack, fin | ack, fin | ack | psh | urg, ack | 0xc0})
         CHECK(with(good) == FrameKind::tcp);
     for (const int bad : {0, int{fin}, int{psh}, int{urg}, syn | fin, syn | rst, syn | fin | ack, 0x3f})
         CHECK(with(bad) == FrameKind::bad_tcp_header);
@@ -242,12 +248,9 @@ TEST_CASE("frame: cut short with an IP header that knows it, at every byte", "[w
         if (size >= at_tcp + 18) seal_tcp(bytes);
         const auto kind = parse(bytes);
         INFO(size << " bytes");
-        if (size < at_tcp + 20)
-            REQUIRE(kind == FrameKind::too_short);
-        else if (size < at_options + 12)
-            REQUIRE(kind == FrameKind::bad_tcp_header);
-        else
-            REQUIRE(kind == FrameKind::tcp);
+        if (size < at_tcp + 20) REQUIRE(kind == FrameKind::too_short);
+        else if (size < at_options + 12) REQUIRE(kind == FrameKind::bad_tcp_header);
+        else REQUIRE(kind == FrameKind::tcp);
     }
 }
 
@@ -257,7 +260,8 @@ TEST_CASE("frame: random damage with good checksums never leads past the end", "
     for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
         Random random(seed);
         auto bytes = random.below(8) == 0 ? good_arp() : good_segment();
-        for (auto n = random.below(6); n-- > 0;) bytes[random.below(bytes.size())] = static_cast<std::uint8_t>(random.next());
+        for (auto n = random.below(6); n-- > 0;)
+            bytes[random.below(bytes.size())] = static_cast<std::uint8_t>(random.next());
         bytes.resize(bytes.size() - random.below(4));
         if (get16(bytes, at_ip + 2) + at_ip <= bytes.size() && get16(bytes, at_ip + 2) >= 40) seal(bytes);
         const auto kind = parse(bytes);
@@ -281,8 +285,10 @@ TEST_CASE("frame: a port that verifies checksums is believed only when it says g
     CHECK_FALSE(parse.frame.sum_known);
     CHECK(parse(bytes, true, RTE_MBUF_F_RX_L4_CKSUM_GOOD) == FrameKind::bad_ip_checksum);
     CHECK(parse(bytes, true, RTE_MBUF_F_RX_IP_CKSUM_GOOD) == FrameKind::bad_tcp_checksum);
-    CHECK(parse(bytes, true, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_BAD) == FrameKind::bad_tcp_checksum);
-    CHECK(parse(bytes, true, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE) == FrameKind::bad_tcp_checksum);
+    CHECK(parse(bytes, true, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_BAD) ==
+          FrameKind::bad_tcp_checksum);
+    CHECK(parse(bytes, true, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE) ==
+          FrameKind::bad_tcp_checksum);
     CHECK(parse(bytes, false, good) == FrameKind::bad_ip_checksum);
 }
 

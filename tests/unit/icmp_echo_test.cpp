@@ -96,7 +96,8 @@ TEST_CASE("echo: what is no good echo request to us is dropped and counted", "[n
     auto damaged = echo_request(own_address);
     damaged.back() ^= 1;
     const auto too_short = echo_request(own_address, 7);
-    for (const auto& frame : {other, damaged, too_short, echo_request(ip("10.0.0.77"))}) CHECK(rig.answers(frame).empty());
+    for (const auto& frame : {other, damaged, too_short, echo_request(ip("10.0.0.77"))})
+        CHECK(rig.answers(frame).empty());
     CHECK(rig.count(Counter::icmp_ignored) == 4);
     CHECK(rig.mbufs.in_use() == 0);
 }

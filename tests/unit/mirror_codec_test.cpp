@@ -1,4 +1,5 @@
-// The bytes of the mirror protocol: what is written is what is read, version 1 never changes, damage is never misread.
+// The bytes of the mirror protocol: what is written is what is read, version 1 never changes, damage is never
+// misread.
 #include "cores/mirror/codec.hpp"
 
 #include <catch2/catch.hpp>
@@ -25,14 +26,15 @@ Bytes encoded(const Record& record) {
 
 /// One record of every type, no field zero and no two alike.
 std::vector<Record> one_of_each() {
-    return {Hello{1, 1, 2, 16384, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728, 0x3132333435363738},
-            Refused{Refusal::slots},
-            EpochStart{Side::server, 0x41424344},
-            SnapshotEnd{Side::server, 0x5152535455565758},
-            Opened{0x6162636465666768, test::session_record()},
-            Progress{0x7172737475767778, test::progress_record()},
-            Closed{9, {{10, 11}, 1}},
-            Confirm{{12, 13}, 1}};
+    return {
+        Hello{1, 1, 2, 16384, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728, 0x3132333435363738},
+        Refused{Refusal::slots},
+        EpochStart{Side::server, 0x41424344},
+        SnapshotEnd{Side::server, 0x5152535455565758},
+        Opened{0x6162636465666768, test::session_record()},
+        Progress{0x7172737475767778, test::progress_record()},
+        Closed{9, {{10, 11}, 1}},
+        Confirm{{12, 13}, 1}};
 }
 
 std::string hex(const Bytes& bytes) {
@@ -46,16 +48,19 @@ std::string hex(const Bytes& bytes) {
 }
 
 std::string dump() {
-    static constexpr const char* names[] = {"hello", "refused", "epoch start", "snapshot end", "opened", "progress", "closed", "confirm"};
+    static constexpr const char* names[] = {"hello",  "refused",  "epoch start", "snapshot end",
+                                            "opened", "progress", "closed",      "confirm"};
     std::string text;
-    for (const auto& record : one_of_each()) text += std::string(names[record.index()]) + ": " + hex(encoded(record)) + "\n";
+    for (const auto& record : one_of_each())
+        text += std::string(names[record.index()]) + ": " + hex(encoded(record)) + "\n";
     return text;
 }
 
 /// Repairs the CRC, so that only what lies behind it can refuse.
 void seal(Bytes& record) {
     const auto crc = test::crc32c({record.data() + 2, record.size() - 6});
-    for (std::size_t i = 0; i < 4; ++i) record[record.size() - 4 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
+    for (std::size_t i = 0; i < 4; ++i)
+        record[record.size() - 4 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
 }
 
 }  // namespace
@@ -108,7 +113,8 @@ TEST_CASE("mirror codec: records stay as small as the design says", "[mirror]") 
     CHECK(encoded(Closed{1, {{1, 2}, 0}}).size() <= 32);
 }
 
-TEST_CASE("mirror codec: the front of a record is incomplete, never wrong, and nothing past it is read", "[mirror]") {
+TEST_CASE("mirror codec: the front of a record is incomplete, never wrong, and nothing past it is read",
+          "[mirror]") {
     test::EdgeBuffer edge;
     for (const auto& record : one_of_each()) {
         const auto whole = encoded(record);
@@ -141,7 +147,8 @@ TEST_CASE("mirror codec: one flipped bit is never read as a record", "[mirror]")
     }
 }
 
-TEST_CASE("mirror codec: a body longer or shorter than its type is refused though its CRC is good", "[mirror]") {
+TEST_CASE("mirror codec: a body longer or shorter than its type is refused though its CRC is good",
+          "[mirror]") {
     for (const auto& record : one_of_each()) {
         INFO("type " << record.index());
         for (const int change : {-1, 1}) {
@@ -171,7 +178,9 @@ TEST_CASE("mirror codec: unknown types and other versions are refused though the
 }
 
 TEST_CASE("mirror codec: impossible values are refused though their CRC is good", "[mirror]") {
-    const auto refused = [](const Record& record) { return decode(encoded(record)).verdict == Verdict::malformed; };
+    const auto refused = [](const Record& record) {
+        return decode(encoded(record)).verdict == Verdict::malformed;
+    };
     CHECK(refused(EpochStart{static_cast<Side>(2), 1}));
     CHECK(refused(SnapshotEnd{static_cast<Side>(255), 1}));
     CHECK(refused(Refused{Refusal::count_}));

@@ -1,4 +1,5 @@
-// What a standby holds: the newest generation and version of everything, and nothing that the active no longer has.
+// What a standby holds: the newest generation and version of everything, and nothing that the active no
+// longer has.
 #include "cores/mirror/image.hpp"
 
 #include <catch2/catch.hpp>
@@ -17,7 +18,8 @@ SessionRecord session(std::uint32_t slot, std::uint32_t generation) {
     return r;
 }
 
-ProgressRecord progress(std::uint32_t slot, std::uint32_t generation, std::uint32_t version, Side side = Side::client) {
+ProgressRecord progress(std::uint32_t slot, std::uint32_t generation, std::uint32_t version,
+                        Side side = Side::client) {
     ProgressRecord p;
     p.id = {slot, generation};
     p.side = side;

@@ -114,7 +114,9 @@ TEST_CASE("neighbour: a full table refuses new ones and keeps serving the known"
     settings.neighbours = 4;
     InterfaceRig rig(settings);
     for (int i = 0; i < 4; ++i)
-        rig.receive_arp(false, IpAddress::from_v4(ip("10.0.0.20").v4() + (static_cast<std::uint32_t>(i) << 24)), neighbour_mac, own_address);
+        rig.receive_arp(false,
+                        IpAddress::from_v4(ip("10.0.0.20").v4() + (static_cast<std::uint32_t>(i) << 24)),
+                        neighbour_mac, own_address);
     rig.transmitted();
     CHECK_FALSE(rig.send(ip("10.0.0.50")));
     CHECK(rig.count(Counter::neighbour_table_full) >= 1);

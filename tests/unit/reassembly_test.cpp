@@ -46,7 +46,9 @@ class Model {
         return p;
     }
     /// [begin, end) is held and neither neighbour is.
-    bool is_run(PositionRange r) const { return all(r.begin, r.end) && !held_[r.begin - 1] && contiguous_end(r.end) == r.end; }
+    bool is_run(PositionRange r) const {
+        return all(r.begin, r.end) && !held_[r.begin - 1] && contiguous_end(r.end) == r.end;
+    }
     bool held(Position p) const { return held_[p]; }
 
   private:
@@ -58,7 +60,8 @@ class Model {
 TEST_CASE("reassembly: in order it is a queue", "[tcp]") {
     MbufPool pool;
     Reassembly queue;
-    for (Position p = 1; p < 1 + 5 * large; p += large) CHECK(queue.insert(segment_of(pool, p, p + large)) == Insertion::stored);
+    for (Position p = 1; p < 1 + 5 * large; p += large)
+        CHECK(queue.insert(segment_of(pool, p, p + large)) == Insertion::stored);
     CHECK(queue.mbufs() == 5);
     for (Position p = 1; p < 1 + 5 * large; p += large) {
         REQUIRE(queue.front_at(p) != nullptr);
@@ -92,7 +95,8 @@ TEST_CASE("reassembly: what is held already is a duplicate, and its mbuf is free
 }
 
 // Finding 3: the pieces are replaced and the verdict is `stored`, so no D-SACK is owed for the repetition.
-TEST_CASE("reassembly: a segment whose bytes are all held, in several pieces, is a duplicate", "[tcp][!mayfail]") {
+TEST_CASE("reassembly: a segment whose bytes are all held, in several pieces, is a duplicate",
+          "[tcp][!mayfail]") {
     MbufPool pool;
     Reassembly queue;
     queue.insert(segment_of(pool, 100, 700));
@@ -116,7 +120,8 @@ TEST_CASE("reassembly: small neighbours share an mbuf", "[tcp]") {
     MbufPool pool;
     Reassembly queue;
     queue.insert(segment_of(pool, 1, 2));
-    for (Position p = 2; p < 500; ++p) REQUIRE(queue.insert(segment_of(pool, p, p + 1)) == Insertion::coalesced);
+    for (Position p = 2; p < 500; ++p)
+        REQUIRE(queue.insert(segment_of(pool, p, p + 1)) == Insertion::coalesced);
     CHECK(pool.in_use() == 1);
     const auto packet = queue.pop();
     CHECK(meta(packet.get()).end() == 500);
@@ -133,7 +138,8 @@ TEST_CASE("reassembly: nothing is copied into an mbuf that somebody else reads",
     CHECK(tcp::coalesce_small(held.get(), next.get()));
 }
 
-TEST_CASE("reassembly: nothing is copied behind bytes that have left, across a gap, or past the room", "[tcp]") {
+TEST_CASE("reassembly: nothing is copied behind bytes that have left, across a gap, or past the room",
+          "[tcp]") {
     MbufPool pool;
     auto held = segment_of(pool, 1, 100);
     auto next = segment_of(pool, 100, 110);
@@ -182,7 +188,8 @@ TEST_CASE("reassembly: against a byte array, overlaps of every kind", "[tcp]") {
         Reassembly queue;
         Model model(space + 3000);
         Position next = 1;
-        const auto longest = std::int64_t{1} << random.between(1, 11);  // few seeds see many small ones, few large ones
+        const auto longest = std::int64_t{1}
+                             << random.between(1, 11);  // few seeds see many small ones, few large ones
         for (int step = 0; step < 120; ++step) {
             const auto begin = next + random.below(space - next < 1500 ? space - next + 1 : 1500);
             const auto end = begin + static_cast<Position>(random.between(1, longest));
@@ -200,7 +207,8 @@ TEST_CASE("reassembly: against a byte array, overlaps of every kind", "[tcp]") {
                 const auto& d = meta(packet.get());
                 REQUIRE(bytes_are_true(packet.get()));
                 REQUIRE(model.all(d.begin, d.end()));
-                if (d.sum_known) REQUIRE(d.payload_sum == wire::sum_bytes(payload(packet.get()), d.payload_len));
+                if (d.sum_known)
+                    REQUIRE(d.payload_sum == wire::sum_bytes(payload(packet.get()), d.payload_len));
                 next = d.end();
                 model.take(d.begin, d.end());
             }

@@ -89,10 +89,8 @@ TEST_CASE("ring: two threads, every item whole and in order", "[ring]") {
     auto ring = make_ring(64);
     std::thread producer([&] {
         for (std::uint64_t n = 0; n < items;) {
-            if (ring.push(Item::of(n)))
-                ++n;
-            else
-                std::this_thread::yield();
+            if (ring.push(Item::of(n))) ++n;
+            else std::this_thread::yield();
         }
     });
     std::uint64_t expected = 0, wrong = 0;

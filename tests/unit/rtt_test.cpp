@@ -41,7 +41,8 @@ TEST_CASE("rtt: later samples move RTTVAR by a quarter and then SRTT by an eight
     CHECK(t.soft.rtt.rttvar == (57500_us * 3 + 90_ms) / 4);
 }
 
-TEST_CASE("rtt: a steady path's RTO comes down to the clock's granularity above it, and stays there", "[tcp]") {
+TEST_CASE("rtt: a steady path's RTO comes down to the clock's granularity above it, and stays there",
+          "[tcp]") {
     tcp::Tcb t;
     for (int i = 0; i < 200; ++i) tcp::take_rtt(t, 10_ms, without_floor());
     CHECK(t.soft.rtt.srtt == 10_ms);

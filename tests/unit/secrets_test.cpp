@@ -1,4 +1,5 @@
-// Initial sequence numbers and timestamp offsets: not to be guessed, alike on both nodes (RFC 6528, RFC 7323).
+// Initial sequence numbers and timestamp offsets: not to be guessed, alike on both nodes (RFC 6528, RFC
+// 7323).
 #include <catch2/catch.hpp>
 
 #include <set>
@@ -21,13 +22,15 @@ Endpoint client(std::uint16_t port) { return {*IpAddress::parse("192.0.2.7"), po
 
 TEST_CASE("secrets: two nodes with one key choose alike", "[tcp]") {
     const Secrets a(pair_key), b(pair_key);
-    CHECK(a.initial_sequence(service, client(1), Instant{} + 5_s) == b.initial_sequence(service, client(1), Instant{} + 5_s));
+    CHECK(a.initial_sequence(service, client(1), Instant{} + 5_s) ==
+          b.initial_sequence(service, client(1), Instant{} + 5_s));
     CHECK(a.timestamp_offset(service, client(1)) == b.timestamp_offset(service, client(1)));
 }
 
 TEST_CASE("secrets: another key, another choice", "[tcp]") {
     const Secrets a(pair_key), b(another_key);
-    CHECK_FALSE(a.initial_sequence(service, client(1), Instant{}) == b.initial_sequence(service, client(1), Instant{}));
+    CHECK_FALSE(a.initial_sequence(service, client(1), Instant{}) ==
+                b.initial_sequence(service, client(1), Instant{}));
     CHECK(a.timestamp_offset(service, client(1)) != b.timestamp_offset(service, client(1)));
 }
 
@@ -38,7 +41,9 @@ TEST_CASE("secrets: one tuple's numbers tell nothing of its neighbour's", "[tcp]
         const auto isn = s.initial_sequence(service, client(port), Instant{});
         isns.insert(isn.value);
         offsets.insert(s.timestamp_offset(service, client(port)));
-        steps.insert(isn.value - s.initial_sequence(service, client(static_cast<std::uint16_t>(port + 1)), Instant{}).value);
+        steps.insert(
+            isn.value -
+            s.initial_sequence(service, client(static_cast<std::uint16_t>(port + 1)), Instant{}).value);
     }
     CHECK(isns.size() == 1000);
     CHECK(offsets.size() == 1000);
@@ -47,7 +52,8 @@ TEST_CASE("secrets: one tuple's numbers tell nothing of its neighbour's", "[tcp]
 
 TEST_CASE("secrets: the direction of a tuple counts", "[tcp]") {
     const Secrets s(pair_key);
-    CHECK_FALSE(s.initial_sequence(service, client(1), Instant{}) == s.initial_sequence(client(1), service, Instant{}));
+    CHECK_FALSE(s.initial_sequence(service, client(1), Instant{}) ==
+                s.initial_sequence(client(1), service, Instant{}));
 }
 
 TEST_CASE("secrets: the same tuple's numbers grow by one every 4 us", "[tcp]") {

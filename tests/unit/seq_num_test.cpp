@@ -24,7 +24,8 @@ TEST_CASE("seq_num: less is circular", "[base]") {
 TEST_CASE("seq_num: no number is before another and after it, but at half the circle", "[base]") {
     Random random(1);
     for (int i = 0; i < 10'000; ++i) {
-        const SeqNum a{static_cast<std::uint32_t>(random.next())}, b{static_cast<std::uint32_t>(random.next())};
+        const SeqNum a{static_cast<std::uint32_t>(random.next())},
+            b{static_cast<std::uint32_t>(random.next())};
         if (a == b || a.value - b.value == 0x80000000) continue;
         CHECK((a < b) != (b < a));
     }

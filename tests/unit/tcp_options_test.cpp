@@ -28,8 +28,9 @@ Parsed parse(const Bytes& bytes) {
 
 bool same(const TcpOptions& a, const TcpOptions& b) {
     return a.mss == b.mss && a.window_scale == b.window_scale && a.has_window_scale == b.has_window_scale &&
-           a.sack_permitted == b.sack_permitted && a.has_timestamps == b.has_timestamps && a.ts_value == b.ts_value &&
-           a.ts_echo == b.ts_echo && a.sack_count == b.sack_count && a.sack == b.sack;
+           a.sack_permitted == b.sack_permitted && a.has_timestamps == b.has_timestamps &&
+           a.ts_value == b.ts_value && a.ts_echo == b.ts_echo && a.sack_count == b.sack_count &&
+           a.sack == b.sack;
 }
 
 TcpHeader draw_header(Random& random) {
@@ -54,7 +55,8 @@ TcpHeader draw_header(Random& random) {
     } else {
         o.sack_count = static_cast<std::uint8_t>(random.below(o.has_timestamps ? 4 : 5));
         for (std::size_t i = 0; i < o.sack_count; ++i)
-            o.sack[i] = {{static_cast<std::uint32_t>(random.next())}, {static_cast<std::uint32_t>(random.next())}};
+            o.sack[i] = {{static_cast<std::uint32_t>(random.next())},
+                         {static_cast<std::uint32_t>(random.next())}};
     }
     return h;
 }
@@ -101,21 +103,22 @@ TEST_CASE("tcp options: SACK blocks in their order, at most four", "[wire]") {
 
 TEST_CASE("tcp options: impossible lengths are refused", "[wire]") {
     const Bytes malformed[] = {
-        {2},                                 // no length
-        {2, 0, 5, 180},                      // a length that would never end
-        {2, 1, 5, 180},                      // less than kind and length take
-        {2, 3, 5, 0},                        // too short for its kind
-        {2, 5, 5, 180, 0, 0},                // too long for its kind
-        {2, 4, 5},                           // past the end
-        {3, 2, 0, 0},    {3, 4, 7, 0},       // window scale
-        {4, 3, 0, 0},                        // SACK permitted with a body
-        {5, 2, 0, 0},                        // SACK without a block
-        {5, 9, 0, 0, 0, 1, 0, 0, 0, 2},      // half a block
-        {5, 10, 0, 0, 0, 1},                 // a block past the end
-        {8, 9, 0, 0, 0, 1, 0, 0, 0, 2},      // timestamps
-        {8, 10, 0, 0, 0, 1, 0, 0, 0},        // past the end by one
-        {254, 255, 0, 0},                    // unknown, past the end
-        {1, 1, 1, 254},                      // unknown, without length
+        {2},                   // no length
+        {2, 0, 5, 180},        // a length that would never end
+        {2, 1, 5, 180},        // less than kind and length take
+        {2, 3, 5, 0},          // too short for its kind
+        {2, 5, 5, 180, 0, 0},  // too long for its kind
+        {2, 4, 5},             // past the end
+        {3, 2, 0, 0},
+        {3, 4, 7, 0},                    // window scale
+        {4, 3, 0, 0},                    // SACK permitted with a body
+        {5, 2, 0, 0},                    // SACK without a block
+        {5, 9, 0, 0, 0, 1, 0, 0, 0, 2},  // half a block
+        {5, 10, 0, 0, 0, 1},             // a block past the end
+        {8, 9, 0, 0, 0, 1, 0, 0, 0, 2},  // timestamps
+        {8, 10, 0, 0, 0, 1, 0, 0, 0},    // past the end by one
+        {254, 255, 0, 0},                // unknown, past the end
+        {1, 1, 1, 254},                  // unknown, without length
     };
     for (const auto& bytes : malformed) {
         INFO("kind " << +bytes[0] << ", " << bytes.size() << " bytes");
@@ -128,7 +131,8 @@ TEST_CASE("tcp options: any bytes are read within their bounds", "[wire]") {
     for (int i = 0; i < 50'000; ++i) {
         Bytes bytes(random.below(41));
         // Kinds and lengths that mean something are drawn often.
-        for (auto& b : bytes) b = static_cast<std::uint8_t>(random.below(2) == 0 ? random.below(12) : random.next());
+        for (auto& b : bytes)
+            b = static_cast<std::uint8_t>(random.below(2) == 0 ? random.below(12) : random.next());
         const auto p = parse(bytes);
         REQUIRE(p.options.sack_count <= 4);
     }
@@ -167,8 +171,10 @@ TEST_CASE("tcp header: the bytes of our SYN", "[wire]") {
     h.options.ts_value = 0x01020304;
     h.options.window_scale = 7;
     std::uint8_t out[60] = {};
-    const Bytes expected = {0x12, 0x34, 0, 80, 0xff, 0xff, 0xff, 0xf0, 0, 0, 0, 0, 0xb0, 0x02, 0xfa, 0xf0, 0, 0, 0, 0,  //
-                            2, 4, 5, 0xb4, 1, 1, 4, 2, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7};
+    const Bytes expected = {0x12, 0x34, 0,    80,   0xff, 0xff, 0xff, 0xf0, 0, 0, 0, 0,
+                            0xb0, 0x02, 0xfa, 0xf0, 0,    0,    0,    0,  //
+                            2,    4,    5,    0xb4, 1,    1,    4,    2,    1, 1, 8, 10,
+                            1,    2,    3,    4,    0,    0,    0,    0,    1, 3, 3, 7};
     REQUIRE(write_tcp_header(out, h) == expected.size());
     CHECK(Bytes(out, out + expected.size()) == expected);
 }

@@ -125,7 +125,8 @@ TEST_CASE("wheel: the next deadline is never after a firing", "[timer]") {
         Random random(seed);
         Wheel wheel(8, Instant{});
         CHECK(wheel.next_deadline().is_never());
-        for (std::uint32_t i = 0; i < 8; ++i) wheel.arm(i, Instant{random.between(0, std::int64_t{1} << (20 + random.below(14)))});
+        for (std::uint32_t i = 0; i < 8; ++i)
+            wheel.arm(i, Instant{random.between(0, std::int64_t{1} << (20 + random.below(14)))});
         // A host that sleeps until next_deadline() each time sees every slot in time.
         while (wheel.armed() > 0) {
             const auto at = wheel.next_deadline();
@@ -146,7 +147,9 @@ TEST_CASE("wheel: against a list of deadlines, at random", "[timer]") {
         Instant now{random.between(0, std::int64_t{1} << 45)};
         Wheel wheel(slots, now);
         std::vector<Instant> model(slots, Instant::never());
-        const auto draw_span = [&] { return nanoseconds(random.between(0, std::int64_t{1} << (12 + random.below(24)))); };
+        const auto draw_span = [&] {
+            return nanoseconds(random.between(0, std::int64_t{1} << (12 + random.below(24))));
+        };
         for (int step = 0; step < 300; ++step) {
             const auto slot = static_cast<std::uint32_t>(random.below(slots));
             if (random.below(4) == 0) {
@@ -165,7 +168,8 @@ TEST_CASE("wheel: against a list of deadlines, at random", "[timer]") {
                 model[fired] = Instant::never();
             }
             for (const auto at : model) REQUIRE((at.is_never() || now < at + tick));
-            REQUIRE(wheel.armed() == slots - static_cast<std::uint32_t>(std::count(model.begin(), model.end(), Instant::never())));
+            REQUIRE(wheel.armed() == slots - static_cast<std::uint32_t>(
+                                                 std::count(model.begin(), model.end(), Instant::never())));
         }
     }
 }

@@ -22,7 +22,7 @@ MIDDLE_CPU = 1
 _HAPROXY = """\
 global
     nbthread 1
-    maxconn 20000
+    maxconn 4000
     {global_option}
 defaults
     mode tcp
@@ -41,7 +41,7 @@ listen bulk
 _BUSY = {"policy": "adaptive", "sleep_max_us": 1}
 _ASLEEP = {"policy": "adaptive", "sleep_max_us": 1000}
 _SETTINGS = {
-    "guard": {"lease_ms": 1000, "lease_margin_ms": 300, "realtime": False},
+    "guard": {"lease_ms": 380, "lease_margin_ms": 120, "realtime": False},
     "limits": {"sessions": 65536},
     "tcp": {"time_wait_ms": 1000},
 }
@@ -55,12 +55,7 @@ class BenchLab(Lab):
         self._gate = "peer"
 
     def build(self) -> None:
-        options = nodeconf.NodeOptions("af_xdp", "veth", topology.Mtu(), "peer")
-        try:
-            self.up(options, standby=False)
-        except LabError:
-            self.down()
-            raise
+        self.up(nodeconf.NodeOptions("af_xdp", "veth", topology.Mtu(), "peer"), standby=False)
         self.stop_nodes()
         load.prepare(self)
         # With this second address the server is a neighbour, when the middle is a wire.
@@ -112,8 +107,8 @@ class BenchLab(Lab):
 @contextmanager
 def bench_lab() -> Iterator[BenchLab]:
     lab = BenchLab()
-    lab.build()
     try:
+        lab.build()
         yield lab
     finally:
         lab.down()

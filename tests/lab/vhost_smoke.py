@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The mirror link over vhost-user: net_vhost at one node, net_virtio_user at the other, checksum offload and chained mbufs on.
+
+Sessions run while the mirror fills the standby; then the active dies, and every session goes on from what came over
+that link: a record with one wrong byte would break it. The link comes back by itself, whichever end died.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import labtest
+from labtest import check
+from labkit import nodeconf
+from labkit.lab import Lab
+from labkit.traffic import Workload
+
+_DEVICES = {"a": "net_vhost0", "b": "net_virtio_user0"}
+_FAULTS = ("bad_ip_checksum", "bad_tcp_checksum", "bad_ip_header", "bad_tcp_header", "chained", "too_short")
+
+
+def _vdev(node: str, socket: Path) -> str:
+    """The listener is virtio_user's: either end finds the other again, whoever died."""
+    if node == "a":
+        return f"{_DEVICES[node]},iface={socket},client=1,queues=1"
+    return f"{_DEVICES[node]},path={socket},server=1,queues=1,queue_size=1024,mac=02:00:00:00:03:03"
+
+
+@contextlib.contextmanager
+def _vhost_mirror() -> Iterator[None]:
+    """Labs that are asked for a memif mirror, which needs no device of the kernel, get this one."""
+    plain_settings, plain_options = nodeconf.settings, nodeconf.eal_options
+
+    def settings(node: str, options: nodeconf.NodeOptions, home: Path) -> nodeconf.Table:
+        table = plain_settings(node, options, home)
+        table["port"]["mirror"]["device"] = _DEVICES[node]
+        return table
+
+    def eal_options(lab: str, node: str, options: nodeconf.NodeOptions, socket: Path) -> list[str]:
+        argv = plain_options(lab, node, options, socket)
+        return [_vdev(node, socket.with_name("vhost.sock")) if word.startswith("net_memif") else word for word in argv]
+
+    nodeconf.settings, nodeconf.eal_options = settings, eal_options
+    try:
+        yield
+    finally:
+        nodeconf.settings, nodeconf.eal_options = plain_settings, plain_options
+
+
+def _offloads(lab: Lab, node: str) -> str:
+    """What the node's log says of its mirror port."""
+    found = re.findall(rf"{_DEVICES[node]}.*offloads:(.*)", lab.log_of(node).read_text())
+    check(found, f"node {node} says nothing of its mirror port")
+    return found[-1].strip()
+
+
+def _mirror_counters(lab: Lab, node: str) -> dict[str, int]:
+    rows: list[dict[str, Any]] = lab.ask(node, "counters")
+    return {f"{row['module']}.{row['name']}": row["value"] for row in rows if row["module"].startswith("mirror")}
+
+
+def _check_counters(lab: Lab, node: str) -> dict[str, int]:
+    counters = _mirror_counters(lab, node)
+    faults = {name: counters[name] for name in (f"mirror.frame.{each}" for each in _FAULTS) if counters[name]}
+    check(not faults, f"node {node} received bad frames on the mirror link: {faults}")
+    return counters
+
+
+def test(arguments: argparse.Namespace) -> str:
+    arguments.mirror = "memif"
+    with _vhost_mirror(), labtest.laboratory(arguments) as lab:
+        offloads = {node: _offloads(lab, node) for node in _DEVICES}
+        for node, words in offloads.items():
+            check("tx-tcp-checksum" in words and "multi-segs" in words, f"the mirror port of node {node} offers only: {words}")
+        with Workload(lab, labtest.mixed(arguments.sessions)) as workload:
+            workload.wait_open()
+            time.sleep(2)
+            segments = 0
+            for node in _DEVICES:
+                segments += _check_counters(lab, node)["mirror.tcp.segments_received"]
+            rejoins_s = []
+            for _ in _DEVICES:  # each end of the link dies once
+                takeover = labtest.kill_active(lab)
+                _check_counters(lab, takeover.survivor)
+                rejoins_s.append(labtest.rejoin(lab, takeover.victim))
+                time.sleep(1)
+                check(workload.total("failed") == 0, f"sessions failed: {workload.progress}")
+            for node in _DEVICES:
+                _check_counters(lab, node)
+            reports = workload.finish()
+        labtest.check_sessions(reports)
+    return (f"{segments} TCP segments over the link before the kills, {len(reports)} sessions went on from them, "
+            f"{sum(each.received for each in reports)} bytes verified; in sync again within {max(rejoins_s):.1f} s; "
+            f"offloads: a {offloads['a']}, b {offloads['b']}")
+
+
+if __name__ == "__main__":
+    options = labtest.parser(__doc__)
+    options.add_argument("--sessions", type=int, default=20)
+    labtest.main(test, options)
