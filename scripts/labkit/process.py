@@ -25,20 +25,28 @@ class Process:
     started: int  # clock ticks after boot
 
     def alive(self) -> bool:
-        try:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)  # a dead child of ours stays a zombie until it is waited for
-            if pid:
-                _statuses[pid] = status
-        except ChildProcessError:
-            pass
+        self._reap()
         return _identify(self.pid) == self
 
     def ending(self) -> str:
         """How it ended, as far as this program can know: only a parent is told."""
-        if self.pid not in _statuses:
-            return "ended"
+        deadline = time.monotonic() + 2  # the last of its threads may still be writing a core file
+        while not self._reap():
+            if time.monotonic() > deadline:
+                return "ended"
+            time.sleep(0.05)
         code = os.waitstatus_to_exitcode(_statuses[self.pid])
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+
+    def _reap(self) -> bool:
+        """A dead child of ours stays a zombie until it is waited for; true once its status is known."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return self.pid in _statuses
+        if pid:
+            _statuses[pid] = status
+        return pid != 0
 
     def signal(self, number: int) -> None:
         if self.alive():

@@ -43,6 +43,8 @@ Track* WireChecker::find(Side side, const Endpoint& endpoint) {
 /// A node opens its server leg. For whom, the offer tells: the server is offered what the client offered, and
 /// every client of a run announces an MSS of its own. That it is the right one is proved by the content.
 void WireChecker::pair(const Machine& machine, const Segment& syn) {
+    const Track* known = find_by_snat(syn.from);
+    if (known != nullptr && (known->leg[1].node_iss == syn.seq || known->leg[1].talker != nullptr)) return;
     for (auto& track : tracks_) {
         if (!track.begun() || syn.options.mss != track.plan->client.socket.mss) continue;
         // What an earlier attempt has left is void.
@@ -59,7 +61,7 @@ void WireChecker::pair(const Machine& machine, const Segment& syn) {
 
 void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
     const bool opens = side == Side::server && s.has(flag::syn) && !s.has(flag::ack);
-    if (opens && find_by_snat(s.from) == nullptr) pair(machine, s);
+    if (opens) pair(machine, s);
     Track* track = find(side, side == Side::client ? s.to : s.from);
     auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
     if (leg == nullptr || leg->talker == nullptr) {

@@ -6,7 +6,7 @@ namespace holdfast::sim {
 namespace {
 
 constexpr Duration boot_limit = seconds(20), safety_limit = seconds(60), liveness_limit = seconds(180),
-                   drain_limit = seconds(60);
+                   drain_limit = seconds(10);
 constexpr std::uint64_t event_limit = 20'000'000;
 
 }  // namespace

@@ -65,6 +65,7 @@ class World : public Actor, public HostObserver, public MachineObserver {
     void arm_next_fault();
     void consider_fault();
     void inflict(const Fault& fault);
+    void check_terminated(const Machine& machine);
     void plan_restart(const Fault& fault, Machine& victim);
     void restart(std::size_t number);
     void count_coverage(FaultKind kind);

@@ -60,6 +60,7 @@ void World::inflict(const Fault& fault) {
     for (auto& track : tracks_)
         if (track.begun() && track.leg[0].talker->socket().state() == State::syn_sent)
             track.handshake_hit = true;
+    check_terminated(victim);
     const bool standby_alive = standby.alive();
     switch (fault.kind) {
         case FaultKind::kill_in_burst: victim.kill_in_burst(fault.core); break;
@@ -82,6 +83,16 @@ void World::inflict(const Fault& fault) {
         return plan_restart(fault, fault.kind == FaultKind::kill_standby ? standby : victim);
     ++pending_repairs_;
     schedule(Token::tick, 0, fault.lasts);
+}
+
+/// Before the first takeover every session that both ends have established is terminated, never translated.
+void World::check_terminated(const Machine& machine) {
+    if (outcome_.takeovers > 1) return;
+    for (const auto& track : tracks_) {
+        const auto row = find_row(machine.node(), {Site::client_host(), track.plan->client_port});
+        if (row && row->mode == "translated")
+            journal_.violate("terminated", track.plan->client.label + " is translated in normal operation");
+    }
 }
 
 /// The victim is started again; one that will die in its next burst may live until then.
