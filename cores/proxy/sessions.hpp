@@ -40,6 +40,9 @@ struct SessionsSettings {
 /// How long a tuple stays quarantined after a reset: long enough to answer challenge ACKs.
 inline constexpr Duration reset_quarantine = seconds(2);
 
+/// A session that has fallen silent after a takeover is asked again after this time.
+inline constexpr Duration ask_again_after_takeover = seconds(5);
+
 class Sessions {
   public:
     explicit Sessions(const SessionsSettings& settings);
@@ -147,6 +150,7 @@ class Sessions {
     // sessions_close.cpp
     void reset_leg(std::uint32_t slot);
     void reset_both(std::uint32_t slot);
+    void reset_by_endpoint(std::uint32_t slot);
     void emit_leg_reset(std::uint32_t slot);
     void finish_if_closed(std::uint32_t slot);
     void bury(std::uint32_t slot, Duration quarantine);

@@ -62,6 +62,14 @@ void Sessions::reset_both(std::uint32_t slot) {
     bury(slot, reset_quarantine);
 }
 
+/// The endpoint reset the session: the other one is told; a RST itself is never answered (RFC 9293
+/// section 3.10.7.1).
+void Sessions::reset_by_endpoint(std::uint32_t slot) {
+    legs_[slot].reset_sent = true;
+    post(slot, MessageKind::reset);
+    bury(slot, reset_quarantine);
+}
+
 void Sessions::finish_if_closed(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (leg.phase != Phase::terminated) return;

@@ -161,7 +161,7 @@ void Sessions::in_connecting(std::uint32_t slot, const wire::Frame& frame) {
         // A repeated SYN-ACK waits for the client like the first; a RST means the backend changed its mind.
         if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(leg.tcb, 1)) {
             s_.counters.add(Counter::sessions_refused_backend);
-            reset_both(slot);
+            reset_by_endpoint(slot);
         }
         return;
     }
@@ -271,7 +271,7 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     }
     if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(t, 1)) {
         s_.counters.add(Counter::sessions_handshake_failed);
-        reset_both(slot);
+        reset_by_endpoint(slot);
         return;
     }
     //= rfc9293#3.10.7.4

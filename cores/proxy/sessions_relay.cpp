@@ -36,8 +36,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     if (arrival.reset) {
         s_.counters.add(Counter::sessions_reset);
-        post(slot, MessageKind::reset);
-        bury(slot, reset_quarantine);
+        reset_by_endpoint(slot);
         return;
     }
     if (arrival.probe) {

@@ -206,9 +206,9 @@ void Sessions::takeover_probe(std::uint32_t slot) {
     if (h.any && !h.reset_seen) {
         // Heard and not quiescent: nothing to ask, but a session that has fallen silent is not to stay for
         // ever.
-        const auto idle = now_ - h.last_segment;
-        if (idle < s_.config.tcp.idle_probe) {
-            leg.takeover_probe_at = h.last_segment + s_.config.tcp.idle_probe;
+        const auto ask_at = h.last_segment + std::min(s_.config.tcp.idle_probe, ask_again_after_takeover);
+        if (now_ < ask_at) {
+            leg.takeover_probe_at = ask_at;
             return;
         }
     }

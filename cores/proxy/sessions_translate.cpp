@@ -101,8 +101,7 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
         const auto probed = to_seq(l.irs, leg.hints.ack - 1);
         if (leg.heard.probes > 0 && f.tcp.seq == probed) {
             s_.counters.add(Counter::sessions_reset);
-            post(slot, MessageKind::reset);
-            return bury(slot, reset_quarantine);
+            return reset_by_endpoint(slot);
         }
         // Otherwise the far end judges it by RFC 5961, and we ask this one whether it still knows the
         // session.
@@ -261,7 +260,9 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     t.soft.rtt.rto = 200_ms;
     leg.phase = Phase::terminated;
     leg.takeover_probe_at = Instant::never();
-    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    // The old active may have died between the ends' last words and the record of them: ask soon whether they
+    // live.
+    leg.idle_at = now_ + std::min(s_.config.tcp.idle_probe, ask_again_after_takeover);
     set_view(slot, View::terminated);
     if (is_client()) s_.counters.add(Counter::sessions_anchored);
     note_progress(slot);

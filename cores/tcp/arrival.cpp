@@ -55,7 +55,8 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
                                 : distance(left, s.end + (s.fin ? 1 : 0)) > 0 && distance(s.begin, right) > 0;
     if (acceptable) return Step::go_on;
     // A RST may carry any number that the endpoint can take for our RCV.NXT: see check_reset.
-    if (rst) return Step::go_on;
+    // A SYN is challenged whatever its number (RFC 5961 section 4).
+    if (rst || s.header.has(flag::syn)) return Step::go_on;
     const bool old = distance(s.begin, left) > 0 || (length > 0 && distance(s.end, left) >= 0);
     c.counters.add(old ? Counter::old_duplicates : Counter::out_of_window);
     return Step::drop_and_ack;
@@ -128,6 +129,8 @@ void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
         r.ack_now = true;
         return;
     }
+    // A FIN again, whose ACK is withheld like that of a byte.
+    if (s.fin && distance(l.acknowledged(), s.end) >= 0) return;
     // Pure ACKs outside the window: at most two a second, or two confused stacks answer each other for ever.
     if (!s.fin && c.now - t.soft.last_oow_ack < 500_ms && s.begin != l.acknowledged() - 1) return;
     t.soft.last_oow_ack = c.now;
@@ -153,6 +156,12 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
     if (distance(s.begin, left) > 0) {
         remember_duplicate(r, s.begin, left);
         s.begin = left;
+    }
+    // Nothing comes behind a FIN (RFC 9293 section 3.10.7.4, seventh step): it is acknowledged and dropped.
+    if (r.fin_known && distance(r.fin, s.end) > 0) {
+        c.counters.add(Counter::beyond_window);
+        r.ack_now = true;
+        return;
     }
     if (s.fin && !r.fin_known) {
         r.fin_known = true;

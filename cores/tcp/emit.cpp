@@ -83,7 +83,7 @@ void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
         c.counters.add(Counter::dsack_sent);
     }
     const bool withheld = rcv.ledger.releasable() != rcv.next;
-    if (withheld && !(rcv.out_of_order && rcv.hold_until <= c.now)) return;
+    if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return;
     std::array<PositionRange, 4> ranges;
     const auto n = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, ranges);
     for (std::size_t i = 0; i < n && o.sack_count < room; ++i) {

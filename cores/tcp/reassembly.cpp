@@ -1,5 +1,6 @@
 #include "cores/tcp/reassembly.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "lib/wire/checksum.hpp"
@@ -91,6 +92,8 @@ void Reassembly::clear() {
 }
 
 std::size_t Reassembly::ranges(Position above, Position newest, std::array<PositionRange, 4>& out) const {
+    // What joins on to the bytes below `above` lies above no hole.
+    above = std::max(above, contiguous_end(above - 1));
     std::size_t n = 0;
     PositionRange first{};
     const auto add = [&](PositionRange r) {

@@ -50,6 +50,7 @@ void enter_recovery(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     s.in_recovery = true;
     s.recovery_end = s.nxt;
+    s.repeat_now = true;
     c.counters.add(Counter::fast_recoveries);
     //= rfc5681#3.2
     //  Half of what was in flight, at least two segments.
@@ -81,6 +82,7 @@ void uncover_next_hole(Tcb& t) {
     if (s.head != nullptr && fully_sent(s, s.head) && !meta(s.head).lost) {
         meta(s.head).retransmitted = false;
         mark_lost(s, s.head);
+        s.repeat_now = true;
     }
 }
 

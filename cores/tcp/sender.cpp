@@ -19,10 +19,12 @@ std::uint32_t window_left(const SendSide& s) {
     return left > 0 ? static_cast<std::uint32_t>(left) : 0;
 }
 
-/// A segment may leave although its mbuf count is what limits: tiny segments must not flood the path.
 bool flight_allows(const Tcb& t) {
     const auto& s = t.soft.snd;
-    return pipe(s) < s.cwnd;
+    // Without SACK each duplicate ACK says that one segment has left the network (RFC 6582 section 3.2 step
+    // 2).
+    const bool inflated = s.in_recovery && !t.hard.sack;
+    return pipe(s) < s.cwnd + (inflated ? s.duplicate_acks * effective_mss(t) : 0);
 }
 
 void arm(SendSide& s, SendTimer kind, Instant at) {
@@ -92,9 +94,11 @@ bool retransmit(Tcb& t, rte_mbuf* m, const Context& c) {
 std::uint32_t send_lost(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     std::uint32_t sent = 0;
-    for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && flight_allows(t); m = meta(m).next) {
+    for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && (s.repeat_now || flight_allows(t));
+         m = meta(m).next) {
         if (!meta(m).lost) continue;
         if (!retransmit(t, m, c)) break;
+        s.repeat_now = false;
         ++sent;
     }
     return sent;

@@ -66,6 +66,7 @@ struct SendSide {
     bool rack_valid = false;
     Instant rack_sent_at{};  ///< send time of the newest segment known delivered
     Position rack_end = 0;
+    bool repeat_now = false;  ///< the first loss of a recovery goes out whatever the pipe holds
     std::uint32_t partial_credit =
         0;  ///< bytes acknowledged towards the next increase in congestion avoidance
     bool tlp_outstanding = false;
@@ -108,7 +109,7 @@ struct TcbSoft {
     Instant time_wait_until = Instant::never();
     Instant challenge_window{};  ///< start of the present second of challenge ACKs
     std::uint8_t challenges = 0;
-    Instant last_oow_ack{};  ///< last ACK sent in answer to an unacceptable segment
+    Instant last_oow_ack{-1'000'000'000'000};  ///< last ACK sent in answer to an unacceptable segment
 };
 
 struct Tcb {

@@ -47,6 +47,15 @@ std::optional<std::uint64_t> find_counter(const Counters<Id>& counters, const Co
 
 }  // namespace
 
+void Conversation::begin_anew(SeqNum isn) {
+    const auto to = client.knows().other;
+    client.knowledge() = {};
+    client.knowledge().other = to;
+    client.set_isn(isn);
+    server.knowledge() = {};
+    server_bound = false;
+}
+
 const proxy::JournalEntry* Standby::newest(Side side, proxy::JournalKind kind) const {
     const auto& list = records[index(side)];
     const auto it = std::find_if(list.rbegin(), list.rend(), [&](const auto& e) { return e.kind == kind; });

@@ -32,6 +32,9 @@ struct LaneOptions {
 struct Conversation {
     Peer client, server;
     bool server_bound = false;
+
+    /// The ends have forgotten it: the client may open it anew, with the initial sequence number `isn`.
+    void begin_anew(SeqNum isn);
 };
 
 /// The standby as the lane sees it: records come to it, confirmations go back.

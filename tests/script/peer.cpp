@@ -60,7 +60,10 @@ void Peer::note_sent(const Seg& s, const sim::Segment& raw) {
                (s.end > begin && s.begin ? ":" + std::to_string(s.end) : ""));
     if (s.has(flag::rst)) return;
     k_.sent = std::max(k_.sent, begin + raw.length());
-    if (s.has(flag::syn) && raw.options.window_scale) k_.shift = std::min<int>(*raw.options.window_scale, 14);
+    if (s.has(flag::syn)) {
+        k_.shift = std::min<int>(raw.options.window_scale.value_or(0), 14);
+        if (!raw.options.window_scale) k_.other_shift = 0;
+    }
     // An ACK of bytes that never came is a lie of the story's, and no grant.
     const auto acked = s.acks.value_or(k_.acked);
     if (acked > k_.heard_end) return;

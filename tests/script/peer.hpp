@@ -77,6 +77,7 @@ class Peer {
     SeqNum isn() const { return isn_; }
     const std::string& name() const { return name_; }
     void set_local(const Endpoint& local) { local_ = local; }
+    void set_isn(SeqNum isn) { isn_ = isn; }
     std::uint8_t byte_at(Position p) const;
     std::uint32_t ts_now() const { return ts_base + static_cast<std::uint32_t>(stage_.time().to_ms()); }
 

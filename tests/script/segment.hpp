@@ -34,7 +34,7 @@ struct Seg {
     std::optional<bool> timestamps, sack_permitted, pushed;
     std::optional<std::uint16_t> mss_offer;
     std::optional<int> shift_offer;   ///< window scale; -1 = none
-    std::optional<Duration> sent_at;  ///< expected only: story time at which it left, to a timer tick
+    std::optional<Duration> sent_at;  ///< expected only: story time at which it left, to a few timer ticks
 
     Seg& seq(Position p) { return begin = p, end = p, *this; }
     Seg& ack(Position p) { return acks = p, flags |= flag::ack, *this; }

@@ -15,8 +15,7 @@ STORY("timestamps: an ACK echoes what it acknowledges", "[options]") {
     lane.client().expects(ack(101).echo(0xffffff10));
     lane.client().sends(data(101, 201).ts(0x00000005));  // across the wrap
     lane.client().expects(ack(301).echo(0x00000005));
-    lane.server().expects(data(101, 201));
-    lane.server().expects(data(201, 301));
+    lane.server().expects(data(101, 301));
 }
 
 STORY("timestamps: with withheld ACKs the echo is of the oldest segment not acknowledged", "[options]") {

@@ -1,0 +1,156 @@
+// Loss that ACKs show: fast retransmit, SACK, the tail loss probe.
+#include "tests/script/lane_stage.hpp"
+
+using namespace holdfast;
+using namespace holdfast::script;
+
+namespace {
+
+constexpr Position mss = 1448;
+
+/// The server has received nothing of `n` full segments yet; the round trip is known to be 10 ms.
+struct Flight : LaneStage {
+    explicit Flight(Position n, bool with_sack = true) {
+        server().offer.sack = with_sack;
+        establish();
+        client().sends(data(1, 1 + mss));
+        server().expects(data(1, 1 + mss));
+        at(10_ms);
+        server().sends(ack(1 + mss));
+        client().expects(ack(1 + mss));
+        for (Position i = 1; i <= n; ++i) client().sends(segment(i));
+        for (Position i = 1; i <= n; ++i) server().expects(segment(i));
+        at(20_ms);
+    }
+    static Seg segment(Position i) { return data(start(i), start(i + 1)); }
+    static Position start(Position i) { return 1 + i * mss; }
+};
+
+}  // namespace
+
+STORY("recovery: three duplicate ACKs, and the first segment goes again, once (RFC 5681)", "[retransmit]") {
+    Flight lane(5, false);
+    lane.server().sends(ack(lane.start(1)));
+    lane.server().sends(ack(lane.start(1)));
+    lane.server().expects_nothing();
+    lane.server().sends(ack(lane.start(1)));
+    lane.server().expects(lane.segment(1));
+    lane.server().sends(ack(lane.start(1)));
+    lane.server().expects_nothing();
+    lane.server().sends(ack(lane.start(6)));
+    lane.client().expects(ack(lane.start(6)));
+    lane.expect_count(Side::server, "fast_recoveries", 1);
+    lane.expect_count(Side::server, "rto_fired", 0);
+}
+
+STORY("recovery: a partial ACK uncovers the next hole (RFC 6582)", "[retransmit]") {
+    Flight lane(6, false);
+    for (int i = 0; i < 3; ++i) lane.server().sends(ack(lane.start(1)));
+    lane.server().expects(lane.segment(1));
+    // Segment 3 is lost, too.
+    lane.server().sends(ack(lane.start(3)));
+    lane.client().expects(ack(lane.start(3)));
+    lane.server().expects(lane.segment(3));
+    lane.server().sends(ack(lane.start(7)));
+    lane.client().expects(ack(lane.start(7)));
+    lane.expect_count(Side::server, "fast_recoveries", 1);
+}
+
+STORY("recovery: a window update is no duplicate ACK", "[retransmit]") {
+    Flight lane(5, false);
+    for (std::uint32_t i = 1; i <= 4; ++i) lane.server().sends(ack(lane.start(1)).window(64000 + i * 128));
+    lane.server().expects_nothing();
+    lane.ignore_rest();
+}
+
+STORY("recovery: SACK shows the holes, and only they go again", "[retransmit]") {
+    Flight lane(8);
+    auto& server = lane.server();
+    // 1 and 3 are lost.
+    server.sends(ack(lane.start(1)).sack(lane.start(2), lane.start(3)));
+    server.expects_nothing();
+    server.sends(ack(lane.start(1)).sack(lane.start(4), lane.start(5)).sack(lane.start(2), lane.start(3)));
+    server.expects_nothing();
+    server.sends(ack(lane.start(1)).sack(lane.start(4), lane.start(7)).sack(lane.start(2), lane.start(3)));
+    server.expects(lane.segment(1));
+    server.expects(lane.segment(3));
+    server.expects_nothing();
+    server.sends(ack(lane.start(9)));
+    lane.client().expects(ack(lane.start(9)));
+    lane.expect_count(Side::server, "segments_retransmitted", 2);
+}
+
+// Open: the story and the product do not agree yet, and it is not settled which is right.
+STORY("recovery: a retransmission that is lost is found by time, not by a timeout (RFC 8985)",
+      "[retransmit][!mayfail]") {
+    Flight lane(8);
+    auto& server = lane.server();
+    server.sends(ack(lane.start(1)).sack(lane.start(2), lane.start(6)));
+    server.expects(lane.segment(1));
+    // It is lost. What was sent after it arrives a round trip later.
+    lane.client().sends(lane.segment(9));
+    server.expects(lane.segment(9));
+    lane.at(35_ms);
+    server.sends(ack(lane.start(1)).sack(lane.start(2), lane.start(10)));
+    server.expects(lane.segment(1));
+    lane.expect_count(Side::server, "rto_fired", 0);
+    lane.ignore_rest();
+}
+
+STORY("recovery: the window is halved once per loss episode", "[retransmit]") {
+    Flight lane(10);
+    auto& server = lane.server();
+    for (Position i = 11; i <= 20; ++i) lane.client().sends(lane.segment(i));
+    server.ignores_rest();  // what the window allows
+    server.sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    server.expects(lane.segment(1));
+    lane.expect_count(Side::server, "fast_recoveries", 1);
+    lane.ignore_rest();
+}
+
+STORY("recovery: a SACK of bytes never sent is ignored", "[retransmit]") {
+    Flight lane(5);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(6), lane.start(40)));
+    lane.server().expects_nothing();
+    lane.client().expects_nothing();
+    lane.server().sends(ack(lane.start(6)));
+    lane.client().expects(ack(lane.start(6)));
+}
+
+STORY("recovery: blocks upside down or empty are ignored", "[retransmit]") {
+    Flight lane(5);
+    lane.server().sends(
+        ack(lane.start(1)).sack(lane.start(4), lane.start(2)).sack(lane.start(3), lane.start(3)));
+    lane.server().expects_nothing();
+    lane.server().sends(ack(lane.start(6)));
+    lane.client().expects(ack(lane.start(6)));
+}
+
+STORY("recovery: after a timeout what was SACKed may have been dropped, and goes again (RFC 2018)",
+      "[retransmit]") {
+    Flight lane(3);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(3)));
+    lane.at(10_s);
+    // Every segment is seen again by a server that keeps silent.
+    bool seen[4] = {};
+    while (lane.server().has_unexpected()) {
+        const auto s = lane.server().takes();
+        for (Position i = 1; i <= 3; ++i) seen[i] = seen[i] || s.begin == lane.start(i);
+        if (s.begin == lane.start(1)) continue;
+    }
+    expect(seen[1], "the hole");
+    lane.server().sends(ack(lane.start(2)));
+    lane.server().expects(lane.segment(2));
+    lane.ignore_rest();
+}
+
+STORY("tlp: new data is the probe when there is some that the window takes (RFC 8985)", "[retransmit]") {
+    Flight lane(10);
+    // The congestion window is full: the eleventh waits.
+    lane.client().sends(lane.segment(11));
+    lane.server().expects_nothing();
+    lane.at(35_ms);
+    lane.server().expects(lane.segment(11));
+    lane.expect_count(Side::server, "tlp_sent", 1);
+    lane.ignore_rest();
+}
