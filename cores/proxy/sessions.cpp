@@ -59,12 +59,15 @@ Leg* Sessions::leg_of(SessionId id) {
 bool Sessions::send_message(Message m) {
     if (s_.lane.to[index(other(s_.side))].push(m)) return true;
     s_.counters.add(Counter::ring_refused);
-    auto& leg = legs_[m.id.slot];
-    if (!leg.retry) {
-        leg.retry = true;
-        retry_.push_back(m.id.slot);
-    }
+    try_again(m.id.slot);
     return false;
+}
+
+/// Serves the slot again in the next cycle: something had no room in this one.
+void Sessions::try_again(std::uint32_t slot) {
+    if (legs_[slot].retry) return;
+    legs_[slot].retry = true;
+    retry_.push_back(slot);
 }
 
 /// Sends a message that must not be lost; what the ring refuses is sent again next cycle.

@@ -74,6 +74,7 @@ class Sessions {
     bool send_message(Message m);
     void post(std::uint32_t slot, MessageKind kind);
     void send_pending(std::uint32_t slot);
+    void try_again(std::uint32_t slot);
     void recount(std::uint32_t slot);
     void touch(std::uint32_t slot);
     void service_touched();

