@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labkit import nodeconf, topology
@@ -36,10 +36,8 @@ listen bulk
     bind {vip}:{bulk}
     server one {server}:{bulk}
 """
-# Several cores share a CPU here, so the active polls and gives way when it finds nothing: a sleep below the
-# shortest one is a yield. Nobody may lose a lease because the endpoints' CPU is full.
-_BUSY = {"policy": "adaptive", "sleep_max_us": 1}
-_ASLEEP = {"policy": "adaptive", "sleep_max_us": 1000}
+# Every core shares its CPU with others here: nobody may lose a lease because of that, and all cores of the active
+# get the same priority, from place().
 _SETTINGS = {
     "guard": {"lease_ms": 380, "lease_margin_ms": 120, "realtime": False},
     "limits": {"sessions": 65536},
@@ -65,19 +63,17 @@ class BenchLab(Lab):
 
     def options(self) -> tuple[nodeconf.NodeOptions, nodeconf.Table]:
         options, _ = super().options()
-        idle = _BUSY if self.node_process("a") is None else _ASLEEP  # b starts when a runs
-        return options, {**_SETTINGS, "idle": idle, "service": [
+        return options, {**_SETTINGS, "service": [
             {"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"],
              "gate": [self._gate]} for name, port in (("web", nodeconf.WEB_PORT), ("bulk", load.BULK_PORT))]}
 
     def start_nodes(self, standby: bool, gate: str = "peer") -> None:
         self._gate = gate
         self.start("a")
-        place(self.node_process("a").pid, MIDDLE_CPU)
+        self.wait_active("a")
+        place(self.node_process("a").pid, MIDDLE_CPU, alone=True)
         if standby:
-            self.wait_active("a")
             self.start_standby()
-        self.wait_ready(standby)
         self.forget_neighbours()
 
     def start_standby(self) -> None:
@@ -127,7 +123,7 @@ def holdfast(lab: BenchLab, standby: bool = True, gate: str = "peer") -> Iterato
 @contextmanager
 def testpmd(lab: BenchLab) -> Iterator[str]:
     """Frames forwarded as they are: the wire itself, as DPDK sees it."""
-    argv = ["dpdk-testpmd", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "256", "--lcores", "0@0,1@1"]
+    argv = ["dpdk-testpmd", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "256", "--lcores", "0@1,1@1"]
     for number, network in enumerate(("client", "server")):
         argv += ["--vdev", f"net_af_xdp{number},iface={network},force_copy=1"]
     argv += ["--", "--forward-mode=io", "--nb-cores=1", "--total-num-mbufs=32768", "--stats-period=3600"]
@@ -135,6 +131,7 @@ def testpmd(lab: BenchLab) -> Iterator[str]:
     try:
         lab.forget_neighbours()
         _wait_reachable(lab, process, topology.SERVER_ADDRESS)
+        place(process.pid, MIDDLE_CPU, alone=True)
         yield topology.SERVER_ADDRESS
     finally:
         lab.processes.end("testpmd", grace_s=5)
@@ -152,10 +149,11 @@ def haproxy(lab: BenchLab, busy: bool) -> Iterator[str]:
     _kernel_speaks(namespace, True)
     for device, address in addresses.items():
         run("ip", "-n", namespace, "address", "add", address, "dev", device)
-    process = lab.spawn("haproxy", "a", ["taskset", "-c", str(MIDDLE_CPU), "haproxy", "-db", "-f", str(file)])
+    process = lab.spawn("haproxy", "a", ["haproxy", "-db", "-f", str(file)])
     try:
         lab.forget_neighbours()
         _wait_reachable(lab, process, topology.VIP)
+        place(process.pid, MIDDLE_CPU, alone=True)
         yield topology.VIP
     finally:
         lab.processes.end("haproxy", grace_s=2)
@@ -181,10 +179,13 @@ def _wait_reachable(lab: BenchLab, process: Process, address: str, timeout_s: fl
         time.sleep(0.1)
 
 
-def place(pid: int, cpu: int) -> None:
-    """All threads of a process on one CPU."""
+def place(pid: int, cpu: int, alone: bool = False) -> None:
+    """All threads of a process on one CPU. `alone`: before everybody else there, and threads that poll take turns."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cpu})
+        with suppress(ProcessLookupError):  # a thread may end at any time
+            os.sched_setaffinity(int(task.name), {cpu})
+            if alone:
+                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(1))
 
 
 def cpu_seconds(pid: int) -> float:
