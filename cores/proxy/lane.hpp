@@ -127,8 +127,9 @@ struct Lane {
         const auto epoch = node.mirror_epoch.load(std::memory_order_relaxed);
         return node.in_sync.load(std::memory_order_relaxed) &&
                client.opened_epoch.load(std::memory_order_relaxed) == epoch &&
-               static_cast<std::uint32_t>(node.confirmed[0].load(std::memory_order_relaxed)) >=
-                   client.opened_sequence.load(std::memory_order_relaxed);
+               static_cast<std::int32_t>(
+                   static_cast<std::uint32_t>(node.confirmed[0].load(std::memory_order_relaxed)) -
+                   client.opened_sequence.load(std::memory_order_relaxed)) >= 0;
     }
 
     std::uint32_t slots;

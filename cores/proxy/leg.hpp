@@ -45,6 +45,8 @@ struct Heard {
     std::uint8_t tail_byte = 0;  ///< last payload byte forwarded TO this endpoint, ending at tail_end
     Position tail_end = 0;
     Instant last_segment{};
+    Instant prove_until =
+        Instant::never();     ///< gate none: until then both ends must have shown that they agree
     std::uint8_t probes = 0;  ///< unanswered
     bool reset_seen = false;
 };

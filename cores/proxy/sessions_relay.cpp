@@ -17,7 +17,9 @@ bool Sessions::over_budget(std::uint32_t slot) const {
     const auto held = theirs.held_mbufs.load(std::memory_order_relaxed) + leg.tcb.soft.rcv.queue.mbufs();
     const auto lane = s_.lane.core[0].held_mbufs.load(std::memory_order_relaxed) +
                       s_.lane.core[1].held_mbufs.load(std::memory_order_relaxed);
-    return held >= session_max || lane >= s_.lane_mbufs;
+    // A session holds no more than what is still free: the greedy stop each other long before the lane is
+    // full, and whoever holds little finds room.
+    return held >= session_max || held + lane >= s_.lane_mbufs;
 }
 
 void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet) {

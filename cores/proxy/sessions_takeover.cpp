@@ -198,15 +198,15 @@ void Sessions::takeover_probe(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& h = leg.heard;
     leg.takeover_probe_at = Instant::never();
-    if (h.any && leg.gates == 0) {
-        // Two seconds are over and the ends did not agree.
+    if (now_ >= h.prove_until && !quiescent(slot)) {
         s_.counters.add(Counter::sessions_unproven_reset);
         return reset_both(slot);
     }
     if (h.any && !h.reset_seen) {
         // Heard and not quiescent: nothing to ask, but a session that has fallen silent is not to stay for
         // ever.
-        const auto ask_at = h.last_segment + std::min(s_.config.tcp.idle_probe, ask_again_after_takeover);
+        const auto ask_at = earlier(
+            h.prove_until, h.last_segment + std::min(s_.config.tcp.idle_probe, ask_again_after_takeover));
         if (now_ < ask_at) {
             leg.takeover_probe_at = ask_at;
             return;

@@ -273,9 +273,9 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
 /// goes on.
 void Sessions::settle_unproven(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (is_client() && quiescent(slot)) return try_anchor(slot);
-    if (leg.takeover_probe_at.is_never() || leg.takeover_probe_at > now_ + 2_s)
-        leg.takeover_probe_at = now_ + 2_s;
+    if (leg.heard.prove_until.is_never()) leg.heard.prove_until = now_ + 2_s;
+    leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard.prove_until);
+    if (is_client()) try_anchor(slot);
 }
 
 }  // namespace holdfast::proxy

@@ -137,9 +137,13 @@ void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
     r.ack_now = true;
 }
 
+/// A keepalive or window probe: at most one byte, below what was acknowledged (Linux), or the first byte
+/// beyond a closed window (RFC 9293 section 3.8.6.1).
 bool is_probe(const Tcb& t, const Segment& s) {
-    const auto acknowledged = t.soft.rcv.ledger.acknowledged();
-    return s.end - s.begin <= 1 && s.begin == acknowledged - 1 && !s.fin;
+    const auto& r = t.soft.rcv;
+    if (s.end - s.begin > 1 || s.fin) return false;
+    if (s.begin == r.ledger.acknowledged() - 1) return true;
+    return s.end != s.begin && s.begin == r.next && distance(r.edge_sent, r.next) >= 0;
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
