@@ -162,11 +162,16 @@ void LaneStage::at(Duration t) {
 // ---- frames ----
 
 void LaneStage::settle() {
-    for (int round = 0; round < 1000; ++round) {
+    // A core that waits for an mbuf or for room in a ring is never idle: rest is when nothing comes of it.
+    constexpr int patience = 20;
+    for (int round = 0, fruitless = 0; round < 5000 && fruitless < patience; ++round) {
+        const auto before = frames_;
         const bool client = run_core(Side::client), server = run_core(Side::server);
-        if (!serve_standby() && !client && !server) return;
+        const bool news = serve_standby();
+        if (!news && !client && !server) return;
+        fruitless = news || frames_ != before ? 0 : fruitless + 1;
+        if (round == 4999) throw Departure("the cores do not come to rest\n" + transcript());
     }
-    throw Departure("the cores do not come to rest\n" + transcript());
 }
 
 bool LaneStage::run_core(Side side) {
@@ -224,6 +229,7 @@ Peer* LaneStage::find_peer(Side side, const sim::Segment& s) {
 }
 
 void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
+    ++frames_;
     if (const auto arp = sim::read_arp(bytes)) return answer_arp(side, *arp);
     std::string fault;
     const auto segment = sim::read_segment(bytes, fault);
@@ -235,6 +241,7 @@ void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
     auto& c = *std::find_if(conversations_.begin(), conversations_.end(),
                             [&](const auto& x) { return to == &x.client || to == &x.server; });
     const auto& far = to == &c.client ? c.server : c.client;
+    order_.push_back(to->name());
     to->receive(std::make_shared<sim::Bytes>(bytes), [&](const Seen& s) { check(*to, far, s); });
 }
 
@@ -251,6 +258,9 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
             wrong("R3: the byte at " + std::to_string(p) + " is another one");
     if (s.raw.has(flag::syn) || s.raw.has(flag::rst)) return;
     if (s.raw.options.timestamps.has_value() != k.timestamps) wrong("timestamps are not as agreed");
+    if (k.timestamps && k.heard_any_ts &&
+        static_cast<std::int32_t>(s.raw.options.timestamps->value - k.heard_ts) < 0)
+        wrong("TSval goes back");
     const std::size_t mss = to.offer.mss - (k.timestamps ? 12u : 0u);
     if (s.raw.payload.size() > mss) wrong("larger than the MSS");
     if (!checks_ || config_.services[0].gate != Gate::peer) return;

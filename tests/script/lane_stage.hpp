@@ -3,8 +3,8 @@
 // node core, no other clock than the story's.
 //
 // Each frame to an end is checked before the story sees it: checksums, addresses, true bytes (R3), no ACK
-// that the far end has not given (R1), no window past the far end's and none that shrinks, options and sizes
-// as agreed.
+// that the far end has not given (R1), no window past the far end's and none that shrinks, timestamps that
+// never go back, options and sizes as agreed.
 #pragma once
 
 #include <deque>
@@ -55,7 +55,7 @@ class LaneStage : public PeerStage {
     Peer& client() { return main().client; }
     Peer& server() { return main().server; }
     Conversation& another();
-    const std::deque<Conversation>& conversations() const { return conversations_; }
+    std::deque<Conversation>& conversations() { return conversations_; }
 
     // ---- time ----
     /// Story time becomes `t`; what is due until then happens.
@@ -84,6 +84,8 @@ class LaneStage : public PeerStage {
     void install(const SessionRecord& record, const std::vector<ProgressRecord>& progress = {});
 
     // ---- facts ----
+    /// Names of the peers in the order in which segments left for them.
+    const std::vector<std::string>& order() const { return order_; }
     std::uint64_t count(Side side, std::string_view counter) const;
     void expect_count(Side side, std::string_view counter, std::uint64_t expected,
                       Where where = Where::current());
@@ -142,7 +144,9 @@ class LaneStage : public PeerStage {
     protocol::ProtocolCore client_core_, server_core_;
     std::deque<Conversation> conversations_;
     std::deque<std::string> transcript_;
+    std::vector<std::string> order_;
     bool checks_ = true, ignores_rest_ = false;
+    std::uint64_t frames_ = 0;  ///< that left, of any kind
     std::uint32_t mirror_epochs_ = 0;
 };
 

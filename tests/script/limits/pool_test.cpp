@@ -1,0 +1,78 @@
+// An empty mbuf pool delays what must be sent, counts it, and loses nothing.
+#include "tests/script/lane_stage.hpp"
+
+using namespace holdfast;
+using namespace holdfast::script;
+
+namespace {
+
+/// Nothing is left in a pool while it lives.
+class EmptyPool {
+  public:
+    explicit EmptyPool(test::MbufPool& pool) {
+        while (auto* m = rte_pktmbuf_alloc(pool.get())) taken_.push_back(m);
+    }
+    ~EmptyPool() { rte_pktmbuf_free_bulk(taken_.data(), static_cast<unsigned>(taken_.size())); }
+    EmptyPool(const EmptyPool&) = delete;
+    EmptyPool& operator=(const EmptyPool&) = delete;
+
+  private:
+    std::vector<rte_mbuf*> taken_;
+};
+
+}  // namespace
+
+STORY("pool: a FIN that could not be sent leaves soon after", "[limits]") {
+    LaneStage lane({.mbufs = 127});
+    lane.establish();
+    {
+        const EmptyPool none(lane.pool(Side::server));
+        lane.client().sends(fin(1));
+        lane.server().expects_nothing();
+        expect(lane.count(Side::server, "no_buffer") > 0, "counted");
+    }
+    lane.after(2_s);
+    lane.server().expects(fin(1));
+    lane.ignore_rest();
+}
+
+STORY("pool: an ACK that could not be sent leaves soon after", "[limits]") {
+    LaneStage lane({.mbufs = 127});
+    lane.establish();
+    lane.client().sends(fin(1));
+    lane.server().expects(fin(1));
+    {
+        const EmptyPool none(lane.pool(Side::client));
+        lane.server().sends(ack(2));
+        lane.client().expects_nothing();
+        expect(lane.count(Side::client, "no_buffer") > 0, "counted");
+    }
+    lane.after(2_s);
+    lane.client().expects(ack(2));
+}
+
+STORY("pool: a SYN, and a SYN-ACK, that could not be sent leave when they are due again", "[limits]") {
+    LaneStage lane({.mbufs = 127});
+    {
+        const EmptyPool none(lane.pool(Side::server));
+        lane.client().sends(syn());
+        lane.server().expects_nothing();
+    }
+    lane.after(1100_ms);
+    lane.server().expects(syn());
+    {
+        const EmptyPool none(lane.pool(Side::client));
+        lane.server().sends(syn_ack());
+        lane.client().expects_nothing();
+    }
+    lane.after(1100_ms);
+    lane.client().expects(syn_ack());
+}
+
+STORY("pool: payload goes in place and needs no mbuf of ours", "[limits]") {
+    LaneStage lane({.mbufs = 127});
+    lane.establish();
+    const EmptyPool none(lane.pool(Side::server));
+    lane.client().sends(data(1, 1001));
+    lane.server().expects(data(1, 1001));
+}

@@ -1,0 +1,90 @@
+// Sessions that were in the middle of something: each goes on, or ends as it would have.
+#include "tests/script/takeover_stage.hpp"
+
+using namespace holdfast;
+using namespace holdfast::script;
+
+STORY("takeover: half-closed: the server's data goes on after the client's FIN", "[takeover]") {
+    TakeoverStage lane;
+    // The client's FIN stood at 1000 and is acknowledged.
+    auto hints = lane.hints_of(lane.record(), lane.main(), {});
+    hints[0].version = hints[1].version = 2;
+    hints[0].fin_received = hints[1].fin_sent = true;
+    hints[1].has_last_byte = false;
+    lane.hint(hints);
+    lane.take_over();
+    lane.client().expects(probe(500).ack(1000));
+    lane.server().expects(ack(500).seq(1000));  // no byte stands below a FIN's end
+    lane.server().sends(data(501, 601));
+    lane.client().expects(data(501, 601).ack(1001));
+    lane.client().sends(ack(601));
+    lane.server().expects(ack(601));
+    // Quiescent: terminated again, and half-closed still.
+    lane.after(50_ms);
+    lane.expect_view(proxy::View::terminated);
+    lane.server().sends(data(601, 701).fin());
+    lane.client().expects(data(601, 701));
+    lane.client().expects(fin(701));
+    lane.client().sends(ack(702));
+    lane.server().expects(ack(702));
+    lane.expect_view(proxy::View::closing);
+}
+
+STORY("takeover: a FIN under way is repeated by its sender and passed on", "[takeover]") {
+    TakeoverStage lane;
+    lane.take_over_and_probe();
+    lane.client().sends(fin(1001));
+    lane.server().expects(fin(1001).ack(501));
+    lane.server().sends(ack(1002));
+    lane.client().expects(ack(1002).seq(501));
+    lane.server().sends(fin(501).ack(1002));
+    lane.client().expects(fin(501).ack(1002));
+    lane.client().sends(ack(502));
+    lane.server().expects(ack(502).seq(1002));
+    lane.after(100_ms);
+    lane.client().expects_nothing();
+    lane.server().expects_nothing();
+    lane.expect_view(proxy::View::closing);
+}
+
+STORY("takeover: a closed window stays closed, and opens when the server says so", "[takeover]") {
+    TakeoverStage lane;
+    lane.server().knowledge().edge = lane.client().knowledge().heard_edge = 1001;
+    lane.take_over_and_probe();
+    lane.server().sends(ack(1001).window(0));
+    lane.client().expects(ack(1001).window(0));
+    lane.client().sends(ack(501).seq(1000));  // its window probe
+    lane.server().expects(ack(501).seq(1000));
+    lane.server().sends(ack(1001).window(64000));
+    lane.client().expects(ack(1001).window(64000));
+}
+
+STORY("takeover: gate none: ends that agree go on", "[takeover]") {
+    TakeoverStage lane({.gate = Gate::none});
+    lane.take_over_and_probe();
+    lane.client().sends(ack(501));
+    lane.server().sends(ack(1001));
+    lane.after(100_ms);
+    lane.expect_view(proxy::View::terminated);
+    lane.client().expects(ack(1001).window(64000));  // the probes had closed the windows
+    lane.server().expects(ack(501).window(64000));
+    lane.client().sends(data(1001, 1101));
+    lane.client().expects(ack(1101));
+    lane.server().expects(data(1001, 1101));
+}
+
+STORY("takeover: gate none: bytes that the old node acknowledged and lost end the session, counted",
+      "[takeover]") {
+    TakeoverStage lane({.gate = Gate::none});
+    // The client was told that 2000 arrived; the server has 1000 of them.
+    lane.client().knowledge().sent = lane.client().knowledge().heard_ack = 2001;
+    lane.take_over_and_probe();
+    lane.client().sends(ack(501));
+    lane.server().sends(ack(1001));
+    lane.at(3_s);
+    expect(lane.client().takes().raw.has(flag::rst), "the client is reset");
+    expect(lane.server().takes().raw.has(flag::rst), "the server is reset");
+    const auto counted = lane.count(Side::client, "sessions_unproven_reset") +
+                         lane.count(Side::server, "sessions_unproven_reset");
+    expect(counted > 0, "counted");
+}
