@@ -246,6 +246,11 @@ bool Port::connects_to_server() const {
     return text.find("role=client") != text.npos || text.find("role=slave") != text.npos;
 }
 
+bool Port::is_connected() const {
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
 // net_memif takes its connection apart in a handler on EAL's interrupt thread, without a lock against
 // dev_stop(): first the link goes down, then the rest. A stop from another thread in between frees the
 // connection twice. EAL runs alarms on the same thread, so a stop in an alarm can not meet the handler.
@@ -260,6 +265,10 @@ bool Port::restart() {
 
 void Port::stop_for_restart(void* port) {
     auto& self = *static_cast<Port*>(port);
+    if (self.device_started_ && self.is_connected()) {  // the request came too late
+        self.state_.store(State::started, std::memory_order_release);
+        return;
+    }
     self.stop_device();
     // The new connection may get the number of the old one's socket, for which EAL may have read an event
     // already: it starts in a later round.

@@ -78,6 +78,7 @@ class Port {
     void stop_device();
     bool start_device();
     bool connects_to_server() const;
+    bool is_connected() const;
     void configure_device();
     void set_mtu();
     void create_pool();
