@@ -132,7 +132,7 @@ void Guard::become_active(Reason reason, Instant now) {
     const Duration silence = peer_.known() ? now - peer_.heard_at() : Duration{};
     term_ = terms_.claim();
     if (role_ == Role::standby) {
-        event(EventKind::takeover, term_, static_cast<std::uint64_t>(silence.to_us()), now);
+        event(EventKind::takeover, term_, static_cast<std::uint64_t>(silence.to_us()), now, reason);
         if (reason == Reason::silence) last_detection_ = silence;
     }
     set_role(Role::active, now);
@@ -226,10 +226,13 @@ void Guard::lapse(Instant now) {
     event(EventKind::lease_expired, term_, 0, now);
 }
 
-/// Speaks again after a lapse, with the table and the term it had.
+/// Speaks again after a lapse, with the table it had. Where the peer may have served meanwhile, and died, it
+/// does so in a new term: else its timestamps could lie before the peer's (design, section 8.4).
 void Guard::resume(bool by_grant, Instant now) {
     const Heartbeat& c = peer_.claim();
     const bool sure = by_grant && c.boot_nonce == lease_nonce_ && c.role == Role::standby && c.term == term_;
+    if (!sure && !terms_.ready()) return wait_for(Hold::term);
+    if (!sure) term_ = terms_.claim();
     suspended_ = false;
     urgent_ = true;
     hold_ = Hold::none;
@@ -237,6 +240,7 @@ void Guard::resume(bool by_grant, Instant now) {
     lease_nonce_ = by_grant ? c.boot_nonce : 0;
     news_.resumed = sure ? Resumed::sure : Resumed::unsure;
     count(sure ? Counter::resumed_sure : Counter::resumed_unsure);
+    event(EventKind::resumed, term_, sure ? 0 : 1, now);
     search_.restart();
     start_announcing(now);
 }

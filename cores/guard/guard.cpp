@@ -47,7 +47,7 @@ void Guard::begin(Instant now) {
     out_.query_references = out_.query_vip = out_.announce = false;
     settle_last_cycle(now);
     note_gaps(now);
-    if (role_ == Role::booting || role_ == Role::standby) terms_.reserve();
+    if (role_ != Role::active || suspended_) terms_.reserve();
     if (settings_.references == 0 && (inputs_.link[0] || inputs_.link[1])) search_.take_as_proof(now);
 }
 
@@ -222,12 +222,13 @@ bool Guard::able(Instant now) const {
     return terms_.ready() && client_core_runs(now) && inputs_.link[0] && inputs_.link[1] && connected(now);
 }
 
-void Guard::event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now) {
+void Guard::event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now, Reason reason) {
     if (news_.event_count == news_.events.size()) return count(Counter::events_lost);
     Event& e = news_.events[news_.event_count++];
     e = {};
     e.at = now;
     e.kind = kind;
+    e.reason = static_cast<std::uint16_t>(reason);
     e.a = a;
     e.b = b;
 }

@@ -43,7 +43,7 @@ enum class Resumed : std::uint8_t {
 struct News {
     bool became_active = false;     ///< open the table in the new term: takeover, or the first one
     Reason reason = Reason::none;   ///< why; with became_active
-    Resumed resumed = Resumed::no;  ///< the node speaks again after a lapse, with the table and term it had
+    Resumed resumed = Resumed::no;  ///< the node speaks again after a lapse, with the table it had
     bool drop_table = false;  ///< forget every session: they belong to a term that is over. Comes before
                               ///< became_active, should both be set
     std::array<Event, 16> events{};
@@ -178,7 +178,7 @@ class Guard {
     Heartbeat compose(Instant now);
     void note_readiness(const Heartbeat& told);
     Instant deadline(Instant now) const;
-    void event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now);
+    void event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now, Reason reason = Reason::none);
     void count(Counter c, std::uint64_t n = 1) { counters_.add(c, n); }
 
     Settings settings_;

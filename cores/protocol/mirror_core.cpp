@@ -43,13 +43,14 @@ std::string_view to_string(MirrorState s) {
 }
 
 MirrorCore::MirrorCore(const Config& config, std::uint64_t incarnation, proxy::Lane& lane, mirror::Link& link,
-                       mirror::MirrorCounters& counters)
+                       mirror::MirrorCounters& counters, Ring<Event>& events)
     : config_(config),
       incarnation_(incarnation),
       configuration_(configuration_hash(config)),
       lane_(lane),
       link_(link),
       counters_(counters),
+      events_(events),
       image_(config.limits.sessions) {}
 
 void MirrorCore::set_role(proxy::Role role, std::uint64_t term, bool table_empty, Instant now) {
@@ -68,7 +69,14 @@ void MirrorCore::drop_image(Instant now) {
     lose(now);
 }
 
+void MirrorCore::event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now) {
+    events_.push({now, kind, static_cast<std::uint16_t>(refusal_), 0, a, b});
+}
+
+std::uint32_t MirrorCore::sessions() const { return lane_.core[0].sessions.load(std::memory_order_relaxed); }
+
 void MirrorCore::lose(Instant now) {
+    if (standby_in_sync()) event(EventKind::standby_lost, sessions(), 0, now);
     state_ = MirrorState::down;
     connect_at_ = now + reconnect_after;
     lane_.node.in_sync.store(false, std::memory_order_release);
@@ -105,6 +113,9 @@ void MirrorCore::connection_changed(Instant now) {
 void MirrorCore::refuse(mirror::Refusal reason, bool tell, Instant now) {
     refusal_ = reason;
     counters_.add(Counter::connections_refused);
+    // The peer asks again every second: one event for each reason.
+    if (reason != told_) event(EventKind::mirror_refused, 0, 0, now);
+    told_ = reason;
     if (tell) {
         send(mirror::Refused{reason}, now);
         link_.flush(now);
@@ -126,6 +137,8 @@ void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
     if (!active && h.is_active == 0) reason = mirror::Refusal::not_active;
     if (reason != mirror::Refusal::none) return refuse(reason, active, now);
     state_ = MirrorState::syncing;
+    syncing_since_ = now;
+    told_ = mirror::Refusal::none;
     if (active) {
         send_hello(now);
         ++epoch_;
@@ -184,7 +197,7 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
     return true;
 }
 
-void MirrorCore::take_confirm(const mirror::Confirm& c) {
+void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
     counters_.add(Counter::confirmations_received);
     for (int i = 0; i < 2; ++i)
         if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed))
@@ -196,6 +209,8 @@ void MirrorCore::take_confirm(const mirror::Confirm& c) {
         state_ = MirrorState::in_sync;
         counters_.add(Counter::snapshots_finished);
         lane_.node.in_sync.store(true, std::memory_order_release);
+        event(EventKind::standby_ready, sessions(),
+              static_cast<std::uint64_t>((now - syncing_since_).to_us()), now);
     }
 }
 
@@ -213,7 +228,7 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     if (state_ != MirrorState::syncing && state_ != MirrorState::in_sync) return false;
     if (role_ == proxy::Role::active) {
         const auto* c = std::get_if<mirror::Confirm>(&record);
-        if (c != nullptr) take_confirm(*c);
+        if (c != nullptr) take_confirm(*c, now);
         return c != nullptr;
     }
     counters_.add(Counter::records_received);

@@ -4,6 +4,7 @@
 #include "cores/mirror/image.hpp"
 #include "cores/mirror/link.hpp"
 #include "cores/proxy/lane.hpp"
+#include "lib/report/event.hpp"
 
 namespace holdfast::protocol {
 
@@ -13,7 +14,7 @@ std::string_view to_string(MirrorState s);
 class MirrorCore {
   public:
     MirrorCore(const Config& config, std::uint64_t incarnation, proxy::Lane& lane, mirror::Link& link,
-               mirror::MirrorCounters& counters);
+               mirror::MirrorCounters& counters, Ring<Event>& events);
 
     /// The node's role and term as the guard has them; `table_empty`: both cores have carried out the last
     /// change.
@@ -32,6 +33,8 @@ class MirrorCore {
 
   private:
     void connection_changed(Instant now);
+    void event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now);
+    std::uint32_t sessions() const;
     void lose(Instant now);
     void send(const mirror::Record& record, Instant now);
     void send_hello(Instant now);
@@ -42,7 +45,7 @@ class MirrorCore {
     bool take_opened(const mirror::Opened& o);
     bool take_progress(const mirror::Progress& p);
     bool take_closed(const mirror::Closed& c);
-    void take_confirm(const mirror::Confirm& c);
+    void take_confirm(const mirror::Confirm& c, Instant now);
     bool installs_have_room() const;
     std::uint32_t drain_journals(Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
@@ -54,13 +57,15 @@ class MirrorCore {
     proxy::Lane& lane_;
     mirror::Link& link_;
     mirror::MirrorCounters& counters_;
+    Ring<Event>& events_;
     mirror::Image image_;
     proxy::Role role_ = proxy::Role::booting;
     std::uint64_t term_ = 0;
     bool table_empty_ = false;
     MirrorState state_ = MirrorState::down;
     mirror::Refusal refusal_ = mirror::Refusal::none;
-    Instant connect_at_{};
+    mirror::Refusal told_ = mirror::Refusal::none;  ///< the last refusal that became an event
+    Instant connect_at_{}, syncing_since_{};
     std::uint64_t progress_ = 0;
 
     // As active.

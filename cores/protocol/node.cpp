@@ -64,7 +64,7 @@ struct Node::Parts {
                  r.name_prefix + "_s", r.socket, mix64(r.seed), r.started_at),
           node(r.config, interface_settings(r.config.mirror, r.mirror_port), r.mirror_pool, lane,
                client_control, server_control, events, secrets, r.boot_nonce, r.stored_term, links,
-               r.started_at) {}
+               client.proxy_counters(), r.started_at) {}
 
     NodeResources r;
     tcp::Secrets secrets;
@@ -89,6 +89,9 @@ void Node::term_persisted(std::uint64_t term) { parts_->node.term_persisted(term
 void Node::set_link(Side side, bool up) {
     parts_->links.up[index(side)].store(up, std::memory_order_relaxed);
 }
+void Node::resign() { parts_->node.resign(); }
+bool Node::resigning() const { return parts_->node.resigning(); }
+
 void Node::set_mirror_link(bool up) { parts_->links.up[2].store(up, std::memory_order_relaxed); }
 
 std::uint32_t Node::session_slots() const { return parts_->lane.slots; }

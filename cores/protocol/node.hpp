@@ -87,6 +87,12 @@ class Node {
     void set_link(Side side, bool up);
     void set_mirror_link(bool up);
 
+    /// Before a planned stop: stops speaking and hands over to the standby, which then need not wait for the
+    /// lease to run out. Without effect unless this node is active and a ready standby is heard. Any thread.
+    void resign();
+    /// resign() was called and the successor does not speak yet. Any thread.
+    bool resigning() const;
+
     // For the control thread; any thread, never blocks a core.
     NodeStatus status() const;
     std::uint32_t session_slots() const;

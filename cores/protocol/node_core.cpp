@@ -51,16 +51,17 @@ proxy::Role role_of(guard::Role r) {
 NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool,
                    proxy::Lane& lane, ControlRings& client, ControlRings& server, Ring<Event>& events,
                    const tcp::Secrets& secrets, std::uint64_t boot_nonce, std::uint64_t stored_term,
-                   LinkCells& links, Instant now)
+                   LinkCells& links, const proxy::ProxyCounters& client_counters, Instant now)
     : config_(config),
       lane_(lane),
       control_{&client, &server},
       events_(events),
       links_(links),
+      client_counters_(client_counters),
       pool_(pool),
       net_(port, pool_, net_counters_),
       link_(link_settings(config, boot_nonce), secrets, net_, tcp_counters_, mirror_counters_),
-      mirror_(config, boot_nonce, lane, link_, mirror_counters_),
+      mirror_(config, boot_nonce, lane, link_, mirror_counters_, events),
       guard_(guard_settings(config, boot_nonce, stored_term), now) {
     status_.detection_bound_ns.store(guard_.detection_bound().ns);
 }
@@ -184,6 +185,8 @@ void NodeCore::follow_guard(const guard::Outputs& out, Instant now) {
     if (role != role_ || out.drop_table || unsure || out.became_active) {
         role_ = role;
         if (out.drop_table) {
+            const auto sessions = lane_.core[0].sessions.load(std::memory_order_relaxed);
+            if (sessions > 0) events_.push({now, EventKind::table_dropped, 0, 0, sessions, 0});
             node.table_epoch.fetch_add(1, std::memory_order_release);
             mirror_.drop_image(now);
         }
@@ -212,11 +215,34 @@ std::uint32_t NodeCore::advance(Instant now) {
     for (std::size_t i = 0; i < guard::path_count; ++i)
         in.link[i] = links_.up[i].load(std::memory_order_relaxed);
     guard_.set_inputs(in);
+    if (resign_wanted_.load(std::memory_order_relaxed)) resign_now(now);
     act_on(guard_.advance(now), now);
     work += mirror_.advance(now);
     net_.advance(now);
+    report_late_stores(now);
     publish_status(now);
     return work;
+}
+
+void NodeCore::resign_now(Instant now) {
+    const bool given = guard_.resign(now);
+    if (given) events_.push({now, EventKind::handed_over, 0, 0, guard_.term(), 0});
+    else if (guard_.role() == guard::Role::active)
+        events_.push({now, EventKind::kept_until_stop, 0, 0, lane_.core[0].sessions.load(), 0});
+    publish_lease();
+    // In this order: resigning() must not be false in between.
+    status_.state.store(guard_.state(now), std::memory_order_relaxed);
+    resign_wanted_.store(false, std::memory_order_release);
+}
+
+/// A standby that is too slow is an event, at most one a second.
+void NodeCore::report_late_stores(Instant now) {
+    if (now < late_stores_at_) return;
+    late_stores_at_ = now + seconds(1);
+    const auto late = client_counters_.get(proxy::Counter::sessions_store_late);
+    if (late != late_stores_told_)
+        events_.push({now, EventKind::store_late, 0, 0, late - late_stores_told_, 0});
+    late_stores_told_ = late;
 }
 
 void NodeCore::publish_status(Instant now) {

@@ -10,6 +10,7 @@
 #include "cores/protocol/control.hpp"
 #include "cores/protocol/core.hpp"
 #include "cores/protocol/mirror_core.hpp"
+#include "cores/proxy/counters.hpp"
 
 namespace holdfast::protocol {
 
@@ -34,7 +35,8 @@ class NodeCore final : public Core {
   public:
     NodeCore(const Config& config, const net::InterfaceSettings& port, rte_mempool* pool, proxy::Lane& lane,
              ControlRings& client, ControlRings& server, Ring<Event>& events, const tcp::Secrets& secrets,
-             std::uint64_t boot_nonce, std::uint64_t stored_term, LinkCells& links, Instant now);
+             std::uint64_t boot_nonce, std::uint64_t stored_term, LinkCells& links,
+             const proxy::ProxyCounters& client_counters, Instant now);
 
     void receive(std::span<rte_mbuf* const> burst, Instant now) override;
     std::uint32_t advance(Instant now) override;
@@ -44,6 +46,14 @@ class NodeCore final : public Core {
 
     std::optional<std::uint64_t> term_to_persist() const { return to_persist_; }
     void term_persisted(std::uint64_t term);
+
+    /// Any thread: hands the active role to a ready standby, in the next duty cycle.
+    void resign() { resign_wanted_.store(true, std::memory_order_relaxed); }
+    /// Any thread: resign() was asked for and is not settled: the successor has not spoken yet.
+    bool resigning() const {
+        return resign_wanted_.load(std::memory_order_relaxed) ||
+               status_.state.load(std::memory_order_relaxed) == guard::State::resigned;
+    }
 
     const StatusCells& status() const { return status_; }
     const net::NetCounters& net_counters() const { return net_counters_; }
@@ -61,6 +71,8 @@ class NodeCore final : public Core {
     void send_heartbeat(const guard::Outputs::Frame& frame);
     void broadcast_control(const Control& c);
     void publish_lease();
+    void resign_now(Instant now);
+    void report_late_stores(Instant now);
     void publish_status(Instant now);
     bool table_followed() const;
 
@@ -69,6 +81,7 @@ class NodeCore final : public Core {
     ControlRings* control_[2];  ///< by Side
     Ring<Event>& events_;
     LinkCells& links_;
+    const proxy::ProxyCounters& client_counters_;
     PacketPool pool_;
     net::NetCounters net_counters_;
     tcp::TcpCounters tcp_counters_;
@@ -83,6 +96,9 @@ class NodeCore final : public Core {
     Instant guard_deadline_{};
     Instant opening_since_ = Instant::never();  ///< became active; the cores have not all followed
     proxy::Role role_ = proxy::Role::booting;
+    std::atomic<bool> resign_wanted_{false};
+    std::uint64_t late_stores_told_ = 0;
+    Instant late_stores_at_{};  ///< next look
 };
 
 }  // namespace holdfast::protocol

@@ -32,6 +32,7 @@ namespace holdfast::proxy {
     X(wrong_phase, "segments that do not fit the phase of their session's handshake")                    \
     X(payload_over_budget,                                                                               \
       "payload dropped before it counted as received: mbuf budget of session or lane used")              \
+    X(payload_for_ended_leg, "payload that the other core passed on to a leg which had ended meanwhile") \
     X(relay_refused, "payload left in the receive queue because the ring to the other core was full")    \
     X(ring_refused, "messages delayed because the ring to the other core was full")                      \
     X(translated, "segments forwarded with mapped numbers")                                              \

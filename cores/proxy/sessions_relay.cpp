@@ -55,8 +55,10 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
     auto& t = leg.tcb;
     // Data for a leg that is over has nowhere to go; the endpoint that sent it gets a RST from its own leg.
     if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end ||
-        t.soft.snd.fin_queued)
+        t.soft.snd.fin_queued) {
+        s_.counters.add(Counter::payload_for_ended_leg);
         return;
+    }
     tcp::enqueue(t, std::move(packet), context(leg));
     recount(slot);
 }

@@ -5,10 +5,13 @@
 #include <sys/random.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <thread>
 
+#include "cores/protocol/event_text.hpp"
 #include "cores/protocol/node.hpp"
 #include "engine/boot/eal.hpp"
 #include "engine/boot/layout.hpp"
@@ -29,6 +32,8 @@ namespace holdfast::engine {
 namespace {
 
 constexpr std::size_t event_history_size = 1024;
+/// A stopping node waits so long for its successor.
+constexpr Duration hand_over_max = milliseconds(500);
 /// The lane's cores have something for the node core now and then (records), not with every frame: their work
 /// wakes it only from sleeps of this length.
 constexpr Duration node_core_grace = microseconds(100);
@@ -119,6 +124,7 @@ class Machine {
             rte_eal_remote_launch(run_core, &launches_[i], lcores[i]);
         }
         control_until(stop_signals);
+        hand_over();
         stop_.store(true);
         for (Runner* r : runners_) r->wake();
         rte_eal_mp_wait_lcore();
@@ -151,13 +157,22 @@ class Machine {
         }
     }
 
+    /// Lets the standby go on at once instead of after the detection time.
+    void hand_over() {
+        const Instant begun = clock_.now();
+        node_.resign();
+        node_runner_.wake();
+        while (node_.resigning() && clock_.now() - begun < hand_over_max)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        collect_events();
+    }
+
     void collect_events() {
         Event event;
         while (node_.next_event(event)) {
             events_.add(event);
             const EventRow& row = event_rows[static_cast<std::size_t>(event.kind)];
-            say("event " + std::string(row.name) + " a=" + std::to_string(event.a) +
-                " b=" + std::to_string(event.b) + " (" + std::string(row.help) + ")");
+            say("event " + std::string(row.name) + ": " + protocol::describe(event));
         }
     }
 

@@ -84,12 +84,9 @@ void print_counters(const json& rows, const Options& options) {
 }
 
 void print_events(const json& rows, const Options&) {
-    std::cout << format_table(rows, {{"number", "NUMBER"},
-                                     {"at_ms", "MS SINCE START"},
-                                     {"event", "EVENT"},
-                                     {"a", "A"},
-                                     {"b", "B"},
-                                     {"help", "MEANING"}});
+    std::cout << format_table(
+        rows,
+        {{"number", "NUMBER"}, {"at_ms", "MS SINCE START"}, {"event", "EVENT"}, {"text", "WHAT HAPPENED"}});
 }
 
 /// Nested objects as "outer.inner value" lines.

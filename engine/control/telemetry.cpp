@@ -8,6 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "cores/protocol/event_text.hpp"
 #include "engine/control/tel_dict.hpp"
 
 namespace holdfast::engine {
@@ -166,6 +167,7 @@ void fill_events(const TelemetrySources& s, const char* params, TelDict& out) {
                 const EventRow& row = event_rows[static_cast<std::size_t>(event.kind)];
                 d.number("at_us", to_us(event.at - s.started_at));
                 d.text("event", row.name);
+                d.text("text", protocol::describe(event));
                 d.text("help", row.help);
                 d.number("a", event.a);
                 d.number("b", event.b);

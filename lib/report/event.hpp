@@ -12,17 +12,22 @@ namespace holdfast {
     X(role_changed, "the node's role changed: a = new role, b = term")                                    \
     X(peer_heard, "heartbeats of the peer arrive again: a = path")                                        \
     X(peer_silent, "the peer is silent on a path: a = path, b = microseconds since its last heartbeat")   \
-    X(takeover, "the standby became active: a = term, b = microseconds of silence before it")             \
+    X(takeover,                                                                                           \
+      "the standby became active, for the reason: a = term, b = microseconds of silence before it")       \
     X(takeover_opened, "the new active's cores speak: a = sessions taken over, b = microseconds it took") \
     X(lease_expired, "the lease ran out and the node fell silent: a = term")                              \
+    X(resumed, "the lease was regained: a = term, b = 1 if the peer may have served meanwhile")           \
     X(solo_granted, "no peer, a reference target answers: the active goes on alone: a = term")            \
-    X(standby_lost, "the mirror connection ended: a = reason")                                            \
+    X(standby_lost, "the mirror connection ended: a = sessions, of which none is protected now")          \
     X(standby_ready, "the standby holds every session: a = sessions, b = microseconds it took")           \
-    X(mirror_refused, "the node handshake failed: a = reason")                                            \
+    X(mirror_refused, "the node handshake failed, for the reason")                                        \
     X(term_rejected, "a higher term was heard, this node drops its table: a = own term, b = heard term")  \
     X(table_dropped, "sessions dropped after losing the active role: a = sessions")                       \
-    X(store_late, "the standby was too slow, a session went on unprotected: a = slot")                    \
-    X(heartbeat_forged, "a heartbeat failed its HMAC or was replayed: a = path")
+    X(store_late,                                                                                         \
+      "the standby was too slow, sessions went on unprotected: a = how many since the last event")        \
+    X(heartbeat_forged, "a heartbeat failed its HMAC or was replayed: a = path")                          \
+    X(handed_over, "the node was asked to stop and resigned the active role: a = term")                   \
+    X(kept_until_stop, "the node was asked to stop and no standby is ready to succeed: a = sessions")
 
 enum class EventKind : std::uint16_t {
 #define HF_EVENT_ENUM(name, help) name,
@@ -43,8 +48,8 @@ inline constexpr EventRow event_rows[] = {
 struct Event {
     Instant at{};
     EventKind kind{};
-    std::uint16_t reserved = 0;
-    std::uint32_t reserved2 = 0;
+    std::uint16_t reason = 0;  ///< in the enumeration that belongs to the kind; 0 = none
+    std::uint32_t reserved = 0;
     std::uint64_t a = 0, b = 0;
 };
 static_assert(sizeof(Event) % 4 == 0);

@@ -16,7 +16,7 @@ from labtest import Failure, Takeover, check
 from labkit.lab import Lab
 from labkit.traffic import Workload
 
-_ROUNDS = 4  # rounds for making up for kills that did not count
+_ROUNDS = 8  # rounds for making up for kills that did not count
 
 
 def one_round(lab: Lab, kills: int, sessions: int) -> tuple[int, list[Takeover], float, dict]:

@@ -114,6 +114,8 @@ std::optional<std::uint64_t> Node::term_to_persist() const {
     return parts_->persisted == parts_->term ? std::nullopt : std::optional(parts_->term);
 }
 void Node::term_persisted(std::uint64_t term) { parts_->persisted = term; }
+void Node::resign() {}
+bool Node::resigning() const { return false; }
 void Node::set_link(Side, bool) {}
 void Node::set_mirror_link(bool) {}
 NodeStatus Node::status() const {

@@ -1,0 +1,76 @@
+#include "cores/protocol/event_text.hpp"
+
+#include <array>
+
+#include "cores/guard/roles.hpp"
+#include "cores/mirror/codec.hpp"
+#include "lib/base/time.hpp"
+
+namespace holdfast::protocol {
+namespace {
+
+std::string path_name(std::uint64_t path) {
+    constexpr std::array<const char*, 3> names{"the client network", "the server network", "the mirror link"};
+    return path < names.size() ? names[path] : "path " + std::to_string(path);
+}
+
+std::string role_name(std::uint64_t role) {
+    constexpr std::array<const char*, 4> names{"booting", "standby", "active", "resigned"};
+    return role < names.size() ? names[role] : "role " + std::to_string(role);
+}
+
+std::string count_of(std::uint64_t n, const char* noun) {
+    return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
+/// Milliseconds with one decimal, from microseconds.
+std::string ms(std::uint64_t us) {
+    const auto tenths = (us + 50) / 100;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
+}
+
+std::string reason_of(const Event& e) {
+    return std::string(guard::help_of(static_cast<guard::Reason>(e.reason)));
+}
+
+}  // namespace
+
+std::string describe(const Event& e) {
+    const auto a = std::to_string(e.a);
+    switch (e.kind) {
+        case EventKind::role_changed: return role_name(e.a) + ", term " + std::to_string(e.b);
+        case EventKind::peer_heard: return "the peer is heard over " + path_name(e.a);
+        case EventKind::peer_silent: return "the peer is silent on " + path_name(e.a) + " for " + ms(e.b);
+        case EventKind::takeover:
+            return "active in term " + a + ": " + reason_of(e) + " (" + ms(e.b) +
+                   " since its last heartbeat)";
+        case EventKind::takeover_opened: return count_of(e.a, "session") + " taken over, in " + ms(e.b);
+        case EventKind::lease_expired: return "the lease of term " + a + " ran out, the node is silent";
+        case EventKind::resumed:
+            return "speaks again, in term " + a +
+                   (e.b != 0 ? ": the peer may have served meanwhile" : ": nobody served meanwhile");
+        case EventKind::solo_granted:
+            return "no peer is heard and a reference target answers: alone in term " + a;
+        case EventKind::standby_lost:
+            return "the standby's mirror connection ended, " + count_of(e.a, "session") + " unprotected";
+        case EventKind::standby_ready: return "the standby holds every session (" + a + "), after " + ms(e.b);
+        case EventKind::mirror_refused:
+            return "the pair does not fit: " +
+                   std::string(mirror::to_string(static_cast<mirror::Refusal>(e.reason)));
+        case EventKind::term_rejected:
+            return "term " + std::to_string(e.b) + " was heard, above term " + a + " of this node";
+        case EventKind::table_dropped:
+            return count_of(e.a, "session") + " forgotten: another node serves them";
+        case EventKind::store_late:
+            return count_of(e.a, "session") + " went on unprotected: the standby was slower than store_wait";
+        case EventKind::heartbeat_forged:
+            return "a heartbeat on " + path_name(e.a) + " failed its HMAC or was replayed";
+        case EventKind::handed_over: return "resigned term " + a + " before the stop";
+        case EventKind::kept_until_stop:
+            return "no standby is ready: " + count_of(e.a, "session") + " end with this node";
+        case EventKind::count_: break;
+    }
+    return "unknown event";
+}
+
+}  // namespace holdfast::protocol
