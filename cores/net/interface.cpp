@@ -33,6 +33,8 @@ void put_ethernet(std::uint8_t* p, const MacAddress& to, const MacAddress& from,
 
 Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& counters)
     : settings_(std::move(settings)),
+      own_mac_(settings_.own_mac.as_integer()),
+      virtual_mac_(settings_.virtual_mac.as_integer()),
       pool_(pool),
       counters_(counters),
       virtual_queue_(settings_.queue),
@@ -55,11 +57,6 @@ bool Interface::is_virtual_address(const IpAddress& a) const {
     for (const auto& v : settings_.virtual_addresses)
         if (v == a) return true;
     return false;
-}
-
-bool Interface::is_for_us(const wire::Frame& f) const {
-    return f.destination_mac == settings_.own_mac || f.destination_mac == MacAddress::broadcast() ||
-           (!settings_.virtual_mac.is_zero() && f.destination_mac == settings_.virtual_mac);
 }
 
 Interface::Neighbour* Interface::find(const IpAddress& address) {
@@ -94,6 +91,7 @@ void Interface::learn(const IpAddress& address, const MacAddress& mac, bool soli
     n->resolved = true;
     n->queries = 0;
     n->confirmed = now;
+    n->fresh_until = now + refresh_after;
     flush_pending(*n);
 }
 
@@ -125,32 +123,45 @@ void Interface::drop_pending(Neighbour& n) {
     n.pending_self = 0;
 }
 
-bool Interface::send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now) {
+NextHop Interface::route(const IpAddress& destination, Instant now) {
     const auto& hop = is_on_link(destination) ? destination : settings_.gateway;
     if (hop.is_unspecified()) {
         counters_.add(Counter::no_route);
+        return no_next_hop;
+    }
+    const auto* n = find_or_create(hop, now);
+    return n == nullptr ? no_next_hop : static_cast<NextHop>(n - neighbours_.data());
+}
+
+bool Interface::send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now) {
+    return send_to(m, route(destination, now), self, now);
+}
+
+bool Interface::send_to(rte_mbuf* m, NextHop hop, Self self, Instant now) {
+    if (hop == no_next_hop) {
         rte_pktmbuf_free(m);
         return false;
     }
-    auto* n = find_or_create(hop, now);
-    if (n == nullptr) {
-        rte_pktmbuf_free(m);
-        return false;
+    auto& n = neighbours_[hop];
+    n.used = now;
+    return now <= n.fresh_until ? finish(m, n.mac, self) : send_unconfirmed(m, n, self, now);
+}
+
+/// The neighbour was never heard, or not for long.
+bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now) {
+    if (n.resolved) {
+        if (now - n.asked > 1_s) query(n.address, now);
+        return finish(m, n.mac, self);
     }
-    n->used = now;
-    if (n->resolved) {
-        if (now - n->confirmed > refresh_after && now - n->asked > 1_s) query(hop, now);
-        return finish(m, n->mac, self);
-    }
-    if (n->pending_count == pending_max) {
+    if (n.pending_count == pending_max) {
         counters_.add(Counter::neighbour_pending_full);
         rte_pktmbuf_free(m);
         return false;
     }
     if (self == Self::virtual_self)
-        n->pending_self = static_cast<std::uint8_t>(n->pending_self | 1u << n->pending_count);
-    n->pending[n->pending_count++] = m;
-    if (now - n->asked >= query_interval) query(hop, now);
+        n.pending_self = static_cast<std::uint8_t>(n.pending_self | 1u << n.pending_count);
+    n.pending[n.pending_count++] = m;
+    if (now - n.asked >= query_interval) query(n.address, now);
     return true;
 }
 

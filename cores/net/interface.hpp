@@ -35,6 +35,11 @@ struct InterfaceSettings {
 /// Whose addresses a frame carries.
 enum class Self : std::uint8_t { own, virtual_self };
 
+/// Which neighbour takes the frames to some address: found once and kept, for entries neither move nor go.
+/// What changes, its MAC and whether it is known at all, is read from the entry for each frame.
+using NextHop = std::uint32_t;
+inline constexpr NextHop no_next_hop = 0xffffffff;
+
 /// An ARP packet that the guard may want to know of.
 struct ArpHeard {
     IpAddress sender, target;
@@ -54,11 +59,19 @@ class Interface {
     /// Handles a parsed ARP or ICMP frame; takes ownership of `m`. Returns the ARP sender when it was ARP.
     std::optional<ArpHeard> receive(rte_mbuf* m, const wire::Frame& frame, Instant now);
     /// True when the destination is one of our MACs or broadcast.
-    bool is_for_us(const wire::Frame& frame) const;
+    bool is_for_us(const wire::Frame& frame) const {
+        const auto to = frame.destination_mac.as_integer();
+        return (to == virtual_mac_ && to != 0) || to == own_mac_ ||
+               to == MacAddress::broadcast().as_integer();
+    }
 
-    /// Completes and queues `m`, which holds an IPv4 header without checksum behind room for Ethernet:
-    /// resolves the next hop of `destination`, writes the Ethernet header. Takes ownership; a frame whose
-    /// next hop is unknown waits (bounded) while ARP asks. False when it was dropped (counted).
+    /// The next hop of `destination`, or no_next_hop when there is none (counted).
+    NextHop route(const IpAddress& destination, Instant now);
+    /// Completes and queues `m`, which holds an IPv4 packet behind room for Ethernet: writes the Ethernet
+    /// header. Takes ownership; a frame whose next hop's MAC is unknown waits (bounded) while ARP asks. False
+    /// when it was dropped (counted).
+    bool send_to(rte_mbuf* m, NextHop hop, Self self, Instant now);
+    /// The same for a frame whose next hop is not kept.
     bool send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now);
     /// Queues a raw frame of `payload` bytes under our own MAC.
     bool send_raw(std::span<const std::uint8_t> payload, std::uint16_t ethertype, MacAddress to);
@@ -97,6 +110,7 @@ class Interface {
         bool resolved = false;
         std::uint8_t queries = 0;  ///< unanswered in a row
         Instant confirmed{}, asked{}, used{};
+        Instant fresh_until{-1};  ///< resolved and confirmed: up to then a frame leaves without a question
         std::uint8_t pending_count = 0;
         std::uint8_t pending_self = 0;  ///< bit i: pending[i] leaves as the virtual self
         rte_mbuf* pending[pending_max] = {};
@@ -110,6 +124,7 @@ class Interface {
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
     void flush_pending(Neighbour& n);
     void drop_pending(Neighbour& n);
+    bool send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now);
     bool queue(rte_mbuf* m, Self self);
     bool finish(rte_mbuf* m, const MacAddress& to, Self self);
     void send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from, const MacAddress& to_mac,
@@ -118,6 +133,7 @@ class Interface {
     void receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
 
     InterfaceSettings settings_;
+    std::uint64_t own_mac_, virtual_mac_;   ///< as integers
     std::uint32_t network_ = 0, mask_ = 0;  ///< of the own IPv4 prefix, in network byte order
     PacketPool& pool_;
     NetCounters& counters_;

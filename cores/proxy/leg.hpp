@@ -58,9 +58,9 @@ struct Leg {
     Phase phase = Phase::free;
     std::uint8_t gates = 0;
     std::uint16_t service = 0;
-    std::uint32_t ts_guard = 0;  ///< milliseconds added to TSval for the terms since the session opened
-    tcp::HandshakeOffer offer;   ///< what our SYN or SYN-ACK offers
+    tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
 
+    bool far_changed = true;         ///< the other core's cell is to be looked at
     bool touched = false;            ///< waits in the core's list for service()
     bool retry = false;              ///< a ring refused; try again next cycle
     bool reset_sent = false;         ///< dead by reset: strays are answered by RST
@@ -89,5 +89,43 @@ struct Leg {
     Instant takeover_probe_at = Instant::never();
     std::uint32_t newer = 0xffffffff, older = 0xffffffff;  ///< standby: order of activity
 };
+
+inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
+
+/// Less than two segments fit the window that the endpoint granted.
+inline bool window_is_tight(const Leg& leg) {
+    const auto& s = leg.tcb.soft.snd;
+    return distance(s.nxt, s.edge) < 2 * static_cast<std::int64_t>(tcp::effective_mss(leg.tcb));
+}
+inline bool has_nothing_to_send(const Leg& leg) {
+    const auto& s = leg.tcb.soft.snd;
+    return s.una == s.nxt && s.unsent == nullptr && !s.fin_queued;
+}
+/// A lost window update of the endpoint could stall the other leg, or the timer against that runs.
+inline bool window_may_stall(const Leg& leg) {
+    return !leg.window_probe_at.is_never() || (has_nothing_to_send(leg) && window_is_tight(leg));
+}
+
+/// When the leg is to be looked at again without anything having arrived.
+inline Instant deadline_of(const Leg& leg) {
+    const auto& t = leg.tcb.soft;
+    const auto at = leg.progress_at;
+    if (leg.phase == Phase::terminated)
+        return earlier(earlier(earlier(at, leg.idle_at), earlier(t.snd.timer_at, t.rcv.hold_until)),
+                       leg.window_probe_at);
+    switch (leg.phase) {
+        case Phase::answering:
+        case Phase::connecting: return earlier(at, t.snd.timer_at);
+        case Phase::translated: return earlier(at, leg.takeover_probe_at);
+        case Phase::dead: return earlier(at, leg.dead_until);
+        case Phase::free:
+        case Phase::opening:
+        case Phase::storing:
+        case Phase::accepted:
+        case Phase::terminated:
+        case Phase::installed: break;
+    }
+    return at;
+}
 
 }  // namespace holdfast::proxy

@@ -15,6 +15,7 @@ Sessions::Sessions(const SessionsSettings& settings)
       legs_(settings.config.limits.sessions),
       random_(settings.seed),
       now_(settings.now),
+      context_{settings.now, 0, settings.config.tcp, settings.net, settings.tcp_counters},
       next_backend_(settings.config.services.size()) {
     touched_.reserve(legs_.size());
     retry_.reserve(legs_.size());
@@ -38,14 +39,10 @@ Instant Sessions::shared_now() const {
     return now_ + Duration{s_.lane.node.clock_offset_ns.load(std::memory_order_relaxed)};
 }
 
-tcp::Context Sessions::context(const Leg& leg) {
-    return {now_, shared_ms_ + leg.ts_guard, s_.config.tcp, s_.net, s_.tcp_counters};
-}
-
 /// Takes the duty cycle's one clock reading.
 void Sessions::set_now(Instant now) {
-    now_ = now;
-    shared_ms_ = static_cast<std::uint32_t>(shared_now().ns / 1'000'000);
+    now_ = context_.now = now;
+    context_.ts_now = static_cast<std::uint32_t>(shared_now().ns / 1'000'000);
 }
 
 Leg* Sessions::leg_of(SessionId id) {
@@ -88,27 +85,14 @@ void Sessions::send_pending(std::uint32_t slot) {
     }
 }
 
-void Sessions::recount(std::uint32_t slot) {
-    auto& leg = legs_[slot];
-    const auto held = leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
-    held_ += held - leg.held_counted;
-    leg.held_counted = held;
-}
-
-void Sessions::touch(std::uint32_t slot) {
-    auto& leg = legs_[slot];
-    if (leg.touched) return;
-    leg.touched = true;
-    touched_.push_back(slot);
-}
-
 void Sessions::service_touched() {
     // service() may touch further slots; they are served in the same pass.
     for (std::size_t i = 0; i < touched_.size(); ++i) {
         const auto slot = touched_[i];
-        legs_[slot].touched = false;
-        if (legs_[slot].phase == Phase::terminated) service(slot);
-        if (legs_[slot].phase != Phase::free) arm(slot);
+        auto& leg = legs_[slot];
+        leg.touched = false;
+        if (leg.phase == Phase::terminated) service(slot);
+        if (leg.phase != Phase::free) arm(slot);
     }
     touched_.clear();
 }
@@ -126,11 +110,11 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
             pointers[i] = &keys[i];
         }
         flows_.find_bulk({pointers, n}, {slots, n});
+        const auto version = flows_.version();
         for (std::size_t i = 0; i < n; ++i) {
             Packet packet(packets[base + i]);
             // An earlier frame of this burst may have opened the flow or ended it.
-            if (slots[i] == FlowTable::none || legs_[slots[i]].key != keys[i])
-                slots[i] = flows_.find(keys[i]);
+            if (flows_.version() != version) slots[i] = flows_.find(keys[i]);
             if (!active_) s_.counters.add(Counter::not_active);
             else if (slots[i] != FlowTable::none) segment(slots[i], frames[base + i], std::move(packet));
             else unknown_segment(frames[base + i], std::move(packet));
@@ -168,8 +152,7 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
         return;
     }
     s_.counters.add(Counter::unknown_flow_reset);
-    const tcp::Context c{now_, 0, s_.config.tcp, s_.net, s_.tcp_counters};
-    tcp::emit_reset_reply(frame, c);
+    tcp::emit_reset_reply(frame, context_);
 }
 
 std::uint32_t Sessions::advance(Instant now) {
@@ -246,6 +229,7 @@ void Sessions::take_message(const Message& m) {
 void Sessions::take_cells() {
     s_.lane.dirty[index(other(s_.side))].drain([this](std::uint32_t slot) {
         const auto phase = legs_[slot].phase;
+        legs_[slot].far_changed = true;
         if (phase == Phase::terminated) touch(slot);
         if (phase == Phase::translated && is_client()) try_anchor(slot);
     });
@@ -258,7 +242,7 @@ void Sessions::run_timers() {
 
 void Sessions::fire(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    const auto c = context(leg);
+    const auto& c = context_;
     if (now_ >= leg.progress_at) journal_progress(slot);
     if (leg.opened_pending) journal_opened(slot);
     switch (leg.phase) {
@@ -295,26 +279,8 @@ void Sessions::fire(std::uint32_t slot) {
 }
 
 void Sessions::arm(std::uint32_t slot) {
-    const auto& leg = legs_[slot];
-    auto at = leg.progress_at;
-    switch (leg.phase) {
-        case Phase::answering:
-        case Phase::connecting: at = earlier(at, leg.tcb.soft.snd.timer_at); break;
-        case Phase::terminated:
-            at = earlier(earlier(at, leg.tcb.soft.snd.timer_at),
-                         earlier(leg.tcb.soft.rcv.hold_until, leg.window_probe_at));
-            at = earlier(at, leg.idle_at);
-            break;
-        case Phase::translated: at = earlier(at, leg.takeover_probe_at); break;
-        case Phase::dead: at = earlier(at, leg.dead_until); break;
-        case Phase::free:
-        case Phase::opening:
-        case Phase::storing:
-        case Phase::accepted:
-        case Phase::installed: break;
-    }
     // Later deadlines wait for the earlier entry to fire: fire() finds nothing due and arms the true one.
-    wheel_.arm_earlier(slot, at);
+    wheel_.arm_earlier(slot, deadline_of(legs_[slot]));
 }
 
 Instant Sessions::next_deadline() const {

@@ -62,7 +62,6 @@ class Sessions {
     Sessions& operator=(const Sessions&) = delete;
 
     // sessions.cpp
-    tcp::Context context(const Leg& leg);
     void set_now(Instant now);
     bool is_client() const { return s_.side == Side::client; }
     LegCell& cell(std::uint32_t slot) { return s_.lane.cells[index(s_.side)][slot]; }
@@ -75,8 +74,18 @@ class Sessions {
     void post(std::uint32_t slot, MessageKind kind);
     void send_pending(std::uint32_t slot);
     void try_again(std::uint32_t slot);
-    void recount(std::uint32_t slot);
-    void touch(std::uint32_t slot);
+    void recount(std::uint32_t slot) {
+        auto& leg = legs_[slot];
+        const auto held = leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
+        held_ += held - leg.held_counted;
+        leg.held_counted = held;
+    }
+    void touch(std::uint32_t slot) {
+        auto& leg = legs_[slot];
+        if (leg.touched) return;
+        leg.touched = true;
+        touched_.push_back(slot);
+    }
     void service_touched();
     void segment(std::uint32_t slot, const wire::Frame& frame, Packet packet);
     void unknown_segment(const wire::Frame& frame, Packet packet);
@@ -117,8 +126,8 @@ class Sessions {
     void acknowledge(std::uint32_t slot);
     void publish(std::uint32_t slot);
     void take_data(std::uint32_t slot, Packet packet);
+    void send(std::uint32_t slot);
     void watch_window(std::uint32_t slot);
-    bool window_is_tight(const Leg& leg) const;
 
     // sessions_translate.cpp
     void in_translated(std::uint32_t slot, const wire::Frame& frame, Packet packet);
@@ -181,7 +190,7 @@ class Sessions {
     std::size_t storing_head_ = 0;
     Random random_;
     Instant now_{};
-    std::uint32_t shared_ms_ = 0;       ///< the pair's clock in milliseconds, for TSval
+    tcp::Context context_;              ///< of the duty cycle at hand
     std::array<Message, 64> messages_;  ///< the batch at hand
     std::array<InstallEntry, 32> installs_;
     std::uint32_t used_ = 0;

@@ -10,7 +10,7 @@ namespace flag = wire::flag;
 /// RST to the endpoint of this leg, with the number that it is most likely to expect.
 void Sessions::emit_leg_reset(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    const auto c = context(leg);
+    const auto& c = context_;
     leg.reset_sent = true;
     switch (leg.phase) {
         case Phase::free:
@@ -24,7 +24,7 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
             h.destination_port = leg.key.remote_port;
             h.flags = flag::rst | flag::ack;
             h.ack = tcp::receive_seq(leg.tcb, 1);
-            tcp::emit_control(leg.tcb.hard.leg, h, c);
+            tcp::emit_control(leg.tcb, h, c);
             return;
         }
         case Phase::connecting: {
@@ -33,7 +33,7 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
             h.destination_port = leg.key.remote_port;
             h.flags = flag::rst;
             h.seq = tcp::send_seq(leg.tcb, 1);
-            tcp::emit_control(leg.tcb.hard.leg, h, c);
+            tcp::emit_control(leg.tcb, h, c);
             return;
         }
         case Phase::translated:
@@ -120,7 +120,7 @@ void Sessions::in_dead(std::uint32_t slot, const wire::Frame& frame, Packet pack
             leg.reset_sent || tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
         if (newer) return open(frame, std::move(packet));
     }
-    const auto c = context(leg);
+    const auto& c = context_;
     if (leg.reset_sent) return tcp::emit_reset_reply(frame, c);
     // TIME-WAIT: whatever still comes is answered by the last ACK.
     if (frame.payload_len > 0 || frame.tcp.has(flag::fin) || frame.tcp.has(flag::syn))
@@ -157,7 +157,7 @@ void Sessions::run_idle(std::uint32_t slot) {
     }
     ++leg.idle_probes;
     s_.counters.add(Counter::idle_probes);
-    if (leg.tcb.soft.snd.una == leg.tcb.soft.snd.nxt) tcp::send_probe(leg.tcb, context(leg));
+    if (leg.tcb.soft.snd.una == leg.tcb.soft.snd.nxt) tcp::send_probe(leg.tcb, context_);
     leg.idle_at = now_ + s_.config.tcp.idle_probe / 4;
 }
 

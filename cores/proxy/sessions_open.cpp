@@ -45,7 +45,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     const auto* service = find_service(local, position);
     if (service == nullptr) {
         s_.counters.add(Counter::syn_to_no_service);
-        tcp::emit_reset_reply(frame, {now_, 0, s_.config.tcp, s_.net, s_.tcp_counters});
+        tcp::emit_reset_reply(frame, context_);
         return;
     }
     // A land packet: an endpoint that claims to be ourselves.
@@ -150,13 +150,13 @@ void Sessions::connect(SessionId id) {
     }
     set_view(id.slot, View::handshake);
     leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_client, r.syn_window};
-    tcp::send_syn(leg.tcb, leg.offer, context(leg));
+    tcp::send_syn(leg.tcb, leg.offer, context_);
     touch(id.slot);
 }
 
 void Sessions::in_connecting(std::uint32_t slot, const wire::Frame& frame) {
     auto& leg = legs_[slot];
-    const auto c = context(leg);
+    const auto& c = context_;
     if (leg.phase == Phase::accepted) {
         // A repeated SYN-ACK waits for the client like the first; a RST means the backend changed its mind.
         if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(leg.tcb, 1)) {
@@ -256,7 +256,7 @@ void Sessions::answer_stored() {
 void Sessions::answer(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.phase = Phase::answering;
-    tcp::send_syn_ack(leg.tcb, leg.offer, context(leg));
+    tcp::send_syn_ack(leg.tcb, leg.offer, context_);
     touch(slot);
 }
 
@@ -266,7 +266,7 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
     if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
         // The same SYN again: the same answer, if there is one yet.
-        if (leg.phase == Phase::answering) tcp::send_syn_ack(t, leg.offer, context(leg));
+        if (leg.phase == Phase::answering) tcp::send_syn_ack(t, leg.offer, context_);
         return;
     }
     if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(t, 1)) {
@@ -280,7 +280,7 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     if (leg.phase != Phase::answering || frame.tcp.has(flag::syn) || !ack_ok) {
         s_.counters.add(Counter::wrong_phase);
         if (leg.phase == Phase::answering && frame.tcp.has(flag::ack) && !ack_ok && !frame.tcp.has(flag::rst))
-            tcp::emit_reset_reply(frame, context(leg));
+            tcp::emit_reset_reply(frame, context_);
         return;
     }
     t.soft.snd.timer = tcp::SendTimer::none;
@@ -312,7 +312,6 @@ void Sessions::server_established(std::uint32_t slot) {
     leg.tcb.soft.rcv.ack_now = true;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     set_view(slot, View::terminated);
-    apply_other_cell(slot);
     touch(slot);
 }
 

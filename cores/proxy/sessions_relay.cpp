@@ -24,7 +24,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
 
 void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
     auto& leg = legs_[slot];
-    const auto c = context(leg);
+    const auto& c = context_;
     auto max = s_.config.limits.session_bytes / 512;
     if (frame.payload_len > 0 && over_budget(slot)) {
         // Dropped before it counts as received; the ACK it carries is still taken.
@@ -32,7 +32,6 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
         max = 0;
     }
     const auto arrival = tcp::segment_arrives(leg.tcb, frame, std::move(packet), max, c);
-    recount(slot);
     leg.hints.established = true;
     leg.idle_probes = 0;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
@@ -59,15 +58,14 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
         s_.counters.add(Counter::payload_for_ended_leg);
         return;
     }
-    tcp::enqueue(t, std::move(packet), context(leg));
-    recount(slot);
+    tcp::enqueue(t, std::move(packet), context_);
 }
 
 /// Moves what is in order to the other core. It counts as received only when the ring has it.
 void Sessions::pass_on(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
-    const auto c = context(leg);
+    const auto& c = context_;
     auto& ring = s_.lane.to[index(other(s_.side))];
     while (tcp::next_in_order(t) != nullptr) {
         // We are the ring's only producer: room that is there now stays until we use it.
@@ -89,9 +87,9 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     const auto& theirs = other_cell(slot);
     const auto edge = theirs.edge.load(std::memory_order_acquire);
     const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
-    const bool peer_gate = (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0;
-    if (!rcv.ledger.release_until(peer_gate ? acknowledged : rcv.ledger.received()))
-        s_.tcp_counters.add(tcp::Counter::release_clamped);
+    // What was clamped is released when the bytes themselves have come: look again then.
+    leg.far_changed = !rcv.ledger.release_until(has_peer_gate(leg) ? acknowledged : rcv.ledger.received());
+    if (leg.far_changed) s_.tcp_counters.add(tcp::Counter::release_clamped);
     // Windows are tied: never past what the far end granted, nor past what we are willing to hold.
     const auto limit = std::min<Position>(edge, acknowledged + s_.config.limits.session_bytes);
     rcv.edge_limit = std::max(rcv.edge_limit, limit);
@@ -100,7 +98,7 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
         leg.probe_requests_seen = requests;
         if (window_is_tight(leg)) {
             s_.tcp_counters.add(tcp::Counter::window_probes);
-            tcp::send_probe(t, context(leg));
+            tcp::send_probe(t, context_);
         }
     }
 }
@@ -111,7 +109,7 @@ void Sessions::acknowledge(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     auto& rcv = t.soft.rcv;
-    const auto c = context(leg);
+    const auto& c = context_;
     const bool withheld = rcv.ledger.releasable() != rcv.next;
     bool wanted = rcv.ack_now || rcv.ledger.ack_number() > rcv.ledger.acknowledged();
     if (rcv.out_of_order && !wanted) {
@@ -124,29 +122,38 @@ void Sessions::acknowledge(std::uint32_t slot) {
         if (!held && withheld) s_.tcp_counters.add(tcp::Counter::sack_hold_expired);
         wanted = !held;
     }
-    const auto mss = tcp::effective_mss(t);
-    const auto fresh = distance(rcv.edge_sent, rcv.edge_limit);
-    const bool was_tight =
-        distance(rcv.ledger.acknowledged(), rcv.edge_sent) < 2 * static_cast<std::int64_t>(mss);
     // A window update: the other leg's endpoint has already kept us from silly ones.
-    const auto step = std::int64_t{1} << t.hard.receive_scale;
-    if (fresh >= 2 * static_cast<std::int64_t>(mss) || (was_tight && fresh >= step)) wanted = true;
+    if (const auto fresh = tcp::fresh_window(t); !wanted && fresh >= tcp::window_step(t)) {
+        const auto two_segments = 2 * static_cast<std::int64_t>(tcp::effective_mss(t));
+        wanted = fresh >= two_segments || distance(rcv.ledger.acknowledged(), rcv.edge_sent) < two_segments;
+    }
     if (wanted && !tcp::emit_ack(t, c)) try_again(slot);
 }
 
+/// A relayed segment and its ACK bring each leg here twice: steps whose inputs are as they were are skipped.
 void Sessions::service(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     // What the ring refused goes before the payload that follows it.
-    if (leg.pending == 0) pass_on(slot);
+    if (leg.pending == 0 && tcp::next_in_order(t) != nullptr) pass_on(slot);
     if (leg.pending == 0 && tcp::fin_is_next(t) &&
         send_message({MessageKind::fin, 0, 0, id_of(slot), 0, nullptr, 0, 0})) {
-        tcp::take_fin(t, context(leg));
+        tcp::take_fin(t, context_);
         cell(slot).fin.store(1, std::memory_order_relaxed);
         note_progress(slot);
     }
-    apply_other_cell(slot);
-    tcp::send_ready(t, context(leg));
+    if (leg.far_changed || !has_peer_gate(leg)) apply_other_cell(slot);
+    if (tcp::may_send(t)) send(slot);
+    if (tcp::may_owe_ack(t)) acknowledge(slot);
+    publish(slot);
+    recount(slot);
+    if (window_may_stall(leg)) watch_window(slot);
+    if (t.soft.state == tcp::State::closed || t.soft.state == tcp::State::time_wait) finish_if_closed(slot);
+}
+
+void Sessions::send(std::uint32_t slot) {
+    const auto& t = legs_[slot].tcb;
+    tcp::send_ready(legs_[slot].tcb, context_);
     // Nothing in flight and no timer although something waits: the port's queue or the pool was full. No ACK
     // would ever bring us back here.
     const auto& snd = t.soft.snd;
@@ -155,11 +162,6 @@ void Sessions::service(std::uint32_t slot) {
         s_.net.counters().add(net::Counter::tx_queue_full);
         try_again(slot);
     }
-    acknowledge(slot);
-    publish(slot);
-    recount(slot);
-    watch_window(slot);
-    finish_if_closed(slot);
 }
 
 void Sessions::publish(std::uint32_t slot) {
@@ -167,41 +169,33 @@ void Sessions::publish(std::uint32_t slot) {
     const auto& t = leg.tcb;
     auto& own = cell(slot);
     const auto& s = t.soft.snd;
-    const auto edge = std::max(own.edge.load(std::memory_order_relaxed), s.edge);
-    const bool changed = own.acknowledged.load(std::memory_order_relaxed) != s.una ||
-                         own.edge.load(std::memory_order_relaxed) != edge;
-    // The edge goes first: a reader that sees the new acknowledgment sees its window, too.
-    own.edge.store(edge, std::memory_order_release);
-    own.acknowledged.store(s.una, std::memory_order_release);
     own.received.store(t.soft.rcv.ledger.received(), std::memory_order_relaxed);
     own.announced.store(t.soft.rcv.ledger.acknowledged(), std::memory_order_relaxed);
     own.held_mbufs.store(s.mbufs, std::memory_order_relaxed);
+    const auto edge_before = own.edge.load(std::memory_order_relaxed);
+    if (own.acknowledged.load(std::memory_order_relaxed) == s.una && edge_before >= s.edge) return;
     own.srtt_us.store(static_cast<std::uint32_t>(t.soft.rtt.srtt.to_us()), std::memory_order_relaxed);
-    if (changed) s_.lane.dirty[index(s_.side)].mark(slot);
-}
-
-bool Sessions::window_is_tight(const Leg& leg) const {
-    const auto& s = leg.tcb.soft.snd;
-    return distance(s.nxt, s.edge) < 2 * static_cast<std::int64_t>(tcp::effective_mss(leg.tcb));
+    // The edge goes first: a reader that sees the new acknowledgment sees its window, too.
+    own.edge.store(std::max(edge_before, s.edge), std::memory_order_release);
+    own.acknowledged.store(s.una, std::memory_order_release);
+    s_.lane.dirty[index(s_.side)].mark(slot);
 }
 
 /// The other leg's window depends on this one's: a lost window update must not stall both for ever.
 void Sessions::watch_window(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    const auto& s = leg.tcb.soft.snd;
-    const bool idle = s.una == s.nxt && s.unsent == nullptr && !s.fin_queued;
-    if (!idle || !window_is_tight(leg)) {
+    if (!has_nothing_to_send(leg) || !window_is_tight(leg)) {
         leg.window_probe_at = Instant::never();
-        leg.window_probe_wait = s_.config.tcp.window_probe_min;
         return;
     }
     if (leg.window_probe_at.is_never()) {
+        leg.window_probe_wait = s_.config.tcp.window_probe_min;
         leg.window_probe_at = now_ + leg.window_probe_wait;
         return;
     }
     if (now_ < leg.window_probe_at) return;
     s_.tcp_counters.add(tcp::Counter::window_probes);
-    tcp::send_probe(leg.tcb, context(leg));
+    tcp::send_probe(leg.tcb, context_);
     leg.window_probe_wait = std::min(leg.window_probe_wait * 2, s_.config.tcp.window_probe_max);
     leg.window_probe_at = now_ + leg.window_probe_wait;
 }

@@ -184,7 +184,8 @@ void Sessions::take_over(std::uint32_t slot) {
     // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a
     // takeover, and a late segment of the old node fails PAWS.
     const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - record(slot).term;
-    leg.ts_guard = static_cast<std::uint32_t>(terms * 10'000);
+    leg.tcb.hard.leg.ts_offset =
+        record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
     cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
@@ -238,7 +239,7 @@ void Sessions::takeover_probe(std::uint32_t slot) {
 void Sessions::send_takeover_probe(std::uint32_t slot) {
     auto& leg = legs_[slot];
     const auto& l = leg.tcb.hard.leg;
-    const auto c = context(leg);
+    const auto& c = context_;
     if (leg.heard.probes < 255) ++leg.heard.probes;
     s_.counters.add(Counter::takeover_probes);
     // What was heard is at least as new as the hint.
@@ -263,15 +264,15 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
         h.options.ts_value = c.ts_now + l.ts_offset;
         h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
     }
-    if (leg.hints.has_last_byte) tcp::emit_copy(l, h, &leg.hints.last_byte, 1, c);
-    else tcp::emit_control(l, h, c);
+    if (leg.hints.has_last_byte) tcp::emit_copy(leg.tcb, h, &leg.hints.last_byte, 1, c);
+    else tcp::emit_control(leg.tcb, h, c);
 }
 
 void Sessions::repeat_syn_ack(std::uint32_t slot) {
     auto& leg = legs_[slot];
     s_.counters.add(Counter::takeover_syn_acks);
     const auto state = leg.tcb.soft.state;
-    tcp::send_syn_ack(leg.tcb, leg.offer, context(leg));
+    tcp::send_syn_ack(leg.tcb, leg.offer, context_);
     leg.tcb.soft.state = state;
 }
 

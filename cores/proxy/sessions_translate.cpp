@@ -140,7 +140,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     }
     const auto& l = leg.tcb.hard.leg;
     const auto& far = record(slot).leg[index(other(s_.side))];
-    const auto c = context(leg);
+    const auto& c = context_;
     wire::TcpHeader h;
     h.source_port = l.local.port;
     h.destination_port = l.remote.port;
@@ -167,7 +167,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
             std::max(rcv.edge_sent, ack + (static_cast<Position>(h.window) << leg.tcb.hard.receive_scale));
     }
     if (f.payload_len == 0) {
-        tcp::emit_control(l, h, c);
+        tcp::emit_control(leg.tcb, h, c);
         return;
     }
     const auto begin = to_position(l.iss, h.seq, known_ack(leg));
@@ -180,7 +180,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     }
     const auto mss = tcp::effective_mss(leg.tcb);
     if (f.payload_len <= mss && meta(m).payload_offset >= wire::headers_max && rte_mbuf_refcnt_read(m) == 1) {
-        tcp::emit_in_place(l, h, packet.release(), c);
+        tcp::emit_in_place(leg.tcb, h, packet.release(), c);
         return;
     }
     // Segments are cut anew where the legs' sizes differ; FIN and PSH belong to the last piece.
@@ -191,7 +191,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
         piece.seq = h.seq + at;
         if (at + size < f.payload_len)
             piece.flags = static_cast<std::uint8_t>(flags & ~(flag::fin | flag::psh));
-        tcp::emit_copy(l, piece, payload(m) + at, static_cast<std::uint16_t>(size), c);
+        tcp::emit_copy(leg.tcb, piece, payload(m) + at, static_cast<std::uint16_t>(size), c);
     }
 }
 
@@ -258,6 +258,7 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     t.soft.state = endpoint_fin ? (our_fin ? tcp::State::time_wait : tcp::State::close_wait)
                                 : (our_fin ? tcp::State::fin_wait_2 : tcp::State::established);
     t.soft.rtt.rto = 200_ms;
+    leg.far_changed = true;
     leg.phase = Phase::terminated;
     leg.takeover_probe_at = Instant::never();
     // The old active may have died between the ends' last words and the record of them: ask soon whether they

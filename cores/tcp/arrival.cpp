@@ -282,7 +282,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::ui
         result.established = true;
     }
     result.ack = take_ack(t, s.ack, s.header, c);
-    recover(t, result.ack, c);
+    if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0) recover(t, result.ack, c);
     if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);
     return result;
 }

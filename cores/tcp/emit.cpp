@@ -12,11 +12,16 @@ using wire::ipv4_size;
 
 constexpr std::uint8_t time_to_live = 64;
 
-struct Lengths {
-    std::uint16_t tcp_header, payload;
+/// A segment on its way to the wire.
+struct Outgoing {
+    const LegRecord& leg;
+    net::NextHop hop;
+    const wire::TcpHeader& header;
+    std::uint16_t payload;
+    std::uint32_t payload_sum;  ///< needed only where the port fills in no checksum
 };
 
-void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint16_t total, bool offloaded) {
+void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint32_t total, bool offloaded) {
     const std::uint32_t from = leg.local.address.v4(), to = leg.remote.address.v4();
     wire::store32(ip, 0x45000000u | total);
     wire::store32(ip + 4, 0x00004000u);  // don't fragment: RFC 1191
@@ -28,39 +33,42 @@ void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint16_t total, boo
     std::memcpy(ip + 10, &sum, 2);
 }
 
-void set_checksums(rte_mbuf* m, const LegRecord& leg, std::uint8_t* tcp, Lengths size,
-                   std::uint32_t payload_sum, const net::InterfaceSettings& port) {
-    const auto length = static_cast<std::uint16_t>(size.tcp_header + size.payload);
-    const auto pseudo = wire::pseudo_header_sum(leg.local.address, leg.remote.address, length);
-    m->ol_flags = 0;
-    m->l2_len = ethernet_size;
-    m->l3_len = ipv4_size;
-    m->l4_len = size.tcp_header;
-    if (port.tx_ip_checksum) m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-    std::uint16_t sum = 0;
-    if (port.tx_tcp_checksum) {
-        m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
-        sum = wire::fold(pseudo);  // the port adds the rest
-    } else {
-        sum = static_cast<std::uint16_t>(
-            ~wire::fold(pseudo + wire::sum_bytes(tcp, size.tcp_header) + payload_sum));
-    }
-    std::memcpy(tcp + 16, &sum, 2);
+/// What the port is to do with the checksums.
+std::uint64_t offload_flags(const net::InterfaceSettings& port) {
+    std::uint64_t flags = 0;
+    if (port.tx_ip_checksum) flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    if (port.tx_tcp_checksum) flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+    return flags;
 }
 
 /// Writes TCP, IPv4 and room for Ethernet in front of the data of `m` and hands it to the port.
-bool send(rte_mbuf* m, const LegRecord& leg, const wire::TcpHeader& h, std::uint16_t payload,
-          std::uint32_t payload_sum, const Context& c) {
+bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
     const auto& port = c.net.settings();
-    const auto header = static_cast<std::uint16_t>(wire::tcp_size + wire::tcp_options_size(h.options));
-    auto* tcp = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, header));
-    wire::write_tcp_header(tcp, h);
-    auto* ip = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, ipv4_size));
-    write_ipv4(ip, leg, static_cast<std::uint16_t>(ipv4_size + header + payload), port.tx_ip_checksum);
-    set_checksums(m, leg, tcp, {header, payload}, payload_sum, port);
-    rte_pktmbuf_prepend(m, ethernet_size);
+    const auto header = wire::tcp_size + wire::tcp_options_size(o.header.options);
+    const auto length = static_cast<std::uint16_t>(header + o.payload);
+    auto* ip = reinterpret_cast<std::uint8_t*>(
+                   rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(ethernet_size + ipv4_size + header))) +
+               ethernet_size;
+    auto* tcp = ip + ipv4_size;
+    write_ipv4(ip, o.leg, ipv4_size + length, port.tx_ip_checksum);
+    wire::write_tcp_header(tcp, o.header);
+    const auto pseudo = wire::pseudo_header_sum(o.leg.local.address, o.leg.remote.address, length);
+    // The port adds the rest, or nobody does.
+    const auto sum =
+        port.tx_tcp_checksum
+            ? wire::fold(pseudo)
+            : static_cast<std::uint16_t>(~wire::fold(pseudo + wire::sum_bytes(tcp, header) + o.payload_sum));
+    std::memcpy(tcp + 16, &sum, 2);
+    m->ol_flags = offload_flags(port);
+    m->tx_offload = rte_mbuf_tx_offload(ethernet_size, ipv4_size, header, 0, 0, 0, 0);
     c.counters.add(Counter::segments_sent);
-    return c.net.send_ip(m, leg.remote.address, c.self, c.now);
+    return c.net.send_to(m, o.hop, c.self, c.now);
+}
+
+net::NextHop next_hop(Tcb& t, const Context& c) {
+    auto& hop = t.soft.next_hop;
+    if (hop == net::no_next_hop) hop = c.net.route(t.hard.leg.remote.address, c.now);
+    return hop;
 }
 
 Packet fresh(const Context& c) {
@@ -94,39 +102,13 @@ void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
 
 }  // namespace
 
-std::uint16_t take_window(Tcb& t, Position ack) {
-    auto& rcv = t.soft.rcv;
-    const auto open = distance(ack, rcv.edge_limit);
-    auto window = open <= 0 ? 0 : static_cast<std::uint64_t>(open) >> t.hard.receive_scale;
-    if (window > 0xffff) window = 0xffff;
-    rcv.edge_sent = std::max(rcv.edge_sent, ack + (window << t.hard.receive_scale));
-    return static_cast<std::uint16_t>(window);
-}
-
-wire::TcpHeader make_header(const Tcb& t, const Context& c, Position seq, std::uint8_t flags) {
-    const auto& leg = t.hard.leg;
-    wire::TcpHeader h;
-    h.source_port = leg.local.port;
-    h.destination_port = leg.remote.port;
-    h.seq = send_seq(t, seq);
-    h.ack = receive_seq(t, t.soft.rcv.ledger.ack_number());
-    h.flags = flags;
-    if (t.hard.timestamps) {
-        h.options.has_timestamps = true;
-        h.options.ts_value = c.ts_now + leg.ts_offset;
-        h.options.ts_echo = t.soft.rcv.ts_recent;
-    }
-    return h;
-}
-
-bool emit_control(const LegRecord& leg, const wire::TcpHeader& header, const Context& c) {
+bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c) {
     auto packet = fresh(c);
     if (!packet) return false;
-    packet.get()->data_off = RTE_PKTMBUF_HEADROOM;
-    return send(packet.release(), leg, header, 0, 0, c);
+    return send(packet.release(), {t.hard.leg, next_hop(t, c), header, 0, 0}, c);
 }
 
-bool emit_in_place(const LegRecord& leg, const wire::TcpHeader& header, rte_mbuf* m, const Context& c) {
+bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c) {
     auto& d = meta(m);
     if (!d.sum_known && !c.net.settings().tx_tcp_checksum) {
         d.payload_sum = wire::sum_bytes(payload(m), d.payload_len);
@@ -135,26 +117,26 @@ bool emit_in_place(const LegRecord& leg, const wire::TcpHeader& header, rte_mbuf
     m->data_off = d.payload_offset;
     m->data_len = d.payload_len;
     m->pkt_len = d.payload_len;
-    return send(m, leg, header, d.payload_len, d.payload_sum, c);
+    return send(m, {t.hard.leg, next_hop(t, c), header, d.payload_len, d.payload_sum}, c);
 }
 
-bool emit_copy(const LegRecord& leg, const wire::TcpHeader& header, const std::uint8_t* bytes,
-               std::uint16_t size, const Context& c) {
+bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
+               const Context& c) {
     auto packet = fresh(c);
     if (!packet) return false;
     auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet.get(), size));
     std::memcpy(to, bytes, size);
     const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(to, size);
-    return send(packet.release(), leg, header, size, sum, c);
+    return send(packet.release(), {t.hard.leg, next_hop(t, c), header, size, sum}, c);
 }
 
 bool emit_ack(Tcb& t, const Context& c) {
     auto& rcv = t.soft.rcv;
     auto h = make_header(t, c, t.soft.snd.nxt, wire::flag::ack);
     const auto ack = rcv.ledger.ack_number();
-    if (t.hard.sack) add_sack(t, h, c);
+    if (t.hard.sack && (rcv.duplicate_count > 0 || !rcv.queue.empty())) add_sack(t, h, c);
     h.window = take_window(t, ack);
-    if (!emit_control(t.hard.leg, h, c)) return false;
+    if (!emit_control(t, h, c)) return false;
     if (rcv.ledger.is_clamped()) c.counters.add(Counter::ack_clamped_by_sack);
     rcv.ledger.note_ack_sent();
     rcv.ack_now = rcv.out_of_order = rcv.hold_counted = false;
@@ -180,10 +162,10 @@ void emit_challenge_ack(Tcb& t, const Context& c) {
     emit_ack(t, c);
 }
 
-void emit_reset(const Tcb& t, const Context& c) {
+void emit_reset(Tcb& t, const Context& c) {
     auto h = make_header(t, c, t.soft.snd.nxt, wire::flag::rst | wire::flag::ack);
     h.window = 0;
-    emit_control(t.hard.leg, h, c);
+    emit_control(t, h, c);
 }
 
 void emit_reset_reply(const wire::Frame& f, const Context& c) {
@@ -201,7 +183,8 @@ void emit_reset_reply(const wire::Frame& f, const Context& c) {
         h.ack = f.tcp.seq + f.payload_len + (f.tcp.has(wire::flag::syn) ? 1u : 0u) +
                 (f.tcp.has(wire::flag::fin) ? 1u : 0u);
     }
-    emit_control(leg, h, c);
+    if (auto packet = fresh(c))
+        send(packet.release(), {leg, c.net.route(leg.remote.address, c.now), h, 0, 0}, c);
 }
 
 }  // namespace holdfast::tcp

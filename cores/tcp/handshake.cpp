@@ -72,7 +72,7 @@ void send_handshake(Tcb& t, const HandshakeOffer& offer, std::uint8_t flags, con
         h.options.ts_value = c.ts_now + t.hard.leg.ts_offset;
         h.options.ts_echo = (flags & flag::ack) != 0 ? t.soft.rcv.ts_recent : 0;
     }
-    emit_control(t.hard.leg, h, c);
+    emit_control(t, h, c);
     auto& s = t.soft.snd;
     if (s.nxt == 0) s.nxt = 1;
     auto wait = c.config.rto_initial;

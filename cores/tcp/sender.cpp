@@ -46,12 +46,12 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
     bool sent = false;
     if (whole && room && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m)) {
         rte_mbuf_refcnt_update(m, 1);
-        sent = emit_in_place(t.hard.leg, h, m, c);
+        sent = emit_in_place(t, h, m, c);
     } else {
         c.counters.add(!whole  ? Counter::copied_recut
                        : !room ? Counter::no_header_room
                                : Counter::copied_busy);
-        sent = emit_copy(t.hard.leg, h, payload(m) + (begin - d.begin), size, c);
+        sent = emit_copy(t, h, payload(m) + (begin - d.begin), size, c);
     }
     if (!sent) return false;
     auto& rcv = t.soft.rcv;
@@ -128,7 +128,7 @@ bool send_fin(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     auto h = make_header(t, c, s.fin, wire::flag::ack | wire::flag::fin);
     h.window = take_window(t, t.soft.rcv.ledger.ack_number());
-    if (!emit_control(t.hard.leg, h, c)) return false;
+    if (!emit_control(t, h, c)) return false;
     t.soft.rcv.ledger.note_ack_sent();
     if (!s.fin_sent) {
         s.fin_sent = true;
@@ -317,9 +317,7 @@ void enqueue_fin(Tcb& t) {
 
 std::uint32_t send_ready(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
-    const bool fin_due = s.fin_queued && !s.fin_acknowledged && (!s.fin_sent || s.fin_lost);
-    const bool timer_fits = s.timer != SendTimer::persist && (s.timer != SendTimer::none || s.nxt == s.una);
-    if (s.unsent == nullptr && s.lost_bytes == 0 && !fin_due && timer_fits) return 0;
+    if (!may_send(t)) return 0;
     auto sent = send_lost(t, c) + send_new(t, c);
     // A FIN takes no window space that data could need, and every stack accepts it at the edge.
     if (s.fin_queued && s.unsent == nullptr && (!s.fin_sent || s.fin_lost) && !s.fin_acknowledged)
@@ -425,10 +423,10 @@ void send_probe(Tcb& t, const Context& c) {
     // Without any byte to repeat, the empty segment below una is the keepalive of RFC 1122 section 4.2.3.6.
     auto h = make_header(t, c, data_end - 1, wire::flag::ack);
     h.window = take_window(t, t.soft.rcv.ledger.ack_number());
-    if (!byte_known) emit_control(t.hard.leg, h, c);
+    if (!byte_known) emit_control(t, h, c);
     else {
         const auto* byte = below ? &s.last_byte : payload(last) + (data_end - 1 - meta(last).begin);
-        emit_copy(t.hard.leg, h, byte, 1, c);
+        emit_copy(t, h, byte, 1, c);
     }
     t.soft.rcv.ledger.note_ack_sent();
 }

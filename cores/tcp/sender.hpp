@@ -16,6 +16,14 @@ void enqueue(Tcb& t, Packet m, const Context& c);
 /// Queues our FIN behind all queued bytes.
 void enqueue_fin(Tcb& t);
 
+/// False when send_ready() would find nothing to do.
+inline bool may_send(const Tcb& t) {
+    const auto& s = t.soft.snd;
+    if (s.unsent != nullptr || s.lost_bytes > 0 || s.timer == SendTimer::persist) return true;
+    if (s.timer == SendTimer::none && s.nxt != s.una) return true;
+    return s.fin_queued && !s.fin_acknowledged && (!s.fin_sent || s.fin_lost);
+}
+
 /// Sends what windows allow: lost segments first, then new ones, then the FIN. Returns segments sent.
 std::uint32_t send_ready(Tcb& t, const Context& c);
 

@@ -102,6 +102,7 @@ struct ReceiveSide {
 /// Everything that a standby rebuilds by itself.
 struct TcbSoft {
     State state = State::closed;
+    net::NextHop next_hop = net::no_next_hop;  ///< of the endpoint; found at the first segment
     SendSide snd;
     ReceiveSide rcv;
     Rtt rtt;
@@ -126,7 +127,7 @@ inline void start_receiving(Tcb& t, Position next) {
 /// What every operation on a Tcb may use; made once per duty cycle and core.
 struct Context {
     Instant now;
-    std::uint32_t ts_now;  ///< millisecond clock for TSval, shared by both nodes, less the leg's offset
+    std::uint32_t ts_now;  ///< millisecond clock for TSval, shared by both nodes; the leg's offset is added
     const TcpConfig& config;
     net::Interface& net;
     TcpCounters& counters;

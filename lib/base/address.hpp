@@ -22,9 +22,11 @@ struct MacAddress {
     }
     bool is_zero() const { return as_integer() == 0; }
     std::uint64_t as_integer() const {
-        std::uint64_t v = 0;
-        std::memcpy(&v, bytes.data(), 6);
-        return v;
+        std::uint32_t head;
+        std::uint16_t tail;
+        std::memcpy(&head, bytes.data(), 4);
+        std::memcpy(&tail, &bytes[4], 2);
+        return head | std::uint64_t{tail} << 32;
     }
     constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
     static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }

@@ -26,11 +26,15 @@ FlowTable::FlowTable(const std::string& name, std::uint32_t capacity, int socket
 FlowTable::~FlowTable() { rte_hash_free(hash_); }
 
 bool FlowTable::insert(const FlowKey& key, std::uint32_t slot) {
+    ++version_;
     return rte_hash_add_key_data(hash_, &key, reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot))) ==
            0;
 }
 
-void FlowTable::erase(const FlowKey& key) { rte_hash_del_key(hash_, &key); }
+void FlowTable::erase(const FlowKey& key) {
+    ++version_;
+    rte_hash_del_key(hash_, &key);
+}
 
 std::uint32_t FlowTable::find(const FlowKey& key) const {
     void* data = nullptr;

@@ -31,9 +31,12 @@ class FlowTable {
     /// Looks up to 32 keys at once; slots[i] = slot or `none`.
     void find_bulk(std::span<const FlowKey* const> keys, std::span<std::uint32_t> slots) const;
     std::uint32_t size() const;
+    /// Changes with every insertion and erasure: what was found before still holds while it stays the same.
+    std::uint32_t version() const { return version_; }
 
   private:
     rte_hash* hash_;
+    std::uint32_t version_ = 0;
 };
 
 }  // namespace holdfast

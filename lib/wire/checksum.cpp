@@ -27,11 +27,4 @@ std::uint16_t sum_bytes(const void* data, std::size_t size) {
     return fold(static_cast<std::uint32_t>(sum));
 }
 
-std::uint32_t pseudo_header_sum(const IpAddress& from, const IpAddress& to, std::uint16_t tcp_length) {
-    const std::uint32_t a = from.v4(), b = to.v4();
-    constexpr std::uint32_t protocol_tcp = 6;
-    const auto length_be = static_cast<std::uint16_t>(tcp_length << 8 | tcp_length >> 8);
-    return (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16) + (protocol_tcp << 8) + length_be;
-}
-
 }  // namespace holdfast::wire

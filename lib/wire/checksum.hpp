@@ -18,6 +18,11 @@ constexpr std::uint16_t fold(std::uint32_t sum) {
 std::uint16_t sum_bytes(const void* data, std::size_t size);
 
 /// Sum of the TCP pseudo header (RFC 9293 section 3.1) for IPv4 addresses; `tcp_length` in bytes.
-std::uint32_t pseudo_header_sum(const IpAddress& from, const IpAddress& to, std::uint16_t tcp_length);
+inline std::uint32_t pseudo_header_sum(const IpAddress& from, const IpAddress& to, std::uint16_t tcp_length) {
+    const std::uint32_t a = from.v4(), b = to.v4();
+    constexpr std::uint32_t protocol_tcp = 6;
+    const auto length_be = static_cast<std::uint16_t>(tcp_length << 8 | tcp_length >> 8);
+    return (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16) + (protocol_tcp << 8) + length_be;
+}
 
 }  // namespace holdfast::wire

@@ -55,13 +55,13 @@ FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame
     const auto* p = segment.data;
     const std::size_t header = static_cast<std::size_t>(p[12] >> 4) * 4;
     auto& t = out.tcp;
-    t = TcpHeader{load16(p),
-                  load16(p + 2),
-                  {load32(p + 4)},
-                  {load32(p + 8)},
-                  static_cast<std::uint8_t>(p[13] & 0x3f),
-                  load16(p + 14),
-                  {}};
+    t.source_port = load16(p);
+    t.destination_port = load16(p + 2);
+    t.seq = {load32(p + 4)};
+    t.ack = {load32(p + 8)};
+    t.flags = p[13] & 0x3f;
+    t.window = load16(p + 14);
+    t.options = {};
     if (header < tcp_size || header > segment.size || t.source_port == 0 || t.destination_port == 0 ||
         !flags_possible(t.flags))
         return FrameKind::bad_tcp_header;

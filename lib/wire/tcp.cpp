@@ -74,16 +74,6 @@ bool parse_tcp_options(std::span<const std::uint8_t> bytes, TcpOptions& out) {
     return true;
 }
 
-std::size_t tcp_options_size(const TcpOptions& o) {
-    std::size_t size = 0;
-    if (o.mss != 0) size += 4;
-    if (o.has_window_scale) size += 4;
-    if (o.sack_permitted) size += 4;
-    if (o.has_timestamps) size += 12;
-    if (o.sack_count > 0) size += 4 + 8u * o.sack_count;
-    return size;
-}
-
 std::size_t write_tcp_header(std::uint8_t* out, const TcpHeader& h) {
     store16(out, h.source_port);
     store16(out + 2, h.destination_port);

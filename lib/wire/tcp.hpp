@@ -45,7 +45,15 @@ struct TcpHeader {
 bool parse_tcp_options(std::span<const std::uint8_t> bytes, TcpOptions& out);
 
 /// Bytes that `options` take in the header, padded to a multiple of 4.
-std::size_t tcp_options_size(const TcpOptions& options);
+inline std::size_t tcp_options_size(const TcpOptions& o) {
+    std::size_t size = 0;
+    if (o.mss != 0) size += 4;
+    if (o.has_window_scale) size += 4;
+    if (o.sack_permitted) size += 4;
+    if (o.has_timestamps) size += 12;
+    if (o.sack_count > 0) size += 4 + 8u * o.sack_count;
+    return size;
+}
 
 /// Writes header and options at `out` (room for tcp_size + tcp_options_size); checksum field 0. Returns the
 /// header's size in bytes.
