@@ -274,6 +274,10 @@ void Sessions::repeat_syn_ack(std::uint32_t slot) {
     const auto state = leg.tcb.soft.state;
     tcp::send_syn_ack(leg.tcb, leg.offer, context_);
     leg.tcb.soft.state = state;
+    // takeover_probe() repeats it: a handshake timer left behind would fire in every tick once the session is
+    // anchored, and keep the leg from ever noticing that it waits for the port.
+    leg.tcb.soft.snd.timer = tcp::SendTimer::none;
+    leg.tcb.soft.snd.timer_at = Instant::never();
 }
 
 }  // namespace holdfast::proxy

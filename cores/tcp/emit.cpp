@@ -136,7 +136,11 @@ bool emit_ack(Tcb& t, const Context& c) {
     const auto ack = rcv.ledger.ack_number();
     if (t.hard.sack && (rcv.duplicate_count > 0 || !rcv.queue.empty())) add_sack(t, h, c);
     h.window = take_window(t, ack);
-    if (!emit_control(t, h, c)) return false;
+    if (!emit_control(t, h, c)) {
+        // What it was to say, a wider window for one, is still owed.
+        rcv.ack_now = true;
+        return false;
+    }
     if (rcv.ledger.is_clamped()) c.counters.add(Counter::ack_clamped_by_sack);
     rcv.ledger.note_ack_sent();
     rcv.ack_now = rcv.out_of_order = rcv.hold_counted = false;

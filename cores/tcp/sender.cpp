@@ -423,12 +423,10 @@ void send_probe(Tcb& t, const Context& c) {
     // Without any byte to repeat, the empty segment below una is the keepalive of RFC 1122 section 4.2.3.6.
     auto h = make_header(t, c, data_end - 1, wire::flag::ack);
     h.window = take_window(t, t.soft.rcv.ledger.ack_number());
-    if (!byte_known) emit_control(t, h, c);
-    else {
-        const auto* byte = below ? &s.last_byte : payload(last) + (data_end - 1 - meta(last).begin);
-        emit_copy(t, h, byte, 1, c);
-    }
-    t.soft.rcv.ledger.note_ack_sent();
+    const auto* byte = below ? &s.last_byte : payload(last) + (data_end - 1 - meta(last).begin);
+    const bool sent = byte_known ? emit_copy(t, h, byte, 1, c) : emit_control(t, h, c);
+    // What the port refused has told the endpoint nothing.
+    if (sent) t.soft.rcv.ledger.note_ack_sent();
 }
 
 void discard_queue(Tcb& t) {
