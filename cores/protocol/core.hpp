@@ -19,6 +19,7 @@ struct PortProfile {
     bool tx_tcp_checksum = false;  ///< the port fills in TCP checksums
     bool rx_checksum = false;      ///< the port verifies them and says so in ol_flags
     bool multi_segs = false;       ///< the port sends chained mbufs
+    std::uint32_t queue = 1024;    ///< frames that may wait for the port; a power of two
 };
 
 class Core {
