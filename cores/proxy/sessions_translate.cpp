@@ -237,7 +237,9 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     auto& snd = t.soft.snd;
     auto& rcv = t.soft.rcv;
     tcp::start_receiving(t, from_endpoint);
-    rcv.edge_limit = std::max(rcv.edge_sent, from_endpoint);
+    // The old active may have offered all that the far end granted, more than the session's budget is now.
+    rcv.edge_limit =
+        std::max({rcv.edge_sent, from_endpoint, other_cell(slot).edge.load(std::memory_order_acquire)});
     rcv.fin_known = rcv.fin_taken = endpoint_fin;
     rcv.fin = from_endpoint - 1;
     tcp::start_sending(t, to_endpoint);

@@ -51,6 +51,24 @@ STORY("pool: an ACK that could not be sent leaves soon after", "[limits]") {
     lane.client().expects(ack(2));
 }
 
+STORY("pool: a window that opened while nothing could be sent is announced soon after", "[limits]") {
+    LaneStage lane({.mbufs = 127});
+    lane.server().offer.window = 2000;
+    lane.server().default_window = 1920;
+    lane.establish();
+    lane.client().sends(data(1, 1001));
+    lane.server().expects(data(1, 1001));
+    lane.server().sends(ack(1001).window(896));
+    lane.client().expects(ack(1001).window(896));
+    {
+        const EmptyPool none(lane.pool(Side::client));
+        lane.server().sends(ack(1001).window(64000));
+        lane.client().expects_nothing();
+    }
+    lane.after(10_ms);
+    lane.client().expects(ack(1001).window(64000));
+}
+
 STORY("pool: a SYN, and a SYN-ACK, that could not be sent leave when they are due again", "[limits]") {
     LaneStage lane({.mbufs = 127});
     {

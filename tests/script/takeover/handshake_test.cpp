@@ -50,6 +50,24 @@ STORY("takeover: the SYN-ACK is repeated until the client answers, and then no m
     lane.ignore_rest();
 }
 
+STORY("takeover: of a repeated SYN-ACK no timer is left once the session is anchored", "[takeover]") {
+    Waiting lane;
+    lane.take_over();
+    lane.client().expects(syn_ack());
+    lane.client().sends(ack(1));
+    lane.server().expects(ack(1));
+    lane.server().sends(ack(1));
+    lane.client().expects(ack(1));
+    lane.after(1500_ms);
+    lane.expect_view(proxy::View::terminated);
+    // Nobody speaks: a core that is woken in every tick of its wheel would run thousands of times a second.
+    const auto& cycles = lane.lane().core[index(Side::client)].cycles;
+    const auto before = cycles.load();
+    lane.after(1_s);
+    expect(cycles.load() - before < 200, "the core sleeps");
+    lane.ignore_rest();
+}
+
 STORY("takeover: a client that repeats its SYN gets the same SYN-ACK", "[takeover]") {
     Waiting lane;
     lane.take_over();

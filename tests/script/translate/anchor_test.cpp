@@ -97,6 +97,26 @@ STORY("anchor: windows do not shrink by it", "[translate]") {
     lane.client().expects(ack(2001).window(64000));
 }
 
+STORY("anchor: a window beyond our budget, which the old active may have offered, is not taken back",
+      "[translate]") {
+    // One place in the lane's rings: the second of two segments never gets to the other core.
+    TakeoverStage lane({}, {.limits = {64, 16384, 1023, 2}});
+    lane.trust_nobody();
+    lane.take_over_and_probe();
+    lane.client().sends(ack(501));
+    lane.server().expects(ack(501));
+    lane.server().sends_together({ack(1001).window(1024), ack(1001).window(64000)});
+    lane.client().expects(ack(1001).window(1024));
+    lane.expect_count(Side::server, "translate_refused", 1);
+    lane.after(20_ms);
+    lane.expect_view(proxy::View::terminated);
+    lane.client().expects(ack(1001).window(64000));
+    lane.client().sends(data(1001, 1129));
+    lane.server().expects(data(1001, 1129));
+    lane.server().sends(ack(1129).window(64000));
+    lane.client().expects(ack(1129).window(63872));
+}
+
 STORY("anchor: an ACK of what was heard before is no error though we never sent it", "[translate]") {
     Translated lane;
     lane.anchor();
