@@ -95,6 +95,7 @@ class Campaign {
             any = false;
             for (auto& w : workers) any |= w.in != nullptr && serve(w);
         }
+        if (options_.coverage_required) judge_coverage();
         print();
         return totals_.failed;
     }
@@ -117,7 +118,7 @@ class Campaign {
             w.failed = false;
         } else if (line.starts_with("fail ")) {
             fail(w, line.substr(5, line.size() - 6));
-        } else if (line.starts_with("cell ")) {
+        } else if (line.starts_with("cell ") || line.starts_with("refusals ")) {
             totals_.coverage.load_line(line);
         }
     }
@@ -147,6 +148,15 @@ class Campaign {
         w.failed = true;
         std::printf("seed %llu: %s\n", static_cast<unsigned long long>(w.next), text.c_str());
         std::fflush(stdout);
+    }
+
+    /// So many runs must have seen everything; empty cells are one failure more.
+    void judge_coverage() {
+        const auto empty = totals_.coverage.empty_cells();
+        if (empty.empty() || totals_.failed >= options_.stop_after) return;
+        ++totals_.failed;
+        std::printf("coverage: %zu cells are empty:\n", empty.size());
+        for (const auto& cell : empty) std::printf("    %s\n", cell.c_str());
     }
 
     /// The worker is gone: in the middle of a run that is the run's failure, and another one goes on behind
@@ -181,8 +191,8 @@ class Campaign {
     void print() const {
         const auto show = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
         if (options_.coverage) {
-            std::printf("%s%u empty cells\n", totals_.coverage.print().c_str(),
-                        totals_.coverage.empty_cells());
+            std::printf("%s%zu empty cells\n", totals_.coverage.print().c_str(),
+                        totals_.coverage.empty_cells().size());
         }
         std::printf(
             "conversations: %llu completed, %llu refused in their handshake, %llu lost unprotected; %llu "

@@ -14,9 +14,10 @@ namespace holdfast::sim {
 struct CampaignOptions {
     std::uint64_t first = 0, last = 0;
     unsigned jobs = 1;
-    unsigned stop_after = 20;       ///< failures
-    unsigned seconds_per_run = 60;  ///< of CPU time
-    bool coverage = false;
+    unsigned stop_after = 20;        ///< failures
+    unsigned seconds_per_run = 60;   ///< of CPU time
+    bool coverage = false;           ///< print the table
+    bool coverage_required = false;  ///< empty cells are a failure
 };
 
 /// Runs `run` for every number and prints failures as they come; returns the number of failures. `prepare` is

@@ -1,29 +1,18 @@
 #include "tests/sim/coverage.hpp"
 
 #include <cstdio>
-#include <utility>
+
+#include <algorithm>
 
 namespace holdfast::sim {
-namespace {
 
-using enum State;
+void Coverage::count_refusals(std::string_view name, std::uint64_t n) {
+    const auto* const it = std::find(std::begin(refusal_names), std::end(refusal_names), name);
+    if (it != std::end(refusal_names)) refusals_[static_cast<std::size_t>(it - refusal_names)] += n;
+}
 
-/// Pairs of states (client, server) in which a relayed connection lives for a while.
-constexpr std::pair<State, State> reachable[] = {
-    {syn_sent, closed},         {syn_sent, syn_received},  {established, syn_received},
-    {established, established}, {fin_wait_1, established}, {fin_wait_2, close_wait},
-    {fin_wait_1, close_wait},   {established, fin_wait_1}, {close_wait, fin_wait_2},
-    {close_wait, fin_wait_1},   {fin_wait_1, fin_wait_1},  {closing, fin_wait_1},
-    {fin_wait_1, closing},      {closing, closing},        {last_ack, fin_wait_2},
-    {fin_wait_2, last_ack},     {last_ack, time_wait},     {time_wait, last_ack},
-    {time_wait, closed},        {closed, time_wait},       {time_wait, time_wait},
-};
-
-}  // namespace
-
-std::uint64_t Coverage::at(State client, State server, FaultKind fault) const {
-    const auto it = cells_.find({static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
-                                 static_cast<std::uint8_t>(fault)});
+std::uint64_t Coverage::at(StatePair states, FaultKind fault) const {
+    const auto it = cells_.find(cell(states, fault));
     return it == cells_.end() ? 0 : it->second;
 }
 
@@ -32,6 +21,9 @@ std::string Coverage::save() const {
     for (const auto& [cell, n] : cells_)
         text += "cell " + std::to_string(std::get<0>(cell)) + " " + std::to_string(std::get<1>(cell)) + " " +
                 std::to_string(std::get<2>(cell)) + " " + std::to_string(n) + "\n";
+    for (std::size_t i = 0; i < refusals_.size(); ++i)
+        if (refusals_[i] > 0)
+            text += "refusals " + std::to_string(i) + " " + std::to_string(refusals_[i]) + "\n";
     return text;
 }
 
@@ -41,6 +33,9 @@ void Coverage::load_line(const std::string& line) {
     if (std::sscanf(line.c_str(), "cell %u %u %u %llu", &client, &server, &fault, &n) == 4)
         cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
                 static_cast<std::uint8_t>(fault)}] += n;
+    unsigned refusal = 0;
+    if (std::sscanf(line.c_str(), "refusals %u %llu", &refusal, &n) == 2 && refusal < refusals_.size())
+        refusals_[refusal] += n;
 }
 
 std::string Coverage::print() const {
@@ -51,24 +46,29 @@ std::string Coverage::print() const {
         std::snprintf(buffer, sizeof buffer, "%14s", std::string(n).c_str());
         text += buffer;
     }
-    for (const auto& [client, server] : reachable) {
-        std::snprintf(buffer, sizeof buffer, "\n%-13s%-13s", std::string(name(client)).c_str(),
-                      std::string(name(server)).c_str());
+    for (const auto& states : state_pairs) {
+        std::snprintf(buffer, sizeof buffer, "\n%-13s%-13s", std::string(name(states.client)).c_str(),
+                      std::string(name(states.server)).c_str());
         text += buffer;
         for (std::size_t f = 0; f < std::size(fault_names); ++f) {
             std::snprintf(buffer, sizeof buffer, "%14llu",
-                          static_cast<unsigned long long>(at(client, server, static_cast<FaultKind>(f))));
+                          static_cast<unsigned long long>(at(states, static_cast<FaultKind>(f))));
             text += buffer;
         }
     }
+    for (std::size_t i = 0; i < refusals_.size(); ++i)
+        text += "\n" + std::string(refusal_names[i]) + " " + std::to_string(refusals_[i]);
     return text + "\n";
 }
 
-unsigned Coverage::empty_cells() const {
-    unsigned empty = 0;
-    for (const auto& [client, server] : reachable)
+std::vector<std::string> Coverage::empty_cells() const {
+    std::vector<std::string> empty;
+    for (const auto& states : state_pairs)
         for (std::size_t f = 0; f < std::size(fault_names); ++f)
-            empty += at(client, server, static_cast<FaultKind>(f)) == 0 ? 1 : 0;
+            if (at(states, static_cast<FaultKind>(f)) == 0)
+                empty.push_back(std::string(fault_names[f]) + " in " + states.to_string());
+    for (std::size_t i = 0; i < refusals_.size(); ++i)
+        if (refusals_[i] == 0) empty.push_back(std::string(refusal_names[i]) + " in no run");
     return empty;
 }
 

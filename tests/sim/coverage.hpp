@@ -5,34 +5,41 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "tests/sim/fault.hpp"
 
 namespace holdfast::sim {
 
+/// Limits of a node that some run must reach, by the name of the counter that tells.
+inline constexpr std::string_view refusal_names[] = {
+    "relay_refused", "translate_refused",   "ring_refused",    "tx_queue_full",
+    "no_buffer",     "payload_over_budget", "sessions_no_slot"};
+
 class Coverage {
   public:
-    /// `client` and `server` are the states of the two endpoints; a server that knows nothing yet is closed.
-    void count(FaultKind fault, State client, State server) {
-        ++cells_[{static_cast<std::uint8_t>(client), static_cast<std::uint8_t>(server),
-                  static_cast<std::uint8_t>(fault)}];
-    }
-    void add(const Coverage& o) {
-        for (const auto& [cell, n] : o.cells_) cells_[cell] += n;
-    }
+    void count(FaultKind fault, StatePair states) { ++cells_[cell(states, fault)]; }
+    /// A counter of a node; those that are no refusals are ignored.
+    void count_refusals(std::string_view name, std::uint64_t n);
     /// One line per cell, for another process to read back.
     std::string save() const;
     void load_line(const std::string& line);
     /// A table: rows are pairs of states, columns are faults.
     std::string print() const;
-    /// Cells that must not be empty and are.
-    unsigned empty_cells() const;
+    /// Cells that must not be empty and are, and limits never reached, in words.
+    std::vector<std::string> empty_cells() const;
 
   private:
     using Cell = std::tuple<std::uint8_t, std::uint8_t, std::uint8_t>;
-    std::uint64_t at(State client, State server, FaultKind fault) const;
+    static Cell cell(StatePair states, FaultKind fault) {
+        return {static_cast<std::uint8_t>(states.client), static_cast<std::uint8_t>(states.server),
+                static_cast<std::uint8_t>(fault)};
+    }
+    std::uint64_t at(StatePair states, FaultKind fault) const;
     std::map<Cell, std::uint64_t> cells_;
+    std::array<std::uint64_t, std::size(refusal_names)> refusals_{};
 };
 
 }  // namespace holdfast::sim

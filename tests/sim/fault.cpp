@@ -11,26 +11,26 @@ Duration draw_magnitude(Random& random, Duration low, Duration high) {
     return base + nanoseconds(random.between(0, base.ns));
 }
 
-Trigger draw_trigger(Random& random, unsigned conversations) {
+Trigger draw_trigger(Random& random) {
     Trigger t;
     t.after = draw_magnitude(random, microseconds(100), seconds(2));
-    if (random.below(2) == 0) return t;
-    const State states[] = {State::syn_sent,   State::syn_received, State::established,
-                            State::fin_wait_1, State::fin_wait_2,   State::close_wait,
-                            State::closing,    State::last_ack,     State::time_wait};
-    t.state = states[random.below(9)];
-    t.conversation = static_cast<unsigned>(random.below(conversations));
-    t.at_server = *t.state == State::syn_received || (*t.state != State::syn_sent && random.below(2) == 0);
-    t.after = draw_magnitude(random, microseconds(1), milliseconds(50));
+    if (random.below(3) == 0) return t;
+    t.states = state_pairs[random.below(std::size(state_pairs))];
+    t.skips = random.below(3) != 0 ? 0 : static_cast<unsigned>(random.below(3));
+    t.after = random.below(2) == 0 ? Duration{} : draw_magnitude(random, microseconds(1), milliseconds(50));
     return t;
 }
 
 }  // namespace
 
-Fault draw_fault(Random& random, FaultKind kind, unsigned conversations) {
+std::string StatePair::to_string() const {
+    return "(" + std::string(name(client)) + ", " + std::string(name(server)) + ")";
+}
+
+Fault draw_fault(Random& random, FaultKind kind) {
     Fault f;
     f.kind = kind;
-    f.trigger = draw_trigger(random, conversations);
+    f.trigger = draw_trigger(random);
     f.lasts = draw_magnitude(random, milliseconds(1), seconds(2));
     f.restarts = random.below(8) != 0;
     f.keeps_term = random.below(4) != 0;
@@ -42,10 +42,10 @@ Fault draw_fault(Random& random, FaultKind kind, unsigned conversations) {
 std::string Fault::to_string() const {
     std::string text(name(kind));
     text += ", " + std::to_string(trigger.after.to_us()) + " us after ";
-    if (trigger.state)
-        text += std::string(trigger.at_server ? "server " : "client ") +
-                std::to_string(trigger.conversation) + " is in " + std::string(sim::name(*trigger.state));
-    else text += "the one before";
+    if (!trigger.states) text += "the one before";
+    else
+        text += "connection number " + std::to_string(trigger.skips + 1) + " gets into " +
+                trigger.states->to_string();
     text += ", lasts " + std::to_string(lasts.to_us()) + " us";
     if (kind == FaultKind::stall || kind == FaultKind::kill_in_burst)
         text += ", core " + std::to_string(core);

@@ -22,19 +22,43 @@ enum class FaultKind : std::uint8_t {
     cut_mirror,
     kill_standby,
     pause_standby,
+    empty_pools,  ///< the active finds no free mbuf
     count_
 };
-inline constexpr std::string_view fault_names[] = {"kill",       "kill in burst", "pause",
-                                                   "stall",      "cut client",    "cut server",
-                                                   "cut mirror", "kill standby",  "pause standby"};
+inline constexpr std::string_view fault_names[] = {
+    "kill",       "kill in burst", "pause",        "stall",         "cut client",
+    "cut server", "cut mirror",    "kill standby", "pause standby", "empty pools"};
 constexpr std::string_view name(FaultKind k) { return fault_names[static_cast<std::size_t>(k)]; }
 
-/// A fault happens at a time, or when a socket gets into a state.
+/// States of both ends of a relayed connection; a server that knows nothing of it is closed.
+struct StatePair {
+    State client{}, server{};
+    bool operator==(const StatePair&) const = default;
+    std::string to_string() const;
+};
+
+/// The pairs in which a relayed connection lives for a while: where faults are aimed at, and where coverage
+/// is counted.
+inline constexpr StatePair state_pairs[] = {
+    {State::syn_sent, State::closed},          {State::syn_sent, State::syn_received},
+    {State::established, State::syn_received}, {State::established, State::established},
+    {State::fin_wait_1, State::established},   {State::fin_wait_2, State::close_wait},
+    {State::fin_wait_1, State::close_wait},    {State::established, State::fin_wait_1},
+    {State::close_wait, State::fin_wait_2},    {State::close_wait, State::fin_wait_1},
+    {State::fin_wait_1, State::fin_wait_1},    {State::closing, State::fin_wait_1},
+    {State::fin_wait_1, State::closing},       {State::closing, State::closing},
+    {State::last_ack, State::fin_wait_2},      {State::fin_wait_2, State::last_ack},
+    {State::last_ack, State::time_wait},       {State::time_wait, State::last_ack},
+    {State::time_wait, State::closed},         {State::closed, State::time_wait},
+    {State::time_wait, State::time_wait},      {State::fin_wait_1, State::last_ack},
+    {State::last_ack, State::fin_wait_1},
+};
+
+/// A fault happens at a time, or when a connection gets into a pair of states.
 struct Trigger {
-    Duration after{};            ///< since the fault before it was over (the first: since the traffic began)
-    std::optional<State> state;  ///< wait for this, at most until `latest`
-    unsigned conversation = 0;
-    bool at_server = false;
+    Duration after{};  ///< since the fault before it was over (the first: since the traffic began)
+    std::optional<StatePair> states;  ///< wait for these, at most until `latest`; `after` counts from then
+    unsigned skips = 0;               ///< connections that get there before it counts
     Duration latest = seconds(3);
 };
 
@@ -50,6 +74,6 @@ struct Fault {
     std::string to_string() const;
 };
 
-Fault draw_fault(Random& random, FaultKind kind, unsigned conversations);
+Fault draw_fault(Random& random, FaultKind kind);
 
 }  // namespace holdfast::sim

@@ -7,6 +7,8 @@ namespace {
 constexpr std::size_t burst_size = 32;
 constexpr std::size_t node_core = 2;
 constexpr Duration restless_step = microseconds(20);
+/// Even a core that polls takes its time: two that wait for each other must not stop the clock.
+constexpr Duration shortest_cycle = nanoseconds(500);
 constexpr unsigned restless_limit = 2000;
 }  // namespace
 
@@ -47,7 +49,7 @@ void Machine::start() {
     threads_ = {};
     born_at_ = scheduler_.now();
     persisting_ = false;
-    paused_until_ = idle_until_ = {};
+    paused_until_ = idle_until_ = starved_until_ = {};
     doomed_core_.reset();
     for (std::size_t i = 0; i < port_count; ++i) wake_core_soon(i);
     if (journal_.verbose()) journal_.print("node " + name() + " starts");
@@ -112,7 +114,13 @@ void Machine::wake_core(std::size_t core, Instant at) {
 }
 
 void Machine::wake_core_soon(std::size_t core) {
-    wake_core(core, scheduler_.now() + nanoseconds(random_.between(0, options_.cycle_delay.ns)));
+    wake_core(core, scheduler_.now() + nanoseconds(random_.between(
+                                           shortest_cycle.ns, (options_.cycle_delay + shortest_cycle).ns)));
+}
+
+void Machine::wake_others(std::size_t core) {
+    for (std::size_t other = 0; other < port_count; ++other)
+        if (other != core) wake_core_soon(other);
 }
 
 Instant Machine::runnable_at(std::size_t core) const {
@@ -136,15 +144,26 @@ void Machine::wake(std::uint64_t token, const Frame&) {
 /// One duty cycle. Now and then a core loses its CPU between its work and its transmit burst.
 void Machine::cycle(std::size_t i) {
     Thread& thread = threads_[i];
+    starve(i);
     std::uint32_t done = thread.between ? 1 : work(i);
     if (!thread.between && random_.below(8) == 0) {
         thread.between = true;
         return wake_core_soon(i);
     }
     thread.between = false;
+    if (port_refuses(i)) {
+        // The core's work is not in vain for the others; itself it waits for the port.
+        if (done > 0) wake_others(i);
+        return wake_core(i, thread.refused_until);
+    }
     done += send(i);
     if (!alive()) return;
     rest(i, done > 0 || nics_[i]->has_received());
+}
+
+void Machine::starve(std::size_t i) {
+    if (starved_until_ > scheduler_.now()) nics_[i]->hoard();
+    else nics_[i]->give_back();
 }
 
 std::uint32_t Machine::work(std::size_t i) {
@@ -155,6 +174,16 @@ std::uint32_t Machine::work(std::size_t i) {
     const auto done = core(i).advance(now);
     if (i == node_core) ask_for_term();
     return n + done;
+}
+
+/// The port's descriptors are used up now and then: frames wait in the core's queues meanwhile.
+bool Machine::port_refuses(std::size_t i) {
+    const auto& options = options_.ports[i];
+    auto& until = threads_[i].refused_until;
+    if (until > scheduler_.now()) return true;
+    if (options.refusals == 0 || random_.below(1'000'000) >= options.refusals) return false;
+    until = scheduler_.now() + nanoseconds(random_.between(1, options.refuses_for.ns));
+    return true;
 }
 
 std::uint32_t Machine::send(std::size_t i) {
@@ -184,7 +213,8 @@ std::uint32_t Machine::send(std::size_t i) {
 void Machine::rest(std::size_t i, bool busy) {
     if (busy) {
         threads_[i].restless = 0;
-        for (std::size_t other = 0; other < port_count; ++other) wake_core_soon(other);
+        wake_core_soon(i);
+        wake_others(i);
         return;
     }
     const Instant deadline = from_clock(core(i).next_deadline());
@@ -237,6 +267,11 @@ void Machine::print_events() {
         journal_.print("node " + name() + " event " + std::string(row.name) +
                        " a=" + std::to_string(event.a) + " b=" + std::to_string(event.b));
     }
+}
+
+void Machine::count_refusals(Coverage& coverage) const {
+    node_->for_each_counter(
+        [&](const protocol::CounterView& c) { coverage.count_refusals(c.name, c.value); });
 }
 
 void Machine::print_counters() const {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cores/protocol/node.hpp"
+#include "tests/sim/coverage.hpp"
 #include "tests/sim/nic.hpp"
 
 namespace holdfast::sim {
@@ -59,9 +60,16 @@ class Machine : public Actor {
     void pause(Instant until);
     /// As pause(), for one core.
     void stall(std::size_t core, Instant until);
+    /// Until then no pool has a free mbuf, but for those that the node itself gives back.
+    void empty_pools(Instant until) { starved_until_ = until; }
     /// What the driver tells of a port's link.
     void link_changed(std::size_t port, bool up);
-    void forget_term() { stored_term_ = 0; }
+    /// Its disk is lost.
+    void forget_term() {
+        stored_term_ = 0;
+        lost_term_ = true;
+    }
+    bool has_lost_term() const { return lost_term_; }
 
     bool alive() const { return node_ != nullptr; }
     /// It has not been paused or stalled at or after `since`.
@@ -80,13 +88,15 @@ class Machine : public Actor {
     Instant born_at() const { return born_at_; }
     void print_events();
     void print_counters() const;
+    void count_refusals(Coverage& coverage) const;
 
   private:
     struct Thread {
         Instant next = Instant::never();  ///< its next cycle
         Instant stalled_until{};
-        bool between = false;   ///< worked, has not transmitted yet
-        unsigned restless = 0;  ///< cycles without work though its deadline had passed
+        Instant refused_until{};  ///< its port takes nothing
+        bool between = false;     ///< worked, has not transmitted yet
+        unsigned restless = 0;    ///< cycles without work though its deadline had passed
     };
     enum class Token : std::uint64_t { cycle, persist };
 
@@ -94,8 +104,11 @@ class Machine : public Actor {
     std::uint64_t make_token(Token kind, std::uint64_t argument) const;
     void wake_core(std::size_t core, Instant at);
     void wake_core_soon(std::size_t core);
+    void wake_others(std::size_t core);
     void cycle(std::size_t core);
+    void starve(std::size_t core);
     std::uint32_t work(std::size_t core);
+    bool port_refuses(std::size_t core);
     std::uint32_t send(std::size_t core);
     void rest(std::size_t core, bool busy);
     void ask_for_term();
@@ -114,10 +127,10 @@ class Machine : public Actor {
     std::array<std::unique_ptr<Nic>, port_count> nics_;
     std::unique_ptr<protocol::Node> node_;
     std::array<Thread, port_count> threads_;
-    Instant paused_until_{}, born_at_{}, idle_until_{};
+    Instant paused_until_{}, born_at_{}, idle_until_{}, starved_until_{};
     std::optional<std::size_t> doomed_core_;
     std::uint64_t life_ = 0, stored_term_ = 0;
-    bool persisting_ = false;
+    bool persisting_ = false, lost_term_ = false;
 };
 
 }  // namespace holdfast::sim

@@ -30,6 +30,16 @@ void Nic::start() {
 void Nic::stop() {
     queue_.clear();
     reap();
+    give_back();
+}
+
+void Nic::hoard() {
+    while (rte_mbuf* m = rte_pktmbuf_alloc(pool_)) hoard_.push_back(m);
+}
+
+void Nic::give_back() {
+    rte_pktmbuf_free_bulk(hoard_.data(), static_cast<unsigned>(hoard_.size()));
+    hoard_.clear();
 }
 
 void Nic::release_memory() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cores/protocol/core.hpp"
 #include "tests/sim/journal.hpp"
@@ -21,6 +22,8 @@ struct NicOptions {
     std::uint32_t mbufs = 2048;         ///< size of the pool
     std::uint32_t receive_queue = 256;  ///< frames; beyond it the tail is dropped
     std::uint32_t parked = 0;           ///< sent mbufs that the driver keeps before it frees the oldest
+    std::uint32_t refusals = 0;         ///< per million bursts: the port takes nothing for a while
+    Duration refuses_for{};             ///< at most so long
     MacAddress virtual_mac;             ///< accepted besides the port's own
 };
 
@@ -50,11 +53,15 @@ class Nic : public FrameSink {
         while (!parked_.empty()) release();
     }
 
+    /// Leaves no free mbuf in the pool, as if somebody else held them all.
+    void hoard();
+    void give_back();
+
     bool has_received() const { return !queue_.empty(); }
     const NicOptions& options() const { return options_; }
     rte_mempool* pool() const { return pool_; }
-    /// Of its pool, wherever they are.
-    std::uint64_t mbufs_in_use() const { return rte_mempool_in_use_count(pool_); }
+    /// Of its pool, wherever they are but in the hoard.
+    std::uint64_t mbufs_in_use() const { return rte_mempool_in_use_count(pool_) - hoard_.size(); }
     /// Sent and not given back, of whatever pool.
     std::uint64_t parked() const { return parked_.size(); }
     std::uint64_t dropped() const { return dropped_; }
@@ -78,6 +85,7 @@ class Nic : public FrameSink {
     unsigned lives_ = 0;
     std::deque<Frame> queue_;
     std::deque<Parked> parked_;
+    std::vector<rte_mbuf*> hoard_;
     std::uint64_t dropped_ = 0;
 };
 

@@ -72,12 +72,8 @@ void draw_config(Random& random, Options& o) {
     c.tcp.idle_probe = milliseconds(random.between(500, 20'000));
     c.limits.session_bytes = 1u << random.between(14, 20);
     c.limits.mbufs = static_cast<std::uint32_t>(random.between(700, 2000));
-    switch (random.below(6)) {
-        case 0: c.limits.ring = 8; break;
-        case 1: c.limits.ring = 16; break;
-        case 2: c.limits.ring = 32; break;
-        default: break;
-    }
+    // Half of the runs have lane rings so small that they refuse all the time, down to one usable entry.
+    if (random.below(2) == 0) c.limits.ring = 2u << random.below(5);
     if (random.below(6) == 0) c.limits.mbufs = static_cast<std::uint32_t>(random.between(256, 400));
     if (random.below(10) == 0) c.limits.sessions = static_cast<std::uint32_t>(random.between(2, 8));
     o.scarce = c.limits.ring < 16 || c.limits.mbufs < 512 || c.limits.sessions < 16;
@@ -88,6 +84,16 @@ void draw_config(Random& random, Options& o) {
         mine.mirror_link.peer = address(3, 3 - i);
         mine.tcp = c.tcp;
         mine.limits = c.limits;
+    }
+}
+
+/// Transmit queues that hold next to nothing, and ports that take nothing for a while.
+void draw_transmit(Random& random, MachineOptions& m) {
+    const std::uint32_t queues[] = {4, 8, 32, 1024, 1024, 1024}, refusals[] = {0, 0, 10'000, 200'000};
+    for (auto& nic : m.ports) {
+        nic.profile.queue = queues[random.below(6)];
+        nic.refusals = refusals[random.below(4)];
+        nic.refuses_for = microseconds(random.between(10, 1000));
     }
 }
 
@@ -107,6 +113,7 @@ void draw_machine(Random& random, MachineOptions& m) {
         nic.parked = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random.below(64));
         nic.receive_queue = static_cast<std::uint32_t>(random.between(64, 512));
     }
+    draw_transmit(random, m);
 }
 
 WireOptions draw_access(Random& random, bool far) {
@@ -133,6 +140,21 @@ void draw_network(Random& random, Options& o) {
     }
 }
 
+/// A kind of conversation that gets into the states that a fault waits for; most get into the common ones.
+std::optional<Talk> wanted_talk(const std::vector<Fault>& faults) {
+    using enum State;
+    for (const auto& fault : faults) {
+        if (!fault.trigger.states) continue;
+        const auto [client, server] = *fault.trigger.states;
+        if (client == closing || server == closing || client == server) {
+            if (client != established) return Talk::simultaneous_close;
+        } else if (client == close_wait || server == close_wait) {
+            return Talk::half_close;
+        }
+    }
+    return std::nullopt;
+}
+
 void draw_conversations(Random& random, Options& o) {
     ConversationLimits limits;
     limits.sack = random.below(12) != 0;
@@ -140,10 +162,11 @@ void draw_conversations(Random& random, Options& o) {
     limits.scaling = random.below(12) != 0;
     limits.bytes = 1u << random.between(12, 18);
     const auto count = static_cast<unsigned>(random.between(2, 6));
+    const auto wanted = wanted_talk(o.faults);
     for (unsigned i = 0; i < count; ++i) {
+        const auto any = static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
         // The first one always carries bytes both ways.
-        const auto talk =
-            i == 0 ? Talk::bulk : static_cast<Talk>(random.below(static_cast<std::uint64_t>(Talk::count_)));
+        const auto talk = i == 0 ? Talk::bulk : i == 1 && wanted ? *wanted : any;
         o.conversations.push_back(draw_conversation(random.next(), i, talk, limits));
         auto& c = o.conversations.back();
         c.begins =
@@ -158,7 +181,7 @@ void draw_faults(Random& random, Options& o) {
             random.below(3) == 0
                 ? FaultKind::kill
                 : static_cast<FaultKind>(random.below(static_cast<std::uint64_t>(FaultKind::count_)));
-        o.faults.push_back(draw_fault(random, kind, static_cast<unsigned>(o.conversations.size())));
+        o.faults.push_back(draw_fault(random, kind));
     }
 }
 
@@ -193,7 +216,11 @@ std::string print(const MachineOptions& m) {
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
         text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
-                ", receive queue " + std::to_string(n.receive_queue) +
+                ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
+                std::to_string(n.profile.queue) +
+                (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
+                                      std::to_string(n.refuses_for.to_us()) + " us"
+                                : "") +
                 (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
                 (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") +
                 (n.profile.rx_checksum ? ", rx sum" : "") + (n.profile.multi_segs ? ", multi segs" : "");
@@ -230,8 +257,8 @@ Options draw_options(std::uint64_t seed) {
     for (auto& machine : o.machines) draw_machine(random, machine);
     o.second_boots_after = microseconds(random.between(0, 100'000));
     draw_network(random, o);
-    draw_conversations(random, o);
     draw_faults(random, o);
+    draw_conversations(random, o);
     o.runs_twice = random.below(20) == 0;
     return o;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/sim/conversation.hpp"
+#include "tests/sim/fault.hpp"
 #include "tests/sim/machine.hpp"
 
 namespace holdfast::sim {
@@ -45,6 +46,12 @@ struct Track {
     std::string excuse;          ///< why it may break; empty: it may not
 
     bool begun() const { return leg[0].talker != nullptr; }
+    /// Of both ends of a conversation that has begun.
+    StatePair states() const {
+        const auto* server = leg[1].talker;
+        return {leg[0].talker->socket().state(),
+                server == nullptr ? State::closed : server->socket().state()};
+    }
     bool complete() const {
         return leg[0].talker != nullptr && leg[0].talker->complete() && leg[1].talker != nullptr &&
                leg[1].talker->complete();

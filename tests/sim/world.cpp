@@ -188,11 +188,12 @@ void World::judge_end(const Track& track) {
                                      track.plan->server.label + ": " + tell(track.leg[1]));
 }
 
-/// All sessions time out, nothing is held any more, and the pools are whole when the nodes are gone (R6).
+/// All sessions time out, nothing is held any more, and the pools are whole when the nodes are gone (R6). A
+/// FIN of which the dead node took the knowledge with it is made up for by the probes of an idle session.
 void World::drain() {
     if (journal_.failed()) return;
     if (std::all_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.complete() || t.over(); }))
-        run_until(&World::drained, drain_limit, "drain");
+        run_until(&World::drained, drain_limit + options_.machines[0].config.tcp.idle_probe, "drain");
     if (journal_.failed()) return;
     for (auto& machine : machines_)
         if (machine->alive()) machine->kill();
@@ -262,15 +263,7 @@ void World::state_changed(Host& host, Talker& talker, State before) {
     if (before == State::closed) leg.talker = &talker;
     if (talker.socket().state() == State::syn_sent) begin_pattern(Moment::handshake);
     if (talker.socket().state() == State::fin_wait_1) begin_pattern(Moment::close);
-    if (fault_armed_ && trigger_met_at_.is_never()) {
-        const auto& trigger = options_.faults[next_fault_].trigger;
-        const bool met = trigger.state == talker.socket().state() &&
-                         trigger.conversation == talker.plan().conversation &&
-                         trigger.at_server == (&host == &server_);
-        if (!met) return;
-        trigger_met_at_ = scheduler_.now();
-        schedule(Token::fault, 0, trigger.after);
-    }
+    watch_trigger(track);
 }
 
 void World::machine_sends(Machine& machine, std::size_t port, const Bytes& frame) {
@@ -295,6 +288,7 @@ void World::machine_receives(Machine& machine, std::size_t port, const Bytes& fr
 void World::machine_dies(Machine& machine) {
     if (speaker_checker_.speaker() == &machine) remember_protection(machine);
     wire_checker_.forget(machine);
+    machine.count_refusals(outcome_.coverage);
 }
 
 }  // namespace holdfast::sim

@@ -72,6 +72,8 @@ class World : public Actor, public HostObserver, public MachineObserver {
     void cut(Machine& machine, std::size_t port, Duration lasts);
     void set_link(std::size_t machine, std::size_t port, bool up);
     bool fault_is_due(const Fault& fault) const;
+    bool only_one_knows_term(const Machine& machine) const;
+    void watch_trigger(const Track& track);
     Machine* active() const;
     Machine& other(const Machine& machine) const {
         return *machines_[&machine == machines_[0].get() ? 1 : 0];
@@ -107,6 +109,7 @@ class World : public Actor, public HostObserver, public MachineObserver {
     Instant armed_at_{}, traffic_at_{}, trigger_met_at_ = Instant::never();
     unsigned pending_repairs_ = 0;  ///< faults that are not over
     bool fault_armed_ = false;
+    unsigned skips_left_ = 0;
     /// What the speaker said of each conversation's protection, when it was last asked: at its death or loss
     /// of role.
     std::vector<std::string> protection_;

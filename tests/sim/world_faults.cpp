@@ -19,6 +19,13 @@ Machine* World::active() const {
     return nullptr;
 }
 
+/// The other node runs, has lost its disk and has not heard of the present term yet: were this one gone now,
+/// nobody would remember the term.
+bool World::only_one_knows_term(const Machine& machine) const {
+    const Machine& peer = *machines_[1 - number(machine)];
+    return peer.alive() && peer.has_lost_term() && peer.status().term < machine.status().term;
+}
+
 /// The next fault's trigger begins to count.
 void World::arm_next_fault() {
     fault_armed_ = next_fault_ < options_.faults.size();
@@ -26,13 +33,29 @@ void World::arm_next_fault() {
     armed_at_ = scheduler_.now();
     trigger_met_at_ = Instant::never();
     const auto& trigger = options_.faults[next_fault_].trigger;
-    schedule(Token::fault, 0, trigger.state ? trigger.latest : trigger.after);
+    skips_left_ = trigger.skips;
+    schedule(Token::fault, 0, trigger.states ? trigger.latest : trigger.after);
+}
+
+/// A connection has changed its states.
+void World::watch_trigger(const Track& track) {
+    if (!fault_armed_ || !trigger_met_at_.is_never()) return;
+    const auto& trigger = options_.faults[next_fault_].trigger;
+    if (!trigger.states || !track.begun() || *trigger.states != track.states()) return;
+    if (skips_left_ > 0) {
+        --skips_left_;
+        return;
+    }
+    trigger_met_at_ = scheduler_.now();
+    // At once means before the endpoint says another word.
+    if (trigger.after.ns == 0) consider_fault();
+    else schedule(Token::fault, 0, trigger.after);
 }
 
 bool World::fault_is_due(const Fault& fault) const {
     const auto& t = fault.trigger;
     if (!trigger_met_at_.is_never()) return trigger_met_at_ + t.after <= scheduler_.now();
-    return armed_at_ + (t.state ? t.latest : t.after) <= scheduler_.now();
+    return armed_at_ + (t.states ? t.latest : t.after) <= scheduler_.now();
 }
 
 /// A fault happens once it is due and there is somebody to whom it can happen.
@@ -41,7 +64,8 @@ void World::consider_fault() {
     const Fault& fault = options_.faults[next_fault_];
     if (!fault_is_due(fault)) return;
     const bool patient = scheduler_.now() - armed_at_ < ready_limit;
-    if (active() == nullptr || (fault.waits_for_standby && patient && !pair_ready())) {
+    if (active() == nullptr || (fault.waits_for_standby && patient && !pair_ready()) ||
+        only_one_knows_term(*active())) {
         schedule(Token::fault, 0, look_again);
         return;
     }
@@ -73,6 +97,7 @@ void World::inflict(const Fault& fault) {
             if (standby_alive) standby.pause(scheduler_.now() + fault.lasts);
             break;
         case FaultKind::stall: victim.stall(fault.core, scheduler_.now() + fault.lasts); break;
+        case FaultKind::empty_pools: victim.empty_pools(scheduler_.now() + fault.lasts); break;
         case FaultKind::cut_client: return cut(victim, 0, fault.lasts);
         case FaultKind::cut_server: return cut(victim, 1, fault.lasts);
         case FaultKind::cut_mirror: return cut(victim, 2, fault.lasts);
@@ -113,12 +138,8 @@ void World::restart(std::size_t number) {
 }
 
 void World::count_coverage(FaultKind kind) {
-    for (const auto& track : tracks_) {
-        if (!track.begun()) continue;
-        const auto* server = track.leg[1].talker;
-        outcome_.coverage.count(kind, track.leg[0].talker->socket().state(),
-                                server == nullptr ? State::closed : server->socket().state());
-    }
+    for (const auto& track : tracks_)
+        if (track.begun()) outcome_.coverage.count(kind, track.states());
 }
 
 void World::cut(Machine& machine, std::size_t port, Duration lasts) {
