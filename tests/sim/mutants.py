@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Plants each bug of mutants.toml into a copy of the sources and runs the simulation until a seed fails."""
+"""Plants each bug of mutants.toml into a copy of the sources and runs the simulation until a seed fails.
+
+--dry-run only looks whether every mutant still applies to the sources.
+"""
 
 import argparse
 import pathlib
@@ -20,16 +23,35 @@ def pattern_of(text):
     return re.compile(r"\s*".join(re.escape(word) for word in re.findall(r"\w+|[^\w\s]", text)))
 
 
+def mutated(text, mutant):
+    """`text` with the bug in it, or None when the mutant does not apply."""
+    matches = list(pattern_of(mutant["old"]).finditer(text))
+    if len(matches) != 1:
+        return None
+    begin, end = matches[0].span()
+    return text[:begin] + mutant["new"] + text[end:]
+
+
 def plant(tree, mutant):
     """Changes the copy; returns the original text of the file, or None when the mutant does not apply."""
     path = tree / mutant["file"]
     original = path.read_text()
-    matches = list(pattern_of(mutant["old"]).finditer(original))
-    if len(matches) != 1:
-        return None
-    begin, end = matches[0].span()
-    path.write_text(original[:begin] + mutant["new"] + original[end:])
-    return original
+    changed = mutated(original, mutant)
+    if changed is not None:
+        path.write_text(changed)
+    return None if changed is None else original
+
+
+def dry_run(mutants):
+    """Names what no longer applies; every mutant must, and under a name of its own."""
+    stale = [m for m in mutants if mutated((ROOT / m["file"]).read_text(), m) is None]
+    for mutant in stale:
+        print(f"{mutant['name']}: its old text is not exactly once in {mutant['file']}")
+    names = {m["name"] for m in mutants}
+    if len(names) != len(mutants):
+        print("two mutants have the same name")
+    print(f"{len(mutants) - len(stale)} apply, {len(stale)} do not")
+    return 1 if stale or len(names) != len(mutants) else 0
 
 
 def copy_sources(tree):
@@ -83,10 +105,13 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", help="mutants whose name contains this")
     parser.add_argument("--no-baseline", action="store_true", help="do not first run the sources as they are")
+    parser.add_argument("--dry-run", action="store_true", help="only look whether all mutants apply")
     arguments = parser.parse_args()
     mutants = tomllib.loads((HERE / "mutants.toml").read_text())["mutant"]
     if arguments.only:
         mutants = [m for m in mutants if arguments.only in m["name"]]
+    if arguments.dry_run:
+        sys.exit(dry_run(mutants))
     with tempfile.TemporaryDirectory(prefix="sim-mutants-") as directory:
         tree = pathlib.Path(directory)
         copy_sources(tree)
