@@ -28,9 +28,10 @@ struct alignas(64) LegCell {
     std::atomic<Position> announced{0};     ///< from the endpoint: acknowledged to it
     std::atomic<std::uint32_t> srtt_us{0};
     std::atomic<std::uint32_t> held_mbufs{0};
+    std::atomic<std::uint32_t> room_ahead{0};  ///< bytes that may go ahead of a hole
     std::atomic<std::uint32_t> probe_requests{
         0};                              ///< grows when the endpoint probed and the other leg should be asked
-    std::atomic<std::uint8_t> heard{0};  ///< translated: the endpoint was heard since the takeover
+    std::atomic<std::uint8_t> heard{0};  ///< translated: the endpoint was heard since the takeover; see below
     std::atomic<View> view{View::none};
     std::atomic<std::uint8_t> fin{0};  ///< the endpoint's FIN has been received
     std::atomic<std::uint32_t> generation{0};
@@ -39,6 +40,9 @@ struct alignas(64) LegCell {
     std::atomic<std::uint32_t> opened_epoch{0};  ///< and of the journal's epoch; 0 = not written
 };
 static_assert(sizeof(LegCell) == 64);
+
+/// Values of LegCell::heard: not at all; it holds all that it has in order; it holds bytes above a gap, too.
+inline constexpr std::uint8_t not_heard = 0, heard_whole = 1, heard_with_gaps = 2;
 
 enum class MessageKind : std::uint8_t {
     open,         ///< client -> server: record[slot] holds the client's half; open the server leg
@@ -52,6 +56,8 @@ enum class MessageKind : std::uint8_t {
     anchor,       ///< client -> server: go back to terminated at these positions
     over,         ///< the leg has ended; the other may end, too
     released,     ///< server -> client: the server leg's slot is free again
+    ahead,        ///< payload beyond a hole: a copy, to be sent and not kept
+    sacked,       ///< the endpoint has [up, down) of what went ahead
 };
 
 /// One message between the cores of a lane.
@@ -62,7 +68,7 @@ struct Message {
     SessionId id;
     std::uint32_t reserved2 = 0;
     rte_mbuf* packet = nullptr;
-    Position up = 0, down = 0;  ///< anchor: positions client->server and server->client
+    Position up = 0, down = 0;  ///< anchor: positions client->server and server->client; sacked: begin, end
 };
 static_assert(sizeof(Message) == 40);
 

@@ -39,6 +39,7 @@ struct Heard {
     bool any = false;
     Position seq_edge = 0;  ///< highest position after anything that it sent (SND.NXT as far as seen)
     Position ack = 0;       ///< highest position that it acknowledged
+    Position sacked = 0;    ///< end of all that it reported by SACK
     Position edge = 0;      ///< highest right edge that it granted
     bool fin = false;
     Position fin_position = 0;

@@ -216,6 +216,10 @@ void Sessions::take_message(const Message& m) {
         case MessageKind::anchor:
             anchor_leg(slot, m.down, m.up, (m.flags & 2) != 0, (m.flags & 1) != 0);
             break;
+        case MessageKind::ahead:
+            if (leg->phase == Phase::terminated) tcp::send_ahead(leg->tcb, std::move(packet), context_);
+            break;
+        case MessageKind::sacked: take_sacked(slot, {m.up, m.down}); break;
         case MessageKind::over:
             leg->other_over = true;
             note_closed(slot);
@@ -324,6 +328,7 @@ void Sessions::start_leg(std::uint32_t slot, std::uint32_t generation, const Leg
     c.opened_epoch.store(0, std::memory_order_relaxed);
     c.fin.store(0, std::memory_order_relaxed);
     c.held_mbufs.store(0, std::memory_order_relaxed);
+    c.room_ahead.store(0, std::memory_order_relaxed);
     c.probe_requests.store(0, std::memory_order_relaxed);
     c.generation.store(generation, std::memory_order_release);
     ++used_;

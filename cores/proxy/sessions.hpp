@@ -122,6 +122,9 @@ class Sessions {
     bool over_budget(std::uint32_t slot) const;
     void service(std::uint32_t slot);
     void pass_on(std::uint32_t slot);
+    bool sack_comes_from_far(const Leg& leg) const;
+    void offer_ahead(std::uint32_t slot);
+    void take_sacked(std::uint32_t slot, tcp::PositionRange range);
     void apply_other_cell(std::uint32_t slot);
     void acknowledge(std::uint32_t slot);
     void publish(std::uint32_t slot);

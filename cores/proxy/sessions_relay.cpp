@@ -31,7 +31,17 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
         s_.counters.add(Counter::payload_over_budget);
         max = 0;
     }
+    // With gate peer SACK, too, says what the far end has: news of it comes from there.
+    auto& rcv = leg.tcb.soft.rcv;
+    rcv.sack_from_far = sack_comes_from_far(leg);
+    const bool duplicate_owed = rcv.out_of_order;
     const auto arrival = tcp::segment_arrives(leg.tcb, frame, std::move(packet), max, c);
+    if (rcv.sack_from_far) rcv.out_of_order = duplicate_owed;
+    for (std::size_t i = 0; i < arrival.ack.ahead_count; ++i) {
+        const auto& r = arrival.ack.ahead[i];
+        s_.lane.to[index(other(s_.side))].push(
+            {MessageKind::sacked, 0, 0, id_of(slot), 0, nullptr, r.begin, r.end});
+    }
     leg.hints.established = true;
     leg.idle_probes = 0;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
@@ -49,9 +59,45 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     if (arrival.ack.advanced || frame.payload_len > 0) note_progress(slot);
 }
 
+bool Sessions::sack_comes_from_far(const Leg& leg) const {
+    return s_.config.tcp.hold_sack && leg.tcb.hard.sack && has_peer_gate(leg);
+}
+
+/// What waits above a hole goes on to the far end as copies: only what that has may be reported by SACK, or a
+/// takeover would lose bytes that the endpoint was told to be safe.
+void Sessions::offer_ahead(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    auto& ring = s_.lane.to[index(other(s_.side))];
+    auto room = other_cell(slot).room_ahead.load(std::memory_order_relaxed);
+    for (auto* m = leg.tcb.soft.rcv.queue.head(); m != nullptr; m = meta(m).next) {
+        auto& d = meta(m);
+        if (d.ahead || d.begin <= leg.tcb.soft.rcv.next) continue;
+        if (d.payload_len > room || ring.free_count() < 2) return;
+        auto copy = tcp::copy_of(m, s_.net.pool());
+        if (!copy) return s_.tcp_counters.add(tcp::Counter::no_buffer);
+        d.ahead = true;
+        room -= d.payload_len;
+        ring.push({MessageKind::ahead, 0, 0, id_of(slot), 0, copy.release(), 0, 0});
+    }
+}
+
+/// The far end has these bytes above a hole: so may we say.
+void Sessions::take_sacked(std::uint32_t slot, tcp::PositionRange range) {
+    auto& rcv = legs_[slot].tcb.soft.rcv;
+    if (!rcv.queue.mark_sacked(range)) return;
+    rcv.out_of_order = true;
+    rcv.newest_out_of_order = range.begin;
+}
+
 void Sessions::take_data(std::uint32_t slot, Packet packet) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
+    // What went ahead may have been acknowledged before it came again.
+    const auto queue_end = t.soft.snd.queue_end;
+    if (leg.phase == Phase::terminated && meta(packet.get()).begin < queue_end) {
+        if (meta(packet.get()).end() <= queue_end) return;
+        tcp::trim_front(packet.get(), queue_end);
+    }
     // Data for a leg that is over has nowhere to go; the endpoint that sent it gets a RST from its own leg.
     if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end ||
         t.soft.snd.fin_queued) {
@@ -142,6 +188,7 @@ void Sessions::service(std::uint32_t slot) {
         cell(slot).fin.store(1, std::memory_order_relaxed);
         note_progress(slot);
     }
+    if (t.soft.rcv.sack_from_far && !t.soft.rcv.queue.empty()) offer_ahead(slot);
     if (leg.far_changed || !has_peer_gate(leg)) apply_other_cell(slot);
     if (tcp::may_send(t)) send(slot);
     if (tcp::may_owe_ack(t)) acknowledge(slot);
@@ -172,6 +219,7 @@ void Sessions::publish(std::uint32_t slot) {
     own.received.store(t.soft.rcv.ledger.received(), std::memory_order_relaxed);
     own.announced.store(t.soft.rcv.ledger.acknowledged(), std::memory_order_relaxed);
     own.held_mbufs.store(s.mbufs, std::memory_order_relaxed);
+    own.room_ahead.store(tcp::room_ahead(s), std::memory_order_relaxed);
     const auto edge_before = own.edge.load(std::memory_order_relaxed);
     if (own.acknowledged.load(std::memory_order_relaxed) == s.una && edge_before >= s.edge) return;
     own.srtt_us.store(static_cast<std::uint32_t>(t.soft.rtt.srtt.to_us()), std::memory_order_relaxed);

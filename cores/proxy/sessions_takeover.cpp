@@ -188,6 +188,7 @@ void Sessions::take_over(std::uint32_t slot) {
         record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
+    cell(slot).heard.store(not_heard, std::memory_order_relaxed);
     cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
     set_view(slot, View::translated);
     takeover_probe(slot);

@@ -21,6 +21,9 @@ bool near_enough(Position a, Position b) {
     return d < plausible_distance && d > -plausible_distance;
 }
 
+/// The endpoint holds bytes above a gap.
+bool has_gaps(const Heard& h) { return h.sacked > h.ack; }
+
 Position known_ack(const Leg& leg) { return std::max(leg.heard.ack, leg.hints.una); }
 Position known_seq(const Leg& leg) { return std::max(leg.heard.seq_edge, leg.hints.ack); }
 
@@ -51,13 +54,17 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     const auto begin = to_position(l.irs, f.tcp.seq, known_seq(leg));
     const auto end = begin + f.payload_len + (f.tcp.has(flag::fin) ? 1 : 0);
     const auto ack = to_position(l.iss, f.tcp.ack, known_ack(leg));
-    if (!h.any) h.seq_edge = h.ack = h.edge = 0;
+    if (!h.any) h.seq_edge = h.ack = h.edge = h.sacked = 0;
     h.any = true;
     h.probes = 0;
     h.last_segment = now_;
     leg.hints.established = true;
     h.seq_edge = std::max(h.seq_edge, end);
     h.ack = std::max(h.ack, ack);
+    for (std::size_t i = 0; i < f.tcp.options.sack_count; ++i) {
+        const auto sacked = to_position(l.iss, f.tcp.options.sack[i].end, h.ack);
+        if (near_enough(sacked, h.ack)) h.sacked = std::max(h.sacked, sacked);
+    }
     h.edge = std::max(h.edge, ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale));
     if (f.tcp.has(flag::fin)) {
         h.fin = true;
@@ -75,7 +82,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     own.received.store(h.seq_edge, std::memory_order_release);
     own.acknowledged.store(h.ack, std::memory_order_release);
     own.fin.store(h.fin || leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
-    own.heard.store(1, std::memory_order_release);
+    own.heard.store(has_gaps(h) ? heard_with_gaps : heard_whole, std::memory_order_release);
     s_.lane.dirty[index(s_.side)].mark(slot);
 }
 
@@ -195,11 +202,13 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     }
 }
 
-/// Both ends heard, everything that either was heard to send has been acknowledged by the other.
+/// Both ends heard, everything that either was heard to send has been acknowledged by the other, and neither
+/// holds more than that above a gap: its next ACK would cover bytes that no one here has seen.
 bool Sessions::quiescent(std::uint32_t slot) const {
     const auto& leg = legs_[slot];
     const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
-    if (!leg.heard.any || theirs.heard.load(std::memory_order_acquire) == 0) return false;
+    if (!leg.heard.any || has_gaps(leg.heard)) return false;
+    if (theirs.heard.load(std::memory_order_acquire) != heard_whole) return false;
     return leg.heard.seq_edge == theirs.acknowledged.load(std::memory_order_acquire) &&
            leg.heard.ack == theirs.received.load(std::memory_order_acquire);
 }

@@ -1,6 +1,7 @@
 #include "cores/tcp/arrival.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cores/tcp/emit.hpp"
 #include "cores/tcp/recovery.hpp"
@@ -188,6 +189,7 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
     d.payload_offset = static_cast<std::uint16_t>(d.payload_offset + skipped);
     d.payload_len = static_cast<std::uint16_t>(s.end - s.begin);
     const bool above_hole = s.begin != left;
+    const bool last_of_all = r.queue.ends_before(s.begin);
     const auto newest = s.begin;
     switch (r.queue.insert(std::move(packet))) {
         case Reassembly::Insertion::duplicate:
@@ -198,9 +200,8 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::
         case Reassembly::Insertion::stored: break;
     }
     if (!above_hole) {
-        // In order: past the segment itself, the walk is for what it joins.
-        r.next = std::max(r.next, s.end);
-        r.next = r.queue.contiguous_end(r.next);
+        // In order. What is not the last may have been cut, and joins what waited above it.
+        r.next = last_of_all ? std::max(r.next, s.end) : r.queue.contiguous_end(r.next);
         return;
     }
     c.counters.add(Counter::out_of_order);
@@ -219,6 +220,21 @@ void describe_payload(rte_mbuf* m, const wire::Frame& frame, Position begin) {
     d.payload_sum = frame.payload_sum;
     d.sum_known = frame.sum_known;
     d.push = frame.tcp.has(flag::psh);
+}
+
+Packet copy_of(const rte_mbuf* m, PacketPool& pool) {
+    auto packet = pool.allocate();
+    if (!packet) return packet;
+    auto* copy = packet.get();
+    const auto& from = meta(m);
+    auto& d = meta(copy);
+    d = PacketMeta{};
+    d.begin = from.begin;
+    d.payload_offset = copy->data_off;
+    d.payload_len = from.payload_len;
+    d.push = from.push;
+    std::memcpy(payload(copy), payload(m), from.payload_len);
+    return packet;
 }
 
 Packet take_in_order(Tcb& t, const Context& c) {

@@ -31,6 +31,9 @@ inline bool fin_is_next(const Tcb& t) {
 /// Takes the FIN: it counts as received from now on.
 void take_fin(Tcb& t, const Context& c);
 
+/// A copy of a held segment's payload in an mbuf of its own; empty when the pool is.
+Packet copy_of(const rte_mbuf* m, PacketPool& pool);
+
 /// Fills meta(packet) from a parsed frame whose payload starts at `begin`.
 void describe_payload(rte_mbuf* m, const wire::Frame& frame, Position begin);
 

@@ -35,6 +35,8 @@ namespace holdfast::tcp {
     X(acks_sent, "pure ACKs sent")                                                                    \
     X(sack_held, "duplicate ACKs held back while bytes were withheld")                                \
     X(sack_hold_expired, "held duplicate ACKs sent because the far leg took over two RTTs")           \
+    X(ahead_sent, "segments sent ahead of a hole, so that the far end can report them by SACK")       \
+    X(ahead_refused, "segments not sent ahead of a hole: no room, or the hole is filled")             \
     X(ack_clamped_by_sack, "ACK numbers held at the start of a range that was SACKed before")         \
     X(dsack_sent, "duplicates reported by D-SACK")                                                    \
     X(release_clamped, "gate values beyond what was received, clamped")                               \

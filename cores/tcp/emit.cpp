@@ -93,7 +93,7 @@ void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
     const bool withheld = rcv.ledger.releasable() != rcv.next;
     if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return;
     std::array<PositionRange, 4> ranges;
-    const auto n = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, ranges);
+    const auto n = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, rcv.sack_from_far, ranges);
     for (std::size_t i = 0; i < n && o.sack_count < room; ++i) {
         if (!rcv.ledger.note_sacked(ranges[i])) break;
         o.sack[o.sack_count++] = {receive_seq(t, ranges[i].begin), receive_seq(t, ranges[i].end)};

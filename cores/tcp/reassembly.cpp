@@ -11,7 +11,8 @@ bool coalesce_small(rte_mbuf* held, const rte_mbuf* m) {
     constexpr std::uint16_t small = 512;
     auto& h = meta(held);
     const auto& n = meta(m);
-    if (h.sent || n.payload_len > small || h.end() != n.begin || rte_mbuf_refcnt_read(held) != 1)
+    if (h.sent || h.ahead || n.ahead || n.payload_len > small || h.end() != n.begin ||
+        rte_mbuf_refcnt_read(held) != 1)
         return false;
     const std::uint32_t used = h.payload_offset + h.payload_len;
     if (used + n.payload_len > held->buf_len) return false;
@@ -22,7 +23,7 @@ bool coalesce_small(rte_mbuf* held, const rte_mbuf* m) {
     return true;
 }
 
-void Reassembly::trim_front(rte_mbuf* m, Position to) {
+void trim_front(rte_mbuf* m, Position to) {
     auto& d = meta(m);
     const auto cut = static_cast<std::uint16_t>(to - d.begin);
     d.begin = to;
@@ -53,8 +54,9 @@ Reassembly::Insertion Reassembly::insert(Packet packet) {
 
     if (contiguous_end(d.begin) >= d.end()) return Insertion::duplicate;
     auto* after = before != nullptr ? meta(before).next : head_;
-    // What the new segment covers completely is replaced by it: both hold the same positions.
-    while (after != nullptr && meta(after).end() <= d.end()) {
+    // What the new segment covers completely is replaced by it: both hold the same positions. Not what the
+    // far end may have: an endpoint that repeats itself with other bytes is held to its first word (R3).
+    while (after != nullptr && meta(after).end() <= d.end() && !meta(after).ahead) {
         auto* next = meta(after).next;
         rte_pktmbuf_free(after);
         --mbufs_;
@@ -91,7 +93,18 @@ void Reassembly::clear() {
     while (head_ != nullptr) pop();
 }
 
-std::size_t Reassembly::ranges(Position above, Position newest, std::array<PositionRange, 4>& out) const {
+bool Reassembly::mark_sacked(PositionRange range) {
+    bool news = false;
+    for (auto* p = head_; p != nullptr && meta(p).begin < range.end; p = meta(p).next) {
+        auto& d = meta(p);
+        if (d.sacked || d.begin < range.begin || d.end() > range.end) continue;
+        d.sacked = news = true;
+    }
+    return news;
+}
+
+std::size_t Reassembly::ranges(Position above, Position newest, bool only_sacked,
+                               std::array<PositionRange, 4>& out) const {
     // What joins on to the bytes below `above` lies above no hole.
     above = std::max(above, contiguous_end(above - 1));
     std::size_t n = 0;
@@ -103,7 +116,7 @@ std::size_t Reassembly::ranges(Position above, Position newest, std::array<Posit
     PositionRange run{};
     for (auto* p = head_; p != nullptr; p = meta(p).next) {
         const auto& d = meta(p);
-        if (d.begin < above) continue;
+        if (d.begin < above || (only_sacked && !d.sacked)) continue;
         if (run.end == d.begin && run.end != run.begin) {
             run.end = d.end();
             continue;

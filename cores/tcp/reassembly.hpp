@@ -34,21 +34,31 @@ class Reassembly {
     /// End of the bytes that are held without a hole from `position` on.
     Position contiguous_end(Position position) const;
     bool empty() const { return head_ == nullptr; }
+    /// Nothing is held at or above `position`.
+    bool ends_before(Position position) const { return tail_ == nullptr || meta(tail_).end() <= position; }
     std::uint32_t mbufs() const { return mbufs_; }
     void clear();
 
     /// Up to `out.size()` ranges of held bytes above `above`, the one that holds `newest` first (RFC 2018
-    /// section 4), then in order. Returns how many.
-    std::size_t ranges(Position above, Position newest, std::array<PositionRange, 4>& out) const;
+    /// section 4), then in order. With `only_sacked`: of bytes that mark_sacked() has marked. Returns how
+    /// many.
+    std::size_t ranges(Position above, Position newest, bool only_sacked,
+                       std::array<PositionRange, 4>& out) const;
+    /// The far end has the bytes of `range`. True if that was news of a segment held here.
+    bool mark_sacked(PositionRange range);
+    /// The held segments, linked by meta().next.
+    rte_mbuf* head() const { return head_; }
 
   private:
-    void trim_front(rte_mbuf* m, Position to);
     static void trim_back(rte_mbuf* m, Position to);
 
     rte_mbuf* head_ = nullptr;
     rte_mbuf* tail_ = nullptr;
     std::uint32_t mbufs_ = 0;
 };
+
+/// Cuts the payload off that lies below `to`, which lies inside the segment.
+void trim_front(rte_mbuf* m, Position to);
 
 /// Copies the payload of `m` behind that of `held` when it follows directly, is small, and the room is there
 /// and ours alone. True when done: then `m` is spent.

@@ -32,6 +32,13 @@ void arm(SendSide& s, SendTimer kind, Instant at) {
     s.timer_at = at;
 }
 
+/// A segment has left that carried our ACK number.
+void note_ack_carried(ReceiveSide& rcv) {
+    rcv.ledger.note_ack_sent();
+    // A pending duplicate ACK still has to leave by itself: data segments carry no SACK blocks.
+    if (!rcv.out_of_order && rcv.duplicate_count == 0) rcv.ack_now = false;
+}
+
 /// Sends [begin, begin+size) of held segment `m`. The whole payload goes in place when nobody else holds the
 /// mbuf.
 bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, const Context& c) {
@@ -54,10 +61,7 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
         sent = emit_copy(t, h, payload(m) + (begin - d.begin), size, c);
     }
     if (!sent) return false;
-    auto& rcv = t.soft.rcv;
-    rcv.ledger.note_ack_sent();
-    // A pending duplicate ACK still has to leave by itself: data segments carry no SACK blocks.
-    if (!rcv.out_of_order && rcv.duplicate_count == 0) rcv.ack_now = false;
+    note_ack_carried(t.soft.rcv);
     return true;
 }
 
@@ -111,6 +115,13 @@ std::uint32_t send_new(Tcb& t, const Context& c) {
     while (s.unsent != nullptr && flight_allows(t)) {
         auto* m = s.unsent;
         auto& d = meta(m);
+        if (d.ahead && s.nxt == d.begin) {
+            // It has left already; should it be missing, recovery finds out.
+            s.nxt = d.end();
+            note_sent(m, c);
+            s.unsent = d.next;
+            continue;
+        }
         const auto size =
             static_cast<std::uint32_t>(std::min<std::uint64_t>({d.end() - s.nxt, mss, window_left(s)}));
         if (size == 0 || c.net.room() == 0) break;
@@ -188,7 +199,13 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
             effect.dsack = true;
             continue;
         }
-        if (distance(begin, end) <= 0 || distance(end, s.nxt) < 0) continue;
+        if (distance(begin, end) <= 0) continue;
+        if (distance(end, s.nxt) < 0) {
+            const PositionRange ahead{std::max(begin, s.queue_end), end};
+            if (ahead.begin < end && end <= s.valid_ack_max && effect.ahead_count < effect.ahead.size())
+                effect.ahead[effect.ahead_count++] = ahead;
+            continue;
+        }
         for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
              m = meta(m).next) {
             auto& d = meta(m);
@@ -308,6 +325,25 @@ void enqueue(Tcb& t, Packet packet, const Context& c) {
     packet.release();
 }
 
+void send_ahead(Tcb& t, Packet packet, const Context& c) {
+    auto& s = t.soft.snd;
+    auto* m = packet.get();
+    const auto& d = meta(m);
+    if (d.begin < s.queue_end || d.end() > s.edge || s.fin_queued || c.net.room() == 0) {
+        c.counters.add(Counter::ahead_refused);
+        return;
+    }
+    const auto mss = effective_mss(t);
+    const auto end = d.end();
+    for (auto at = d.begin; at < end;) {
+        const auto size = static_cast<std::uint16_t>(std::min<std::uint64_t>(end - at, mss));
+        if (!transmit_piece(t, m, at, size, c)) break;
+        c.counters.add(Counter::ahead_sent);
+        at += size;
+        s.valid_ack_max = std::max(s.valid_ack_max, at);
+    }
+}
+
 void enqueue_fin(Tcb& t) {
     auto& s = t.soft.snd;
     if (s.fin_queued) return;
@@ -340,7 +376,10 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
         free_acknowledged(t, ack, effect, c);
         s.una = ack;
         if (distance(s.nxt, ack) > 0) s.nxt = ack;
-        if (distance(s.queue_end, ack) > 0 && !s.fin_queued) s.queue_end = ack;
+        if (distance(s.queue_end, ack) > 0 && !s.fin_queued) {
+            s.queue_end = ack;
+            s.has_last_byte = false;
+        }
         s.backoff = 0;
         s.tlp_outstanding = false;
         //= rfc6298#5

@@ -13,6 +13,11 @@ void start_sending(Tcb& t, Position next);
 /// Queues a segment whose meta begins at queue_end. Small ones are copied into the tail that waits.
 void enqueue(Tcb& t, Packet m, const Context& c);
 
+/// Sends payload that lies beyond a hole in what is held, so that the endpoint can report it by SACK. Nothing
+/// of it is kept: when the hole is filled it comes again by enqueue(), and counts as sent then. May be
+/// refused.
+void send_ahead(Tcb& t, Packet m, const Context& c);
+
 /// Queues our FIN behind all queued bytes.
 void enqueue_fin(Tcb& t);
 
@@ -34,6 +39,8 @@ struct AckEffect {
     bool advanced = false, duplicate = false, window_grew = false, fin_acknowledged = false;
     Duration rtt{-1};  ///< sample, negative = none
     bool dsack = false;
+    std::uint8_t ahead_count = 0;
+    std::array<PositionRange, 3> ahead;  ///< SACKed beyond what is held: it went ahead of a hole
 };
 
 /// Takes `ack` (already judged acceptable) and the SACK blocks of a segment.
@@ -57,6 +64,12 @@ inline std::uint32_t pipe(const SendSide& s) {
     const auto flight = static_cast<std::uint32_t>(s.nxt - s.una);
     const auto gone = s.sacked_bytes + s.lost_bytes;
     return flight > gone ? flight - gone : 0;
+}
+
+/// Bytes that may go ahead of a hole now; none while anything held waits to be sent.
+inline std::uint32_t room_ahead(const SendSide& s) {
+    if (s.unsent != nullptr || s.lost_bytes > 0 || s.fin_queued) return 0;
+    return s.cwnd > pipe(s) ? s.cwnd - pipe(s) : 0;
 }
 
 /// Takes one round-trip time sample (RFC 6298 section 2).

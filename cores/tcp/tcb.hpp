@@ -40,9 +40,11 @@ struct Rtt {
 ///     |-- in flight --|-- unsent --|                |
 struct SendSide {
     Position una = 0, nxt = 0, queue_end = 0;
-    Position edge = 0;             ///< first position that the endpoint's window does not cover
-    Position wl1 = 0, wl2 = 0;     ///< SEQ and ACK positions of the segment that set `edge`
-    Position valid_ack_max = 0;    ///< after a takeover: highest ACK that is no error though we never sent it
+    Position edge = 0;          ///< first position that the endpoint's window does not cover
+    Position wl1 = 0, wl2 = 0;  ///< SEQ and ACK positions of the segment that set `edge`
+    /// Highest ACK that is no error though we have not sent all below it: heard at a takeover, or end of what
+    /// went ahead of a hole.
+    Position valid_ack_max = 0;
     std::uint32_t window_max = 0;  ///< largest window ever offered to us, bytes
     rte_mbuf* head = nullptr;      ///< first held segment
     rte_mbuf* tail = nullptr;
@@ -91,8 +93,9 @@ struct ReceiveSide {
     Instant ts_recent_at{};
     Position newest_out_of_order = 0;
 
-    bool ack_now = false;       ///< the next service sends an ACK in any case
-    bool out_of_order = false;  ///< a duplicate ACK with SACK is owed
+    bool ack_now = false;        ///< the next service sends an ACK in any case
+    bool out_of_order = false;   ///< a duplicate ACK with SACK is owed
+    bool sack_from_far = false;  ///< SACK reports what the far end has, not what waits here
     bool hold_counted = false;
     Instant hold_until = Instant::never();      ///< it leaves at this time even if bytes are withheld
     std::array<PositionRange, 2> duplicates{};  ///< seen again; owed as D-SACK

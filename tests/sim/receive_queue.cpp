@@ -35,6 +35,12 @@ ReceiveQueue::Arrival ReceiveQueue::add_island(Range r) {
     return arrival;
 }
 
+bool ReceiveQueue::holds(Range r) const {
+    if (distance(r.end, next_) >= 0) return true;
+    return std::any_of(islands_.begin(), islands_.end(),
+                       [&](const Range& i) { return i.begin <= std::max(r.begin, next_) && r.end <= i.end; });
+}
+
 void ReceiveQueue::absorb() {
     for (std::size_t i = 0; i < islands_.size();) {
         if (islands_[i].begin > next_) {

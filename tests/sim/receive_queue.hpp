@@ -26,6 +26,8 @@ class ReceiveQueue {
     /// Islands, the one that changed last first (RFC 2018 section 4).
     const std::vector<Range>& islands() const { return islands_; }
     Arrival add(Range r);
+    /// All of `r` has arrived.
+    bool holds(Range r) const;
 
   private:
     Arrival add_island(Range r);

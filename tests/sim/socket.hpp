@@ -118,6 +118,7 @@ class Socket {
     Position sent_end() const { return sent_end_; }
     /// One above the highest position received in order, FIN included: what we acknowledge.
     Position next() const { return receive_.next() + (fin_taken_ ? 1 : 0); }
+    bool holds(Range r) const { return receive_.holds(r); }
     std::optional<Position> fin_position() const {
         return fin_sent_ ? std::optional(written_ + 1) : std::nullopt;
     }

@@ -24,7 +24,7 @@ struct LegTrack {
     std::optional<std::uint32_t> last_timestamp;  ///< TSval of the nodes' last segment
     std::map<Position, Position>
         grants;                 ///< by position acknowledged: the lowest right edge it granted with it
-    std::vector<Range> sacked;  ///< what the present speaker has SACKed to the endpoint
+    std::vector<Range> sacked;  ///< what was SACKed to the endpoint
     Position edge = 0;          ///< highest right edge offered to the endpoint
     Position ack = 0;           ///< highest position acknowledged to it
 };

@@ -118,8 +118,9 @@ void WireChecker::check_ack(const View& v) {
                     (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
 }
 
-/// An ACK number never lands inside what was SACKed before: Linux takes that for reneging and forgets its
-/// scoreboard.
+/// R1 holds for SACK as well: what is reported, the other end has, so no takeover can lose it. And an ACK
+/// number never lands inside what was SACKed before, by whichever node: Linux takes that for reneging and
+/// forgets its scoreboard.
 void WireChecker::check_sack(const View& v) {
     const Position ack = v.ack();
     std::erase_if(v.leg.sacked, [&](const Range& r) { return distance(r.end, ack) >= 0; });
@@ -131,6 +132,9 @@ void WireChecker::check_sack(const View& v) {
         const bool known = std::any_of(v.leg.sacked.begin(), v.leg.sacked.end(),
                                        [&](const Range& o) { return o.begin <= r.begin && r.end <= o.end; });
         if (distance(ack, r.begin) > 0 && !known) v.leg.sacked.push_back(r);
+        if (distance(ack, r.begin) > 0 && (v.from() == nullptr || !v.from()->holds(r)))
+            violate(v, "R1 SACK",
+                    std::to_string(r.begin) + "-" + std::to_string(r.end) + ": the other end has not got it");
     }
 }
 
@@ -249,7 +253,6 @@ void WireChecker::forget(const Machine& machine) {
     for (auto& track : tracks_)
         for (auto& leg : track.leg) {
             leg.heard[number(machine)].reset();
-            leg.sacked.clear();
         }
 }
 

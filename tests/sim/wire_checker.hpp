@@ -21,8 +21,7 @@ class WireChecker {
     void endpoint_sends(Side side, const Segment& s);
     /// Call it now and then.
     void check_promises();
-    /// `machine` has lost the active role: what it heard until now is no evidence for later, and what it
-    /// SACKed is gone with it.
+    /// `machine` has lost the active role: what it heard until now is no evidence for later.
     void forget(const Machine& machine);
 
     /// The conversation that the server knows as `snat`; nullptr before the node opened its leg.

@@ -22,7 +22,7 @@ constexpr Position large = 600;
 
 std::vector<PositionRange> ranges(const Reassembly& queue, Position above, Position newest) {
     std::array<PositionRange, 4> out;
-    const auto n = queue.ranges(above, newest, out);
+    const auto n = queue.ranges(above, newest, false, out);
     return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n)};
 }
 
