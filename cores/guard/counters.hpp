@@ -47,7 +47,8 @@ namespace holdfast::guard {
     X(held_vip, "came to wait: asking for the holder of the virtual address")                               \
     X(held_rival, "came to wait: another node asks for the virtual address too")                            \
     X(held_term, "came to wait: the next term is not on stable storage")                                    \
-    X(held_stalled, "came to wait: the client core of this node does not run")
+    X(held_stalled, "came to wait: the client core of this node does not run")                              \
+    X(held_lease, "came to wait: the peer has another lease or margin")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_GUARD_COUNTER_ROWS);
 

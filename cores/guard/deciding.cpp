@@ -43,6 +43,9 @@ Guard::Judgement Guard::judge(Instant now) const {
 Guard::Judgement Guard::judge_absence(Instant now) const {
     const Heartbeat& c = peer_.claim();
     const bool boot_waited = now >= booted_at_ + settings_.boot_wait;
+    // One of two may serve while neither does: else a wrong configuration were an outage.
+    if (leases_differ() && (settings_.node_id == 1 || stage_of(c.state) == 0))
+        return {Reason::none, Hold::lease};
     if (role_ == Role::standby && c.role == Role::resigned && resignation_holds(now))
         return {Reason::resigned, Hold::none};
     if (!peer_alive(now)) {
@@ -247,7 +250,7 @@ void Guard::resume(bool by_grant, Instant now) {
 
 /// Whether the next heartbeat renews the lease of the peer, which is a promise of silence (lease.hpp, 1).
 bool Guard::grants_peer(Instant now) const {
-    if (role_ == Role::active || !peer_alive(now)) return false;
+    if (role_ == Role::active || !peer_alive(now) || leases_differ()) return false;
     if (peer_.claim().role == Role::active) return role_ == Role::standby && !deposing(now);
     return !outranks_peer(now);
 }

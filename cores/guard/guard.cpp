@@ -146,6 +146,8 @@ Heartbeat Guard::compose(Instant now) {
     h.term = term_;
     h.known_term = terms_.known();
     h.boot_nonce = settings_.boot_nonce;
+    h.lease_us = static_cast<std::uint32_t>(settings_.lease.to_us());
+    h.margin_us = static_cast<std::uint32_t>(settings_.lease_margin.to_us());
     h.counter = counter_;
     const Peer::Echo echo = peer_.next_echo(now, detection_bound());
     h.echo_nonce = echo.nonce;

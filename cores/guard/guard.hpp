@@ -86,6 +86,8 @@ class Guard {
     void reference_answered(unsigned target, Instant now);
     /// Somebody else answers for a virtual address, whether asked or not.
     void vip_answered(Instant now);
+    /// A frame came in from a virtual MAC of the pair that this node did not send.
+    void virtual_mac_heard(Instant now);
     /// An ARP probe for a virtual address (sender address 0.0.0.0) from another node came in.
     void vip_probe_heard(Instant now);
     void set_inputs(const Inputs& inputs) { inputs_ = inputs; }
@@ -158,7 +160,16 @@ class Guard {
     // What is seen of the world.
     bool peer_alive(Instant now) const { return peer_.heard_within(detection_bound(), now); }
     /// The peer said last that it would take over, and can.
-    bool peer_succeeds() const { return peer_.claim().state == State::ready && peer_.claim().able; }
+    bool peer_succeeds() const {
+        return peer_.claim().state == State::ready && peer_.claim().able && !leases_differ();
+    }
+    /// The argument of lease.hpp is about one lease and one margin: a peer configured otherwise is granted
+    /// none, and is not succeeded.
+    bool leases_differ() const {
+        const Heartbeat& c = peer_.claim();
+        return peer_.known() && (c.lease_us != static_cast<std::uint32_t>(settings_.lease.to_us()) ||
+                                 c.margin_us != static_cast<std::uint32_t>(settings_.lease_margin.to_us()));
+    }
     bool ready() const { return role_ == Role::standby && inputs_.image_ready && followed_in_sync_; }
     bool able(Instant now) const;
     /// A core that did not run for longer was held up.

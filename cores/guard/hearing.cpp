@@ -111,6 +111,13 @@ void Guard::vip_answered(Instant now) {
     search_.restart();
 }
 
+/// Whoever it was, the switches now send our frames there (design, section 8.1).
+void Guard::virtual_mac_heard(Instant now) {
+    if (now >= speak_until()) return;
+    count(Counter::vip_conflicts);
+    if (next_announce_.is_never()) start_announcing(now);
+}
+
 /// See lease.hpp, 4.
 void Guard::vip_probe_heard(Instant now) {
     count(Counter::vip_probes_heard);

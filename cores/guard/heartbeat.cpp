@@ -64,6 +64,7 @@ void encode(const Heartbeat& h, const Hmac& hmac, HeartbeatFrame& frame) {
     put(frame, 96, h.progress[0]);
     put(frame, 104, h.progress[1]);
     put(frame, 112, h.mirror_progress);
+    put(frame, 120, std::uint64_t{h.margin_us} << 32 | h.lease_us);
     const auto tag = hmac.tag(std::span(frame).first<heartbeat_signed_bytes>());
     std::copy(tag.begin(), tag.end(), frame.begin() + heartbeat_signed_bytes);
 }
@@ -93,6 +94,8 @@ Parsed decode(std::span<const std::uint8_t> payload, const Hmac& hmac, Heartbeat
     for (std::size_t i = 0; i < path_count; ++i) h.path_echo[i] = get(frame, 72 + 8 * i);
     h.progress = {get(frame, 96), get(frame, 104)};
     h.mirror_progress = get(frame, 112);
+    h.lease_us = static_cast<std::uint32_t>(get(frame, 120));
+    h.margin_us = static_cast<std::uint32_t>(get(frame, 120) >> 32);
     return plausible(h) ? Parsed::ok : Parsed::malformed;
 }
 

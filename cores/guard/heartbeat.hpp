@@ -19,10 +19,10 @@ inline constexpr std::uint16_t heartbeat_ethertype = 0x88b5;
 ///      4  u8   version                      72  u64  path_echo[3]
 ///      5  u8   node_id                      96  u64  progress[2], client and server core
 ///      6  u8   path                        112  u64  mirror_progress
-///      7  u8   role                        120  u8   reserved[24], sent as zero, not looked at
-///      8  u8   state                       144  u8   tag[16]: HMAC-SHA256 of 0..143, truncated
-///      9  u8   flags: able, in_sync, solo  160
-///     10  u8   links: bit per path
+///      7  u8   role                        120  u32  lease, 124 u32 margin: microseconds
+///      8  u8   state                       128  u8   reserved[16], sent as zero, not looked at
+///      9  u8   flags: able, in_sync, solo  144  u8   tag[16]: HMAC-SHA256 of 0..143, truncated
+///     10  u8   links: bit per path         160
 ///     11  u8   reserved[5]
 ///     16  u64  term                        echo_*, grant_* and path_echo speak of heartbeats of the
 ///     24  u64  known_term                  receiver: those that carried the boot nonce echo_nonce.
@@ -52,6 +52,7 @@ struct Heartbeat {
     std::array<std::uint64_t, 2>
         progress{};  ///< duty cycles of the client and server core; 0 = did not run yet
     std::uint64_t mirror_progress = 0;
+    std::uint32_t lease_us = 0, margin_us = 0;  ///< as its configuration has them
 };
 
 inline constexpr std::size_t heartbeat_bytes = 160;

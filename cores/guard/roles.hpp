@@ -41,7 +41,8 @@ enum class State : std::uint8_t { boot, syncing, ready, solo, protected_, suspen
     X(vip, "asking whether somebody answers for the virtual address")              \
     X(rival, "another node is asking for the virtual address too, and goes first") \
     X(term, "the next term is not on stable storage")                              \
-    X(stalled, "the client core of this node does not run")
+    X(stalled, "the client core of this node does not run")                        \
+    X(lease, "the peer has another lease_ms or lease_margin_ms: make them alike")
 
 enum class Reason : std::uint8_t {
     none,

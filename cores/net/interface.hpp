@@ -28,6 +28,7 @@ struct InterfaceSettings {
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t mtu = 1500;
     bool tx_ip_checksum = false, tx_tcp_checksum = false;
+    bool multi_segs = false;     ///< the port takes chained mbufs
     std::uint32_t queue = 1024;  ///< frames that may wait for the port, per queue
     std::uint32_t neighbours = 1024;
 };

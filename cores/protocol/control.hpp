@@ -20,6 +20,7 @@ enum class ControlKind : std::uint8_t {
     announce,         ///< node -> protocol: announce the virtual addresses
     heartbeat_heard,  ///< protocol -> node
     arp_heard,        ///< protocol -> node
+    own_mac_heard,    ///< protocol -> node: a frame came in from our virtual MAC
 };
 
 struct Control {

@@ -30,6 +30,8 @@ std::uint64_t configuration_hash(const Config& c) {
         for (const auto& b : s.backends) h = text_hash(h, b.to_string());
     }
     for (const auto& a : c.snat) h = text_hash(h, a.to_string());
+    h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease.ns));
+    h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease_margin.ns));
     h = text_hash(h, c.client.virtual_mac.to_string());
     return text_hash(h, c.server.virtual_mac.to_string());
 }
@@ -70,7 +72,8 @@ void MirrorCore::drop_image(Instant now) {
 }
 
 void MirrorCore::event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now) {
-    events_.push({now, kind, static_cast<std::uint16_t>(refusal_), 0, a, b});
+    if (!events_.push({now, kind, static_cast<std::uint16_t>(refusal_), 0, a, b}))
+        counters_.add(Counter::events_lost);
 }
 
 std::uint32_t MirrorCore::sessions() const { return lane_.core[0].sessions.load(std::memory_order_relaxed); }

@@ -17,6 +17,7 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
     s.mtu = std::min(config.mtu, port.mtu);
     s.tx_ip_checksum = port.tx_ip_checksum;
     s.tx_tcp_checksum = port.tx_tcp_checksum;
+    s.multi_segs = port.multi_segs;
     s.queue = port.queue;
     return s;
 }

@@ -104,6 +104,7 @@ std::uint32_t NodeCore::take_control(Instant now) {
             if (c.kind == ControlKind::heartbeat_heard)
                 guard_.heartbeat_received(path, {c.bytes.data(), c.size}, now);
             else if (c.kind == ControlKind::arp_heard) arp_heard(c, now);
+            else if (c.kind == ControlKind::own_mac_heard) guard_.virtual_mac_heard(now);
         }
     return n;
 }
@@ -133,6 +134,14 @@ bool NodeCore::table_followed() const {
            lane_.core[1].role_epoch_done.load(std::memory_order_acquire) == epoch;
 }
 
+void NodeCore::tell_core(std::size_t side, const Control& c) {
+    if (!control_[side]->to_core.push(c)) net_counters_.add(net::Counter::control_refused);
+}
+
+void NodeCore::tell(const Event& event) {
+    if (!events_.push(event)) mirror_counters_.add(mirror::Counter::events_lost);
+}
+
 void NodeCore::send_heartbeat(const guard::Outputs::Frame& frame) {
     if (frame.path == guard::Path::mirror) {
         net_.send_raw(frame.payload, wire::ethertype_heartbeat, MacAddress::broadcast());
@@ -142,11 +151,11 @@ void NodeCore::send_heartbeat(const guard::Outputs::Frame& frame) {
     c.kind = ControlKind::send_heartbeat;
     c.size = static_cast<std::uint8_t>(frame.payload.size());
     std::memcpy(c.bytes.data(), frame.payload.data(), frame.payload.size());
-    control_[static_cast<std::size_t>(frame.path)]->to_core.push(c);
+    tell_core(static_cast<std::size_t>(frame.path), c);
 }
 
 void NodeCore::broadcast_control(const Control& c) {
-    for (auto* rings : control_) rings->to_core.push(c);
+    for (std::size_t side = 0; side < 2; ++side) tell_core(side, c);
 }
 
 void NodeCore::act_on(const guard::Outputs& out, Instant now) {
@@ -157,21 +166,21 @@ void NodeCore::act_on(const guard::Outputs& out, Instant now) {
             c.kind = ControlKind::query;
             c.address = target;
             const auto side = config_.client.address.contains(target) ? Side::client : Side::server;
-            control_[index(side)]->to_core.push(c);
+            tell_core(index(side), c);
         }
     if (out.query_vip) {
         c.kind = ControlKind::probe;
         c.address = config_.services.front().address.address;
-        control_[index(Side::client)]->to_core.push(c);
+        tell_core(index(Side::client), c);
         c.address = config_.snat.front();
-        control_[index(Side::server)]->to_core.push(c);
+        tell_core(index(Side::server), c);
     }
     if (out.announce) {
         c.kind = ControlKind::announce;
         broadcast_control(c);
     }
     to_persist_ = out.term_to_persist;
-    for (std::size_t i = 0; i < out.event_count; ++i) events_.push(out.events[i]);
+    for (std::size_t i = 0; i < out.event_count; ++i) tell(out.events[i]);
     follow_guard(out, now);
     guard_deadline_ = out.next_deadline;
 }
@@ -186,7 +195,7 @@ void NodeCore::follow_guard(const guard::Outputs& out, Instant now) {
         role_ = role;
         if (out.drop_table) {
             const auto sessions = lane_.core[0].sessions.load(std::memory_order_relaxed);
-            if (sessions > 0) events_.push({now, EventKind::table_dropped, 0, 0, sessions, 0});
+            if (sessions > 0) tell({now, EventKind::table_dropped, 0, 0, sessions, 0});
             node.table_epoch.fetch_add(1, std::memory_order_release);
             mirror_.drop_image(now);
         }
@@ -202,7 +211,7 @@ void NodeCore::follow_guard(const guard::Outputs& out, Instant now) {
     opening_since_ = Instant::never();
     status_.last_takeover_ns.store(took.ns, std::memory_order_relaxed);
     const auto sessions = lane_.core[0].sessions.load(std::memory_order_relaxed);
-    events_.push({now, EventKind::takeover_opened, 0, 0, sessions, static_cast<std::uint64_t>(took.to_us())});
+    tell({now, EventKind::takeover_opened, 0, 0, sessions, static_cast<std::uint64_t>(took.to_us())});
 }
 
 std::uint32_t NodeCore::advance(Instant now) {
@@ -226,9 +235,9 @@ std::uint32_t NodeCore::advance(Instant now) {
 
 void NodeCore::resign_now(Instant now) {
     const bool given = guard_.resign(now);
-    if (given) events_.push({now, EventKind::handed_over, 0, 0, guard_.term(), 0});
+    if (given) tell({now, EventKind::handed_over, 0, 0, guard_.term(), 0});
     else if (guard_.role() == guard::Role::active)
-        events_.push({now, EventKind::kept_until_stop, 0, 0, lane_.core[0].sessions.load(), 0});
+        tell({now, EventKind::kept_until_stop, 0, 0, lane_.core[0].sessions.load(), 0});
     publish_lease();
     // In this order: resigning() must not be false in between.
     status_.state.store(guard_.state(now), std::memory_order_relaxed);
@@ -240,8 +249,7 @@ void NodeCore::report_late_stores(Instant now) {
     if (now < late_stores_at_) return;
     late_stores_at_ = now + seconds(1);
     const auto late = client_counters_.get(proxy::Counter::sessions_store_late);
-    if (late != late_stores_told_)
-        events_.push({now, EventKind::store_late, 0, 0, late - late_stores_told_, 0});
+    if (late != late_stores_told_) tell({now, EventKind::store_late, 0, 0, late - late_stores_told_, 0});
     late_stores_told_ = late;
 }
 

@@ -70,6 +70,8 @@ class NodeCore final : public Core {
     void follow_guard(const guard::Outputs& out, Instant now);
     void send_heartbeat(const guard::Outputs::Frame& frame);
     void broadcast_control(const Control& c);
+    void tell_core(std::size_t side, const Control& c);
+    void tell(const Event& event);
     void publish_lease();
     void resign_now(Instant now);
     void report_late_stores(Instant now);

@@ -42,11 +42,25 @@ void ProtocolCore::flush(Instant now) {
     gathered_ = 0;
 }
 
+void ProtocolCore::tell_node(const Control& c) {
+    if (!control_.to_node.push(c)) net_counters_.add(net::Counter::control_refused);
+}
+
+/// Another node speaks under our virtual MAC: the switches may have learned its port.
+void ProtocolCore::own_mac_heard(Instant now) {
+    net_counters_.add(net::Counter::own_virtual_mac_heard);
+    if (now < own_mac_told_ + milliseconds(100)) return;
+    own_mac_told_ = now;
+    Control c;
+    c.kind = ControlKind::own_mac_heard;
+    tell_node(c);
+}
+
 void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
     auto& f = frames_[gathered_];
     const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
-    if (f.source_mac == net_.settings().virtual_mac) net_counters_.add(net::Counter::own_virtual_mac_heard);
+    if (f.source_mac == net_.settings().virtual_mac) own_mac_heard(now);
     switch (kind) {
         case wire::FrameKind::tcp:
             if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
@@ -64,7 +78,7 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
                       heard->mac,
                       {},
                       {}};
-            control_.to_node.push(c);
+            tell_node(c);
             return;
         }
         case wire::FrameKind::icmp:
@@ -76,7 +90,7 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
             c.kind = ControlKind::heartbeat_heard;
             c.size = static_cast<std::uint8_t>(std::min<std::size_t>(f.payload_len, heartbeat_max));
             std::memcpy(c.bytes.data(), rte_pktmbuf_mtod_offset(m, std::uint8_t*, f.payload_offset), c.size);
-            control_.to_node.push(c);
+            tell_node(c);
             rte_pktmbuf_free(m);
             return;
         }
@@ -97,7 +111,8 @@ std::uint32_t ProtocolCore::take_control(Instant now) {
             case ControlKind::probe: net_.probe(c.address); break;
             case ControlKind::announce: net_.announce(); break;
             case ControlKind::heartbeat_heard:
-            case ControlKind::arp_heard: break;
+            case ControlKind::arp_heard:
+            case ControlKind::own_mac_heard: break;
         }
     return n;
 }

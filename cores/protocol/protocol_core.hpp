@@ -29,6 +29,8 @@ class ProtocolCore final : public Core {
 
   private:
     void dispatch(rte_mbuf* m, Instant now);
+    void tell_node(const Control& c);
+    void own_mac_heard(Instant now);
     void flush(Instant now);
     std::uint32_t take_control(Instant now);
 
@@ -48,6 +50,7 @@ class ProtocolCore final : public Core {
     std::array<wire::Frame, batch> frames_;
     std::array<rte_mbuf*, batch> packets_{};
     std::size_t gathered_ = 0;
+    Instant own_mac_told_{-1'000'000'000};  ///< when the guard was last told of a rival's frame
 };
 
 }  // namespace holdfast::protocol

@@ -184,7 +184,7 @@ void Sessions::service(std::uint32_t slot) {
     if (leg.pending == 0 && tcp::next_in_order(t) != nullptr) pass_on(slot);
     if (leg.pending == 0 && tcp::fin_is_next(t) &&
         send_message({MessageKind::fin, 0, 0, id_of(slot), 0, nullptr, 0, 0})) {
-        tcp::take_fin(t, context_);
+        tcp::take_fin(t);
         cell(slot).fin.store(1, std::memory_order_relaxed);
         note_progress(slot);
     }

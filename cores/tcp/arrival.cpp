@@ -138,13 +138,18 @@ void answer_unacceptable(Tcb& t, const Segment& s, const Context& c) {
     r.ack_now = true;
 }
 
+/// Its text begins where our closed window ends.
+bool meets_closed_window(const Tcb& t, const Segment& s) {
+    const auto& r = t.soft.rcv;
+    return s.end != s.begin && s.begin == r.next && distance(r.edge_sent, r.next) >= 0;
+}
+
 /// A keepalive or window probe: at most one byte, below what was acknowledged (Linux), or the first byte
 /// beyond a closed window (RFC 9293 section 3.8.6.1).
 bool is_probe(const Tcb& t, const Segment& s) {
     const auto& r = t.soft.rcv;
     if (s.end - s.begin > 1 || s.fin) return false;
-    if (s.begin == r.ledger.acknowledged() - 1) return true;
-    return s.end != s.begin && s.begin == r.next && distance(r.edge_sent, r.next) >= 0;
+    return s.begin == r.ledger.acknowledged() - 1 || meets_closed_window(t, s);
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
@@ -245,13 +250,12 @@ Packet take_in_order(Tcb& t, const Context& c) {
     return packet;
 }
 
-void take_fin(Tcb& t, const Context& c) {
+void take_fin(Tcb& t) {
     auto& r = t.soft.rcv;
     r.fin_taken = true;
     r.next = r.fin + 1;
     r.ledger.receive_until(r.fin + 1);
     t.soft.state = next_state(t.soft.state, StateEvent::fin_received);
-    (void)c;
 }
 
 Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
@@ -269,13 +273,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::ui
     auto step = check_sequence(t, s, c);
     if (step == Step::go_on) step = check_reset(t, s, c);
     if (step == Step::go_on) step = check_syn(s, c);
-    const bool unacceptable = step == Step::drop_and_ack;
-    if (step == Step::go_on ||
-        (unacceptable && s.header.has(flag::ack) && distance(s.ack, soft.snd.nxt) >= 0)) {
-        // The ACK of an old segment may still be news when the window is closed (RFC 9293 section 3.10.7.4,
-        // and what real stacks do); PAWS has been applied above.
-        if (const auto ack_step = check_ack(t, s, c); step == Step::go_on) step = ack_step;
-    }
+    if (step == Step::go_on) step = check_ack(t, s, c);
     switch (step) {
         case Step::reset:
             c.counters.add(Counter::rst_accepted);
@@ -289,6 +287,12 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::ui
                 result.probe = true;
             }
             answer_unacceptable(t, s, c);
+            //= rfc9293#3.10.7.4
+            //  A closed window takes no text, but a valid ACK.
+            if (meets_closed_window(t, s) && check_ack(t, s, c) == Step::go_on) {
+                result.ack = take_ack(t, s.ack, s.header, c);
+                recover(t, result.ack, c);
+            }
             return result;
         case Step::go_on: break;
     }

@@ -29,7 +29,7 @@ inline bool fin_is_next(const Tcb& t) {
     return r.fin_known && !r.fin_taken && r.fin == r.ledger.received();
 }
 /// Takes the FIN: it counts as received from now on.
-void take_fin(Tcb& t, const Context& c);
+void take_fin(Tcb& t);
 
 /// A copy of a held segment's payload in an mbuf of its own; empty when the pool is.
 Packet copy_of(const rte_mbuf* m, PacketPool& pool);

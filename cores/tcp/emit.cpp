@@ -120,6 +120,30 @@ bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Con
     return send(m, {t.hard.leg, next_hop(t, c), header, d.payload_len, d.payload_sum}, c);
 }
 
+bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begin, std::uint16_t size,
+               const Context& c) {
+    const auto* bytes = payload(m) + (begin - meta(m).begin);
+    // A short copy costs less than a second descriptor.
+    constexpr std::uint16_t worth_chaining = 256;
+    if (!c.net.settings().multi_segs || size < worth_chaining) return emit_copy(t, header, bytes, size, c);
+    auto head = fresh(c), body = fresh(c);
+    if (!head || !body) return false;
+    auto* b = body.release();
+    rte_pktmbuf_attach(b, m);
+    b->data_off = static_cast<std::uint16_t>(bytes - static_cast<const std::uint8_t*>(b->buf_addr));
+    b->data_len = size;
+    b->pkt_len = size;
+    b->next = nullptr;
+    b->nb_segs = 1;
+    auto* h = head.release();
+    h->next = b;
+    h->nb_segs = 2;
+    h->pkt_len = size;
+    c.counters.add(Counter::chained);
+    const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(bytes, size);
+    return send(h, {t.hard.leg, next_hop(t, c), header, size, sum}, c);
+}
+
 bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
                const Context& c) {
     auto packet = fresh(c);

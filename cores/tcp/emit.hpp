@@ -41,6 +41,11 @@ bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c);
 /// reference to `m`; the caller guarantees that nobody else uses the bytes in front of the payload.
 bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c);
 
+/// Sends `size` payload bytes of `m` from position `begin` on, behind headers in a mbuf of their own: chained
+/// where the port takes chains, else as a copy. `m` is not touched, and may be with the port already.
+bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begin, std::uint16_t size,
+               const Context& c);
+
 /// Sends `size` bytes at `bytes` in a fresh mbuf.
 bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
                const Context& c);

@@ -58,7 +58,7 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
         c.counters.add(!whole  ? Counter::copied_recut
                        : !room ? Counter::no_header_room
                                : Counter::copied_busy);
-        sent = emit_copy(t, h, payload(m) + (begin - d.begin), size, c);
+        sent = emit_part(t, h, m, begin, size, c);
     }
     if (!sent) return false;
     note_ack_carried(t.soft.rcv);

@@ -150,7 +150,7 @@ void LegStage::service() {
     auto& r = tcb_.soft.rcv;
     take_text();
     if (tcp::fin_is_next(tcb_)) {
-        tcp::take_fin(tcb_, c);
+        tcp::take_fin(tcb_);
         r.ack_now = true;
     }
     r.ledger.release_until(r.ledger.received());

@@ -564,6 +564,53 @@ TEST_CASE("pause: between the decision and the frames, a new active finds its le
     CHECK(w.node(1).counted(Counter::lease_lapses) == 1);
 }
 
+// ---- a rival on the wire ----
+
+TEST_CASE("rival: a foreign frame from the virtual MAC makes the speaker announce again", "[guard]") {
+    Healthy w;
+    w.run_for(w.settings().announce_for + 1_s);
+    const auto before = w.node(0).announcements;
+    w.run_for(1_s);
+    REQUIRE(w.node(0).announcements == before);
+    w.guard(0).virtual_mac_heard(w.local(0, w.now()));
+    w.guard(1).virtual_mac_heard(w.local(1, w.now()));
+    w.run_for(250_ms);
+    CHECK(w.node(0).announcements > before);
+    CHECK(w.node(0).counted(Counter::vip_conflicts) == 1);
+    CHECK(w.node(1).counted(Counter::vip_conflicts) == 0);
+}
+
+// ---- configurations that do not fit ----
+
+TEST_CASE("lease: a peer with another lease is granted none, and is not succeeded", "[guard]") {
+    for (unsigned active = 0; active < 2; ++active) {
+        World w;
+        w.start(active);
+        REQUIRE(w.run_until([&] { return w.speaking(active); }, 2_s));
+        w.settings().lease = w.settings().lease * 2;
+        w.settings().boot_wait = w.settings().boot_wait * 2;
+        w.start(1 - active);
+        w.run_for(500_ms);
+        CHECK(w.speaking(active));
+        w.kill(active);
+        w.run_for(5_s);
+        CHECK_FALSE(w.speaking(1 - active));
+        CHECK(w.guard(1 - active).hold() == Hold::lease);
+        CHECK(w.node(1 - active).counted(Counter::held_lease) > 0);
+    }
+}
+
+TEST_CASE("lease: of two that boot with different leases node 0 serves", "[guard]") {
+    World w;
+    w.start(0);
+    w.settings().lease = w.settings().lease * 2;
+    w.settings().boot_wait = w.settings().boot_wait * 2;
+    w.start(1);
+    w.run_for(10_s);
+    CHECK(w.speaking(0));
+    CHECK_FALSE(w.speaking(1));
+}
+
 // ---- resignation, stall, port ----
 
 TEST_CASE("resign: the active stops first, the standby speaks a few milliseconds later", "[guard]") {

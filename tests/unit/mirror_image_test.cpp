@@ -110,7 +110,7 @@ TEST_CASE("image: progress of the session before is not taken for the new one's"
 }
 
 // Finding 2.
-TEST_CASE("image: a late progress of the session before does not wipe the new one's", "[mirror][!mayfail]") {
+TEST_CASE("image: a late progress of the session before does not wipe the new one's", "[mirror]") {
     Image image(4);
     image.opened(session(0, 2));
     image.progress(progress(0, 2, 3));
