@@ -124,7 +124,7 @@ bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begi
                const Context& c) {
     const auto* bytes = payload(m) + (begin - meta(m).begin);
     // A short copy costs less than a second descriptor.
-    constexpr std::uint16_t worth_chaining = 256;
+    constexpr std::uint16_t worth_chaining = 128;
     if (!c.net.settings().multi_segs || size < worth_chaining) return emit_copy(t, header, bytes, size, c);
     auto head = fresh(c), body = fresh(c);
     if (!head || !body) return false;
