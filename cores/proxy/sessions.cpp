@@ -99,6 +99,9 @@ void Sessions::service_touched() {
 
 void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packets, Instant now) {
     set_now(now);
+    // A core that did not run for a while may have lost its role meanwhile: what waited at the port opens
+    // nothing.
+    if (s_.lane.node.role_epoch.load(std::memory_order_acquire) != role_epoch_) follow_role();
     FlowKey keys[32];
     const FlowKey* pointers[32];
     std::uint32_t slots[32];
@@ -194,7 +197,7 @@ void Sessions::take_messages() {
 
 void Sessions::take_message(const Message& m) {
     Packet packet(m.packet);
-    if (m.kind == MessageKind::open) return connect(m.id);
+    if (m.kind == MessageKind::open) return take_open(m.id);
     if (m.kind == MessageKind::released) {
         if (auto* leg = leg_of(m.id)) {
             leg->other_over = leg->other_released = true;

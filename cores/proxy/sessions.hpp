@@ -104,6 +104,7 @@ class Sessions {
     // sessions_open.cpp
     void open(const wire::Frame& frame, Packet packet);
     const ServiceConfig* find_service(const Endpoint& address, std::uint16_t& index) const;
+    void take_open(SessionId id);
     void connect(SessionId id);
     bool choose_source(SessionRecord& r);
     void in_connecting(std::uint32_t slot, const wire::Frame& frame);

@@ -121,6 +121,14 @@ bool Sessions::choose_source(SessionRecord& r) {
     return false;
 }
 
+/// Server core: the client core wants a connection. It may know of a new role before us; and what it asked
+/// for in a role that is over would be nobody's, and speak when the node is active again.
+void Sessions::take_open(SessionId id) {
+    if (!active_) follow_role();
+    if (active_) return connect(id);
+    s_.counters.add(Counter::stale_message);
+}
+
 void Sessions::connect(SessionId id) {
     if (legs_[id.slot].phase != Phase::free) {
         // The previous session of this slot is not quite gone here; the client core waited for its release,

@@ -104,6 +104,23 @@ STORY("takeover: a node that loses the active role forgets its sessions without 
     lane.client().expects_nothing();
 }
 
+STORY("takeover: a SYN that waited at the port while the role was lost opens nothing, then or later",
+      "[takeover]") {
+    LaneStage lane;
+    // No core has run since the guard decided.
+    auto& node = lane.lane().node;
+    ++node.table_epoch;
+    node.role = proxy::Role::standby;
+    ++node.role_epoch;
+    lane.client().sends(syn());
+    lane.server().expects_nothing();
+    expect_equal(lane.count(Side::client, "not_active"), 1, "segments not served");
+    lane.become_active(3);
+    lane.after(5_s);
+    lane.server().expects_nothing();
+    lane.client().expects_nothing();
+}
+
 STORY("takeover: a node that was silent for a while begins as after a takeover", "[takeover]") {
     LaneStage lane;
     lane.establish();
