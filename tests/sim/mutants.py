@@ -64,13 +64,14 @@ def copy_sources(tree):
             shutil.copy2(source, target)
 
 
-def build(tree):
+def build(tree, jobs):
     """Builds the simulation; returns the compiler's complaints, empty when it worked."""
     target = tree / "build"
     if not target.exists():
-        subprocess.run(["meson", "setup", str(target), str(tree), "-Dwerror=false", "-Dbuildtype=debugoptimized"],
+        subprocess.run(["meson", "setup", str(target), str(tree), "-Dwerror=false", "-Ddebug=false", "-Doptimization=2"],
                        check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run(["ninja", "-C", str(target), "tests/sim/sim"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["ninja", "-C", str(target), "-j", str(jobs), "tests/sim/sim"],
+                          capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout[-2000:]
 
 
@@ -88,7 +89,7 @@ def try_mutant(tree, mutant, arguments):
     if original is None:
         return "DOES NOT APPLY: its old text is not exactly once in " + mutant["file"], False
     try:
-        complaints = build(tree)
+        complaints = build(tree, arguments.jobs)
         if complaints:
             return "DOES NOT BUILD\n" + complaints, False
         found = run(tree, arguments.seeds, arguments.jobs)
@@ -115,7 +116,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sim-mutants-") as directory:
         tree = pathlib.Path(directory)
         copy_sources(tree)
-        complaints = build(tree)
+        complaints = build(tree, arguments.jobs)
         if complaints:
             sys.exit("the sources do not build:\n" + complaints)
         if not arguments.no_baseline and (found := run(tree, 100, arguments.jobs)):

@@ -171,8 +171,10 @@ void WireChecker::check_window(const View& v) {
         violate(v, "window",
                 "edge " + std::to_string(edge) + " offered, the other end granted " +
                     std::to_string(v.from()->granted()));
-    // A segment with an older ACK carries an older edge. A probe says nothing of windows.
-    const bool shrinks = v.ack() >= v.leg.ack && distance(v.leg.edge, edge + (1u << shift) - 1) < 0;
+    // A segment with an older ACK carries an older edge. A probe says nothing of windows: what lies below
+    // RCV.NXT is not acceptable, and its window is not looked at (RFC 9293 section 3.10.7.4).
+    const bool heeded = v.ack() >= v.leg.ack && distance(v.to.next(), v.begin()) >= 0;
+    const bool shrinks = heeded && distance(v.leg.edge, edge + (1u << shift) - 1) < 0;
     if (shrinks && !v.s.has(flag::syn) && v.s.length() == 0 && !is_late_forward(v, edge))
         violate(v, "shrink", "edge " + std::to_string(edge) + ", before " + std::to_string(v.leg.edge));
     v.leg.edge = std::max(v.leg.edge, edge);
