@@ -27,8 +27,9 @@ struct Hints {
     Position ack = 1;            ///< acknowledged to the endpoint, at least
     std::uint8_t last_byte = 0;  ///< at una - 1, if has_last_byte
     bool has_last_byte = false;
-    bool established = false;  ///< the endpoint is past its handshake
-    bool fin_received = false, fin_sent = false;
+    bool established = false;   ///< the endpoint is past its handshake
+    bool fin_received = false;  ///< its FIN, and the far end has acknowledged it
+    bool fin_sent = false;      ///< the far end's FIN, and it has acknowledged that
     std::uint32_t version = 0;
     std::uint32_t ts_recent = 0;
     Instant last_active{};

@@ -127,6 +127,7 @@ class Sessions {
     void offer_ahead(std::uint32_t slot);
     void take_sacked(std::uint32_t slot, tcp::PositionRange range);
     void apply_other_cell(std::uint32_t slot);
+    void note_fin(std::uint32_t slot);
     void acknowledge(std::uint32_t slot);
     void publish(std::uint32_t slot);
     void take_data(std::uint32_t slot, Packet packet);

@@ -123,8 +123,8 @@ void Sessions::journal_progress(std::uint32_t slot) {
         p.last_byte = t.snd.last_byte;
         // Above our FIN there is no byte to repeat.
         p.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
-        p.fin_received = t.rcv.fin_taken;
-        p.fin_sent = t.snd.fin_sent;
+        p.fin_received = leg.hints.fin_received;
+        p.fin_sent = t.snd.fin_acknowledged;
     } else {
         p.una = std::max(leg.hints.una, leg.heard.ack);
         p.ack = std::max(
@@ -133,8 +133,13 @@ void Sessions::journal_progress(std::uint32_t slot) {
         const bool tail = leg.heard.tail_end == p.una;
         p.has_last_byte = tail || (p.una == leg.hints.una && leg.hints.has_last_byte);
         p.last_byte = tail ? leg.heard.tail_byte : leg.hints.last_byte;
-        p.fin_received = leg.heard.fin || leg.hints.fin_received;
-        p.fin_sent = leg.hints.fin_sent || other_cell(slot).fin.load(std::memory_order_relaxed) != 0;
+        const auto& theirs = other_cell(slot);
+        const auto sent = theirs.received.load(std::memory_order_acquire);
+        const bool their_fin = theirs.fin.load(std::memory_order_relaxed) != 0 && sent > 0;
+        p.fin_received =
+            leg.hints.fin_received ||
+            (leg.heard.fin && theirs.acknowledged.load(std::memory_order_acquire) > leg.heard.fin_position);
+        p.fin_sent = leg.hints.fin_sent || (their_fin && leg.heard.ack >= sent);
     }
     p.ts_recent = t.rcv.ts_recent_valid ? t.rcv.ts_recent : leg.hints.ts_recent;
     if (write_journal(entry)) s_.counters.add(Counter::progress_sent);

@@ -149,6 +149,17 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     }
 }
 
+/// The far end has acknowledged this endpoint's FIN, so it will hardly be sent again: the standby must know
+/// of it. Before that it must not: no position would tell whether what both ends agree on includes the FIN.
+void Sessions::note_fin(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    const auto& rcv = leg.tcb.soft.rcv;
+    if (leg.hints.fin_received) return;
+    if (other_cell(slot).acknowledged.load(std::memory_order_acquire) <= rcv.fin) return;
+    leg.hints.fin_received = true;
+    note_progress(slot);
+}
+
 /// One ACK per service at most, and only one that says something new (R1, and section 4 of the design on
 /// SACK).
 void Sessions::acknowledge(std::uint32_t slot) {
@@ -190,6 +201,7 @@ void Sessions::service(std::uint32_t slot) {
     }
     if (t.soft.rcv.sack_from_far && !t.soft.rcv.queue.empty()) offer_ahead(slot);
     if (leg.far_changed || !has_peer_gate(leg)) apply_other_cell(slot);
+    if (t.soft.rcv.fin_taken) note_fin(slot);
     if (tcp::may_send(t)) send(slot);
     if (tcp::may_owe_ack(t)) acknowledge(slot);
     publish(slot);

@@ -154,8 +154,7 @@ void Sessions::retake_all() {
         leg.hints.ack = t.rcv.ledger.acknowledged();
         leg.hints.last_byte = t.snd.last_byte;
         leg.hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
-        leg.hints.fin_received = t.rcv.fin_taken;
-        leg.hints.fin_sent = t.snd.fin_sent;
+        leg.hints.fin_sent = t.snd.fin_acknowledged;
         leg.hints.ts_recent = t.rcv.ts_recent;
         leg.hints.version = leg.progress_version + 1;
         tcp::discard_queue(leg.tcb);

@@ -55,8 +55,9 @@ struct ProgressRecord {
     Side side{};
     std::uint8_t last_byte = 0;  ///< payload byte at position una - 1, if has_last_byte
     bool has_last_byte = false;
-    bool established = false;  ///< the endpoint is known to be past its handshake
-    bool fin_received = false, fin_sent = false;
+    bool established = false;   ///< the endpoint is known to be past its handshake
+    bool fin_received = false;  ///< the endpoint's FIN, and the far end has acknowledged it
+    bool fin_sent = false;      ///< the far end's FIN, and the endpoint has acknowledged it
     std::uint32_t version = 0;
     Position una = 0;  ///< lowest position that the endpoint has not acknowledged
     Position ack = 0;  ///< what we acknowledged to the endpoint

@@ -30,6 +30,30 @@ STORY("takeover: half-closed: the server's data goes on after the client's FIN",
     lane.expect_view(proxy::View::closing);
 }
 
+STORY("takeover: of a FIN that the far end has not acknowledged the standby is told nothing", "[takeover]") {
+    // Else a new active that finds both ends at rest below the FIN takes the last byte for it.
+    LaneStage lane({.standby_connected = true});
+    lane.establish();
+    const auto told = [&](Side side) {
+        const auto* entry = lane.standby.newest(side, proxy::JournalKind::progress);
+        expect(entry != nullptr, "a Progress record");
+        return entry->progress;
+    };
+    lane.server().sends(data(1, 23));
+    lane.server().sends(fin(23));
+    lane.client().expects(data(1, 23));
+    lane.client().expects(fin(23));
+    lane.client().sends(ack(23));
+    lane.server().expects(ack(23));
+    lane.after(150_ms);
+    expect(!told(Side::server).fin_received && !told(Side::client).fin_sent, "the FIN is not done");
+    lane.client().sends(ack(24));
+    lane.server().expects(ack(24));
+    lane.after(150_ms);
+    expect(told(Side::server).fin_received && told(Side::client).fin_sent, "the FIN is done");
+    lane.ignore_rest();
+}
+
 STORY("takeover: a FIN under way is repeated by its sender and passed on", "[takeover]") {
     TakeoverStage lane;
     lane.take_over_and_probe();
