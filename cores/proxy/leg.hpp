@@ -53,38 +53,38 @@ struct Heard {
     bool reset_seen = false;
 };
 
+/// What every segment needs comes first.
 struct Leg {
-    tcp::Tcb tcb;
-    FlowKey key;
-    std::uint32_t generation = 0;
     Phase phase = Phase::free;
     std::uint8_t gates = 0;
-    std::uint16_t service = 0;
-    tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
-
-    bool far_changed = true;         ///< the other core's cell is to be looked at
-    bool touched = false;            ///< waits in the core's list for service()
-    bool retry = false;              ///< a ring refused; try again next cycle
-    bool reset_sent = false;         ///< dead by reset: strays are answered by RST
-    std::uint16_t pending = 0;       ///< bit per MessageKind that the ring refused
-    bool other_over = false;         ///< the other leg has ended
-    bool other_released = false;     ///< client leg: the server leg's slot is free again
-    bool closed_written = false;     ///< client leg: the Closed record is written
+    bool touched = false;          ///< waits in the core's list for service()
+    bool far_changed = true;       ///< the other core's cell is to be looked at
+    bool retry = false;            ///< a ring refused; try again next cycle
+    std::uint8_t idle_probes = 0;  ///< unanswered
+    std::uint16_t pending = 0;     ///< bit per MessageKind that the ring refused
+    std::uint32_t generation = 0;
     std::uint32_t held_counted = 0;  ///< mbufs of this leg in the core's sum
-    std::uint32_t probe_requests_seen = 0;
-    std::uint8_t idle_probes = 0;
-
-    Instant window_probe_at = Instant::never();
-    Duration window_probe_wait{};
     Instant idle_at = Instant::never();
+    Instant progress_at = Instant::never();  ///< next Progress record
+    Instant window_probe_at = Instant::never();
+    tcp::Tcb tcb;
+
+    FlowKey key;
+    tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
+    std::uint16_t service = 0;
+    bool reset_sent = false;      ///< dead by reset: strays are answered by RST
+    bool other_over = false;      ///< the other leg has ended
+    bool other_released = false;  ///< client leg: the server leg's slot is free again
+    bool closed_written = false;  ///< client leg: the Closed record is written
+    bool opened_pending = false;  ///< the Opened record must be written (again)
+    std::uint32_t probe_requests_seen = 0;
+    Duration window_probe_wait{};
     Instant dead_until = Instant::never();
     Instant store_deadline = Instant::never();
 
     std::uint64_t opened_sequence = 0;  ///< journal sequence of the Opened record, 0 = not written
     std::uint32_t opened_epoch = 0;
-    bool opened_pending = false;  ///< the Opened record must be written (again)
     std::uint32_t progress_version = 0;
-    Instant progress_at = Instant::never();  ///< next Progress record
 
     Hints hints;
     Heard heard;

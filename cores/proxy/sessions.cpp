@@ -105,6 +105,7 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
     FlowKey keys[32];
     const FlowKey* pointers[32];
     std::uint32_t slots[32];
+    rte_mbuf* spent[32];
     for (std::size_t base = 0; base < frames.size(); base += 32) {
         const auto n = std::min<std::size_t>(32, frames.size() - base);
         for (std::size_t i = 0; i < n; ++i) {
@@ -114,6 +115,7 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
         }
         flows_.find_bulk({pointers, n}, {slots, n});
         const auto version = flows_.version();
+        unsigned spent_count = 0;
         for (std::size_t i = 0; i < n; ++i) {
             Packet packet(packets[base + i]);
             // An earlier frame of this burst may have opened the flow or ended it.
@@ -121,12 +123,15 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
             if (!active_) s_.counters.add(Counter::not_active);
             else if (slots[i] != FlowTable::none) segment(slots[i], frames[base + i], std::move(packet));
             else unknown_segment(frames[base + i], std::move(packet));
+            if (packet) spent[spent_count++] = packet.release();
         }
+        rte_pktmbuf_free_bulk(spent, spent_count);
     }
     service_touched();
 }
 
-void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+/// Takes the packet only when its bytes are wanted.
+void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& packet) {
     auto& leg = legs_[slot];
     switch (leg.phase) {
         case Phase::free: break;

@@ -87,7 +87,7 @@ class Sessions {
         touched_.push_back(slot);
     }
     void service_touched();
-    void segment(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    void segment(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
     void unknown_segment(const wire::Frame& frame, Packet packet);
     void take_messages();
     void take_message(const Message& m);
@@ -119,7 +119,7 @@ class Sessions {
     void abandon(std::uint32_t slot);
 
     // sessions_relay.cpp
-    void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
     bool over_budget(std::uint32_t slot) const;
     void service(std::uint32_t slot);
     void pass_on(std::uint32_t slot);

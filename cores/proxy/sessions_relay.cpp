@@ -22,7 +22,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
     return held >= session_max || held + lane >= s_.lane_mbufs;
 }
 
-void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet) {
     auto& leg = legs_[slot];
     const auto& c = context_;
     auto max = s_.config.limits.session_bytes / 512;

@@ -86,8 +86,8 @@ class AckLedger {
         : acknowledged_(position), releasable_(position), received_(position) {}
 
     Position acknowledged_ = 0, releasable_ = 0, received_ = 0;
-    std::array<PositionRange, sacked_max> sacked_{};
     std::uint8_t sacked_count_ = 0;
+    std::array<PositionRange, sacked_max> sacked_{};
 };
 
 }  // namespace holdfast::tcp

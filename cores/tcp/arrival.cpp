@@ -153,7 +153,7 @@ bool is_probe(const Tcb& t, const Segment& s) {
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
-void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std::uint32_t mbufs_max,
                const Context& c) {
     auto& r = t.soft.rcv;
     const auto left = r.next;
@@ -258,7 +258,7 @@ void take_fin(Tcb& t) {
     t.soft.state = next_state(t.soft.state, StateEvent::fin_received);
 }
 
-Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::uint32_t mbufs_max,
                         const Context& c) {
     auto& soft = t.soft;
     const auto begin = to_position(t.hard.leg.irs, frame.tcp.seq, soft.rcv.next);

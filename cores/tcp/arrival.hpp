@@ -13,8 +13,9 @@ struct Arrival {
     bool probe = false;        ///< the endpoint probes its window or our life
 };
 
-/// `mbufs_max` bounds the segments that the connection may hold out of order.
-Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet packet, std::uint32_t mbufs_max,
+/// `mbufs_max` bounds the segments that the connection may hold out of order. `packet` is taken only when its
+/// payload is.
+Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::uint32_t mbufs_max,
                         const Context& c);
 
 /// The next in-order segment to take, or nullptr.

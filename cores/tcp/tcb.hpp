@@ -81,7 +81,6 @@ struct SendSide {
 /// The receiving direction. RCV.NXT of the RFC is `next`: up to there everything has been seen. The ledger's
 /// received() follows when the parent has taken it.
 struct ReceiveSide {
-    AckLedger ledger;
     Reassembly queue;
     Position next = 0;
     Position edge_limit = 0;  ///< right edge that the parent allows
@@ -97,19 +96,20 @@ struct ReceiveSide {
     bool out_of_order = false;   ///< a duplicate ACK with SACK is owed
     bool sack_from_far = false;  ///< SACK reports what the far end has, not what waits here
     bool hold_counted = false;
-    Instant hold_until = Instant::never();      ///< it leaves at this time even if bytes are withheld
-    std::array<PositionRange, 2> duplicates{};  ///< seen again; owed as D-SACK
     std::uint8_t duplicate_count = 0;
+    Instant hold_until = Instant::never();      ///< it leaves at this time even if bytes are withheld
+    std::array<PositionRange, 2> duplicates{};  ///< seen again, duplicate_count of them; owed as D-SACK
+    AckLedger ledger;                           ///< last: most of it is for SACK
 };
 
 /// Everything that a standby rebuilds by itself.
 struct TcbSoft {
     State state = State::closed;
     net::NextHop next_hop = net::no_next_hop;  ///< of the endpoint; found at the first segment
-    SendSide snd;
-    ReceiveSide rcv;
-    Rtt rtt;
     Instant last_heard{};
+    SendSide snd;
+    Rtt rtt;
+    ReceiveSide rcv;
     Instant time_wait_until = Instant::never();
     Instant challenge_window{};  ///< start of the present second of challenge ACKs
     std::uint8_t challenges = 0;

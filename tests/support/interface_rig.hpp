@@ -52,13 +52,11 @@ class InterfaceRig {
 
     /// A packet of `marker` in its source port for `to`, as TCP hands it over. False when it was dropped.
     bool send(const IpAddress& to, std::uint16_t marker = 1, net::Self self = net::Self::virtual_self) {
-        sim::Segment s;
-        s.from = {vip, marker};
-        s.to = {to, 80};
-        s.flags = sim::flag::ack;
-        auto* m = mbufs.receive(sim::write_segment(s));
-        REQUIRE(m != nullptr);
-        return net.send_ip(m, to, self, now);
+        return net.send_ip(packet(to, marker), to, self, now);
+    }
+    /// The same to a next hop that was kept.
+    bool send_to(net::NextHop hop, std::uint16_t marker) {
+        return net.send_to(packet(neighbour, marker), hop, net::Self::virtual_self, now);
     }
 
     /// All frames that leave now.
@@ -88,6 +86,16 @@ class InterfaceRig {
     net::NetCounters counters;
 
   private:
+    rte_mbuf* packet(const IpAddress& to, std::uint16_t marker) {
+        sim::Segment s;
+        s.from = {vip, marker};
+        s.to = {to, 80};
+        s.flags = sim::flag::ack;
+        auto* m = mbufs.receive(sim::write_segment(s));
+        REQUIRE(m != nullptr);
+        return m;
+    }
+
     PacketPool pool_;
 
   public:

@@ -147,3 +147,50 @@ TEST_CASE("neighbour: a full port queue drops and counts", "[net]") {
     CHECK(rig.transmitted().size() == 4);
     CHECK(rig.mbufs.in_use() == 0);
 }
+
+TEST_CASE("neighbour: a next hop that is kept follows its neighbour's address", "[net]") {
+    InterfaceRig rig;
+    const auto hop = rig.net.route(neighbour, rig.now);
+    CHECK(hop == rig.net.route(neighbour, rig.now));
+    CHECK(rig.send_to(hop, 1));
+    CHECK(rig.transmitted_arp().target == neighbour);
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    auto frames = rig.transmitted();
+    REQUIRE(frames.size() == 1);
+    CHECK(sim::destination_mac(frames[0]) == neighbour_mac);
+    // It moves to another card: the next frame goes there.
+    const MacAddress moved{{2, 0, 0, 0, 0, 10}};
+    rig.receive_arp(false, neighbour, moved, own_address);
+    rig.transmitted();
+    CHECK(rig.send_to(hop, 2));
+    frames = rig.transmitted();
+    REQUIRE(frames.size() == 1);
+    CHECK(sim::destination_mac(frames[0]) == moved);
+}
+
+TEST_CASE("neighbour: a next hop that is kept is asked anew when it was not heard for long", "[net]") {
+    InterfaceRig rig;
+    rig.receive_arp(false, neighbour, neighbour_mac, own_address);
+    rig.transmitted();
+    const auto hop = rig.net.route(neighbour, rig.now);
+    rig.now = rig.now + 30_s;
+    CHECK(rig.send_to(hop, 1));
+    CHECK(rig.transmitted().size() == 1);
+    rig.now = rig.now + 1_ms;
+    CHECK(rig.send_to(hop, 2));
+    const auto frames = rig.transmitted();
+    REQUIRE(frames.size() == 2);
+    CHECK(sim::read_arp(frames[0]).has_value());
+    CHECK(marker_of(frames[1]) == 2);
+}
+
+TEST_CASE("neighbour: without a next hop a frame is dropped", "[net]") {
+    auto settings = interface_settings();
+    settings.gateway = {};
+    InterfaceRig rig(settings);
+    const auto hop = rig.net.route(ip("192.0.2.7"), rig.now);
+    CHECK(hop == net::no_next_hop);
+    CHECK(rig.count(Counter::no_route) == 1);
+    CHECK_FALSE(rig.send_to(hop, 1));
+    CHECK(rig.mbufs.in_use() == 0);
+}
