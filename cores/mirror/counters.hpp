@@ -20,6 +20,7 @@ namespace holdfast::mirror {
     X(confirmations_received, "confirmations read from the standby")                                \
     X(journal_stale, "journal entries of an earlier epoch, discarded")                              \
     X(install_waits, "times that reading stopped because a core's install ring was full")           \
+    X(standby_stalled, "connections ended because the standby confirmed no record for two seconds") \
     X(events_lost, "events for which the ring to the control thread had no room")                   \
     X(snapshots_finished, "snapshots that the standby has confirmed")
 

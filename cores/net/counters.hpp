@@ -5,23 +5,24 @@
 
 namespace holdfast::net {
 
-#define HF_NET_ROWS(X)                                                                                    \
-    X(frames_received, "frames taken from the port")                                                      \
-    X(frames_sent, "frames given to the port")                                                            \
-    X(frames_not_for_us, "frames whose destination address is not ours")                                  \
-    X(arp_requests_answered, "ARP requests for our addresses that were answered")                         \
-    X(arp_requests_sent, "ARP requests sent")                                                             \
-    X(arp_announcements_sent, "gratuitous ARP frames sent")                                               \
-    X(icmp_echo_answered, "ICMP echo requests answered")                                                  \
-    X(icmp_ignored, "ICMP messages that are not echo requests to us")                                     \
-    X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                 \
-    X(neighbour_table_full, "neighbours not learnt because the table is full")                            \
-    X(neighbour_pending_full, "frames dropped because too many wait for the same next hop")               \
-    X(no_route, "frames dropped because no network or gateway leads to their destination")                \
-    X(pool_empty, "frames not built because the mbuf pool was empty")                                     \
-    X(tx_queue_full, "frames not queued because the port did not keep up")                                \
-    X(lease_expired_dropped, "frames from virtual addresses dropped without a valid lease (R4)")          \
-    X(control_refused, "messages between the node's cores (heartbeats, ARP, queries) that found no room") \
+#define HF_NET_ROWS(X)                                                                                       \
+    X(frames_received, "frames taken from the port")                                                         \
+    X(frames_sent, "frames given to the port")                                                               \
+    X(frames_not_for_us, "frames whose destination address is not ours")                                     \
+    X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
+    X(arp_requests_sent, "ARP requests sent")                                                                \
+    X(arp_announcements_sent, "gratuitous ARP frames sent")                                                  \
+    X(icmp_echo_answered, "ICMP echo requests answered")                                                     \
+    X(icmp_ignored, "ICMP messages that are not echo requests to us")                                        \
+    X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                    \
+    X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \
+    X(neighbour_table_full, "neighbours not learnt because the table is full of those that frames wait for") \
+    X(neighbour_pending_full, "frames dropped because too many wait for the same next hop")                  \
+    X(no_route, "frames dropped because no network or gateway leads to their destination")                   \
+    X(pool_empty, "frames not built because the mbuf pool was empty")                                        \
+    X(tx_queue_full, "frames not queued because the port did not keep up")                                   \
+    X(lease_expired_dropped, "frames from virtual addresses dropped without a valid lease (R4)")             \
+    X(control_refused, "messages between the node's cores (heartbeats, ARP, queries) that found no room")    \
     X(own_virtual_mac_heard, "frames from our virtual MAC that we did not send: a rival speaks")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_NET_ROWS);

@@ -3,6 +3,7 @@
 #include <rte_byteorder.h>
 
 #include <cstring>
+#include <utility>
 
 #include "lib/base/random.hpp"
 #include "lib/wire/checksum.hpp"
@@ -41,7 +42,8 @@ Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& 
       own_queue_(256) {
     std::uint32_t size = 64;
     while (size < settings_.neighbours * 2) size *= 2;
-    neighbours_.resize(size);
+    neighbours_.resize(settings_.neighbours);
+    neighbour_index_.resize(size);
     const auto length = settings_.own_address.length;
     mask_ = length == 0 ? 0 : rte_cpu_to_be_32(~std::uint32_t{0} << (32 - length));
     network_ = settings_.own_address.address.v4() & mask_;
@@ -59,33 +61,71 @@ bool Interface::is_virtual_address(const IpAddress& a) const {
     return false;
 }
 
+/// Where the index has the address, or would have it.
+std::uint32_t* Interface::index_of(const IpAddress& address) {
+    const auto mask = neighbour_index_.size() - 1;
+    auto i = hash_of(address) & mask;
+    while (neighbour_index_[i] != 0 && neighbours_[neighbour_index_[i] - 1].address != address)
+        i = (i + 1) & mask;
+    return &neighbour_index_[i];
+}
+
 Interface::Neighbour* Interface::find(const IpAddress& address) {
-    const auto mask = neighbours_.size() - 1;
-    for (auto i = hash_of(address) & mask;; i = (i + 1) & mask) {
-        auto& n = neighbours_[i];
-        if (n.address == address) return &n;
-        if (n.address.is_unspecified()) return nullptr;
-    }
+    const auto place = *index_of(address);
+    return place == 0 ? nullptr : &neighbours_[place - 1];
 }
 
 Interface::Neighbour* Interface::find_or_create(const IpAddress& address, Instant now) {
     if (auto* n = find(address)) return n;
-    if (neighbour_count_ >= settings_.neighbours) {
+    auto* n = neighbour_count_ < neighbours_.size() ? &neighbours_[neighbour_count_++] : make_room();
+    if (n == nullptr) {
         counters_.add(Counter::neighbour_table_full);
         return nullptr;
     }
-    const auto mask = neighbours_.size() - 1;
-    auto i = hash_of(address) & mask;
-    while (!neighbours_[i].address.is_unspecified()) i = (i + 1) & mask;
-    ++neighbour_count_;
-    neighbours_[i].address = address;
-    neighbours_[i].used = now;
-    return &neighbours_[i];
+    *index_of(address) = static_cast<std::uint32_t>(n - neighbours_.data()) + 1;
+    n->address = address;
+    n->used = now;
+    return n;
+}
+
+/// Of a few entries in turn, the one that was not used for longest goes. Not the gateway's, and none that
+/// frames wait for.
+Interface::Neighbour* Interface::make_room() {
+    constexpr std::uint32_t looked_at = 16;
+    Neighbour* oldest = nullptr;
+    for (std::uint32_t i = 0; i < looked_at; ++i) {
+        auto& n = neighbours_[room_hand_];
+        room_hand_ = room_hand_ + 1 < neighbours_.size() ? room_hand_ + 1 : 0;
+        if (n.pending_count > 0 || n.address == settings_.gateway) continue;
+        if (oldest == nullptr || n.used < oldest->used) oldest = &n;
+    }
+    if (oldest == nullptr) return nullptr;
+    counters_.add(Counter::neighbours_forgotten);
+    forget(*oldest);
+    const auto generation = static_cast<std::uint16_t>(oldest->generation + 1);
+    *oldest = Neighbour{};
+    oldest->generation = generation;
+    return oldest;
+}
+
+/// Takes an entry out of the index; what follows it in its run moves up, so that no search ends too early.
+void Interface::forget(const Neighbour& n) {
+    const auto mask = neighbour_index_.size() - 1;
+    auto hole = static_cast<std::size_t>(index_of(n.address) - neighbour_index_.data());
+    neighbour_index_[hole] = 0;
+    for (auto i = (hole + 1) & mask; neighbour_index_[i] != 0; i = (i + 1) & mask) {
+        const auto home = hash_of(neighbours_[neighbour_index_[i] - 1].address) & mask;
+        // It may stay if its home lies between the hole and itself.
+        if (((i - home) & mask) < ((i - hole) & mask)) continue;
+        neighbour_index_[hole] = std::exchange(neighbour_index_[i], 0);
+        hole = i;
+    }
 }
 
 void Interface::learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now) {
     // RFC 826: an entry that exists is always updated; a new one only when the packet was meant for us.
-    auto* n = solicited ? find_or_create(address, now) : find(address);
+    // What it is told costs nobody: an entry counts as used when frames are sent to it.
+    auto* n = solicited && is_on_link(address) ? find_or_create(address, Instant{}) : find(address);
     if (n == nullptr) return;
     n->mac = mac;
     n->resolved = true;
@@ -130,7 +170,8 @@ NextHop Interface::route(const IpAddress& destination, Instant now) {
         return no_next_hop;
     }
     const auto* n = find_or_create(hop, now);
-    return n == nullptr ? no_next_hop : static_cast<NextHop>(n - neighbours_.data());
+    if (n == nullptr) return no_next_hop;
+    return static_cast<NextHop>(n - neighbours_.data()) | NextHop{n->generation} << 16;
 }
 
 bool Interface::send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now) {
@@ -142,7 +183,7 @@ bool Interface::send_to(rte_mbuf* m, NextHop hop, Self self, Instant now) {
         rte_pktmbuf_free(m);
         return false;
     }
-    auto& n = neighbours_[hop];
+    auto& n = neighbours_[hop & 0xffff];
     n.used = now;
     return now <= n.fresh_until ? finish(m, n.mac, self) : send_unconfirmed(m, n, self, now);
 }
@@ -295,7 +336,7 @@ void Interface::advance(Instant now) {
     if (now < next_tick_) return;
     next_tick_ = Instant::never();
     for (auto& n : neighbours_) {
-        if (n.address.is_unspecified() || n.queries == 0) continue;
+        if (n.queries == 0) continue;
         if (n.pending_count > 0 && n.queries > forget_pending_queries) drop_pending(n);
         // Ask again while frames wait or the entry is in use; a neighbour that stays silent is asked ever
         // slower.

@@ -28,16 +28,17 @@ struct InterfaceSettings {
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t mtu = 1500;
     bool tx_ip_checksum = false, tx_tcp_checksum = false;
-    bool multi_segs = false;     ///< the port takes chained mbufs
-    std::uint32_t queue = 1024;  ///< frames that may wait for the port, per queue
-    std::uint32_t neighbours = 1024;
+    bool multi_segs = false;          ///< the port takes chained mbufs
+    std::uint32_t queue = 1024;       ///< frames that may wait for the port, per queue
+    std::uint32_t neighbours = 4096;  ///< at most 65535; beyond that the one not used for longest makes room
 };
 
 /// Whose addresses a frame carries.
 enum class Self : std::uint8_t { own, virtual_self };
 
-/// Which neighbour takes the frames to some address: found once and kept, for entries neither move nor go.
-/// What changes, its MAC and whether it is known at all, is read from the entry for each frame.
+/// Which neighbour takes the frames to some address: found once and kept while is_current() says so. What
+/// changes, its MAC and whether it is known at all, is read from the entry for each frame. An entry's place
+/// and generation.
 using NextHop = std::uint32_t;
 inline constexpr NextHop no_next_hop = 0xffffffff;
 
@@ -66,6 +67,12 @@ class Interface {
                to == MacAddress::broadcast().as_integer();
     }
 
+    bool is_virtual_address(const IpAddress& a) const;
+
+    /// The entry still is the one that route() found.
+    bool is_current(NextHop hop) const {
+        return hop != no_next_hop && neighbours_[hop & 0xffff].generation == hop >> 16;
+    }
     /// The next hop of `destination`, or no_next_hop when there is none (counted).
     NextHop route(const IpAddress& destination, Instant now);
     /// Completes and queues `m`, which holds an IPv4 packet behind room for Ethernet: writes the Ethernet
@@ -110,6 +117,7 @@ class Interface {
         MacAddress mac;
         bool resolved = false;
         std::uint8_t queries = 0;  ///< unanswered in a row
+        std::uint16_t generation = 0;
         Instant confirmed{}, asked{}, used{};
         Instant fresh_until{-1};  ///< resolved and confirmed: up to then a frame leaves without a question
         std::uint8_t pending_count = 0;
@@ -118,8 +126,10 @@ class Interface {
     };
 
     bool is_own_address(const IpAddress& a) const { return a == settings_.own_address.address; }
-    bool is_virtual_address(const IpAddress& a) const;
     bool is_on_link(const IpAddress& a) const;
+    std::uint32_t* index_of(const IpAddress& address);
+    void forget(const Neighbour& n);
+    Neighbour* make_room();
     Neighbour* find(const IpAddress& address);
     Neighbour* find_or_create(const IpAddress& address, Instant now);
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
@@ -139,8 +149,10 @@ class Interface {
     PacketPool& pool_;
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
-    std::vector<Neighbour> neighbours_;  ///< open addressing, power of two
-    std::uint32_t neighbour_count_ = 0;
+    std::vector<Neighbour> neighbours_;  ///< never move
+    std::vector<std::uint32_t>
+        neighbour_index_;  ///< by hash, open addressing, power of two: place + 1, 0 = free
+    std::uint32_t neighbour_count_ = 0, room_hand_ = 0;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();
 };

@@ -15,6 +15,8 @@ using proxy::JournalKind;
 namespace {
 
 constexpr Duration reconnect_after = milliseconds(100);
+/// A standby that confirms no record for so long is given up, whatever its TCP and its heartbeats say.
+constexpr Duration confirm_max = seconds(2);
 
 std::uint64_t text_hash(std::uint64_t seed, const std::string& text) {
     for (const char c : text) seed = mix64(seed ^ static_cast<std::uint8_t>(c));
@@ -147,7 +149,7 @@ void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
         ++epoch_;
         epoch_seen_[0] = epoch_seen_[1] = false;
         has_held_[0] = has_held_[1] = false;
-        snapshot_end_[0] = snapshot_end_[1] = 0;
+        snapshot_end_[0] = snapshot_end_[1] = written_[0] = written_[1] = 0;
         lane_.node.confirmed[0].store(0, std::memory_order_relaxed);
         lane_.node.confirmed[1].store(0, std::memory_order_relaxed);
         lane_.node.mirror_epoch.store(epoch_, std::memory_order_release);
@@ -203,8 +205,10 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
 void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
     counters_.add(Counter::confirmations_received);
     for (int i = 0; i < 2; ++i)
-        if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed))
+        if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) {
             lane_.node.confirmed[i].store(c.sequence[i], std::memory_order_release);
+            confirmed_at_ = now;
+        }
     ++progress_;
     const bool whole = snapshot_end_[0] != 0 && snapshot_end_[1] != 0 && c.sequence[0] >= snapshot_end_[0] &&
                        c.sequence[1] >= snapshot_end_[1];
@@ -257,6 +261,16 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     return false;
 }
 
+/// A slot is used anew: its record must not change under a core that has not yet taken the one before.
+bool MirrorCore::replaces_what_cores_read(const mirror::Decoded& d) const {
+    if (role_ != proxy::Role::standby || d.verdict != mirror::Decoded::Verdict::complete) return false;
+    const auto* o = std::get_if<mirror::Opened>(&d.record);
+    if (o == nullptr || o->record.id.slot >= lane_.slots) return false;
+    const auto& before = lane_.records[o->record.id.slot].id.generation;
+    const bool idle = lane_.install[0].count() == 0 && lane_.install[1].count() == 0;
+    return before != 0 && before != o->record.id.generation && !idle;
+}
+
 std::uint32_t MirrorCore::read_records(Instant now) {
     std::uint32_t n = 0;
     while (link_.state() == mirror::Link::State::established) {
@@ -266,6 +280,10 @@ std::uint32_t MirrorCore::read_records(Instant now) {
         }
         const auto d = mirror::decode(link_.readable());
         if (d.verdict == mirror::Decoded::Verdict::incomplete) break;
+        if (replaces_what_cores_read(d)) {
+            counters_.add(Counter::install_waits);
+            break;
+        }
         if (d.verdict == mirror::Decoded::Verdict::malformed || !take(d.record, now)) {
             counters_.add(Counter::records_malformed);
             link_.close(now);
@@ -289,6 +307,7 @@ bool MirrorCore::write_entry(const proxy::JournalEntry& e, Instant now) {
     }
     const auto size = mirror::encode(record, bytes);
     if (!link_.write({bytes, size}, now)) return false;
+    written_[index(e.side)] = e.sequence;
     if (e.kind == JournalKind::snapshot_end) snapshot_end_[index(e.side)] = e.sequence;
     counters_.add(Counter::records_sent);
     counters_.add(Counter::bytes_sent, size);
@@ -344,8 +363,25 @@ void MirrorCore::confirm(Instant now) {
     counters_.add(Counter::confirmations_sent);
 }
 
+bool MirrorCore::awaits_confirmation() const {
+    if (role_ != proxy::Role::active || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync))
+        return false;
+    for (int i = 0; i < 2; ++i)
+        if (written_[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) return true;
+    return false;
+}
+
+bool MirrorCore::standby_stalls(Instant now) {
+    if (!awaits_confirmation()) confirmed_at_ = now;
+    return now - confirmed_at_ > confirm_max;
+}
+
 std::uint32_t MirrorCore::advance(Instant now) {
     link_.advance(now);
+    if (standby_stalls(now)) {
+        counters_.add(Counter::standby_stalled);
+        link_.close(now);
+    }
     if (link_.take_changed()) connection_changed(now);
     if (role_ == proxy::Role::standby && table_empty_ && link_.state() == mirror::Link::State::closed &&
         now >= connect_at_) {
@@ -366,6 +402,7 @@ Instant MirrorCore::next_deadline() const {
     auto at = link_.next_deadline();
     if (role_ == proxy::Role::standby && link_.state() == mirror::Link::State::closed)
         at = earlier(at, connect_at_);
+    if (awaits_confirmation()) at = earlier(at, confirmed_at_ + confirm_max);
     return at;
 }
 

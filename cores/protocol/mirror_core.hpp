@@ -45,8 +45,11 @@ class MirrorCore {
     bool take_opened(const mirror::Opened& o);
     bool take_progress(const mirror::Progress& p);
     bool take_closed(const mirror::Closed& c);
+    bool awaits_confirmation() const;
+    bool standby_stalls(Instant now);
     void take_confirm(const mirror::Confirm& c, Instant now);
     bool installs_have_room() const;
+    bool replaces_what_cores_read(const mirror::Decoded& d) const;
     std::uint32_t drain_journals(Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
     std::uint32_t sweep();
@@ -73,7 +76,8 @@ class MirrorCore {
     bool epoch_seen_[2] = {};
     proxy::JournalEntry held_[2];  ///< popped and not yet written
     bool has_held_[2] = {};
-    std::uint64_t snapshot_end_[2] = {};
+    std::uint64_t snapshot_end_[2] = {}, written_[2] = {};  ///< sequences
+    Instant confirmed_at_{};  ///< since then records wait for their confirmation
 
     // As standby.
     std::uint64_t stored_[2] = {}, confirmed_[2] = {};

@@ -37,6 +37,8 @@ namespace holdfast::proxy {
     X(ring_refused, "messages delayed because the ring to the other core was full")                      \
     X(translated, "segments forwarded with mapped numbers")                                              \
     X(translate_implausible, "segments of a translated session too far from what is known of it")        \
+    X(translate_not_credible,                                                                            \
+      "segments of a translated session forwarded, but not taken as evidence of its endpoint")           \
     X(translate_refused, "translated segments dropped because the ring to the other core was full")      \
     X(translated_after_anchor, "translated segments that arrived after their session was anchored")      \
     X(takeover_probes, "probes sent to endpoints after a takeover")                                      \

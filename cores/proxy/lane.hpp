@@ -42,6 +42,7 @@ struct alignas(64) LegCell {
 static_assert(sizeof(LegCell) == 64);
 
 /// Values of LegCell::heard: not at all; it holds all that it has in order; it holds bytes above a gap, too.
+/// The upper bits are the retake epoch's lowest.
 inline constexpr std::uint8_t not_heard = 0, heard_whole = 1, heard_with_gaps = 2;
 
 enum class MessageKind : std::uint8_t {
@@ -63,8 +64,8 @@ enum class MessageKind : std::uint8_t {
 /// One message between the cores of a lane.
 struct Message {
     MessageKind kind{};
-    std::uint8_t flags = 0;  ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did
-    std::uint16_t reserved = 0;
+    std::uint8_t flags = 0;          ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did
+    std::uint16_t retake_epoch = 0;  ///< accepted, established, anchor: void after a later retake
     SessionId id;
     std::uint32_t reserved2 = 0;
     rte_mbuf* packet = nullptr;

@@ -120,8 +120,8 @@ inline Instant deadline_of(const Leg& leg) {
         case Phase::connecting: return earlier(at, t.snd.timer_at);
         case Phase::translated: return earlier(at, leg.takeover_probe_at);
         case Phase::dead: return earlier(at, leg.dead_until);
+        case Phase::opening: return earlier(at, leg.store_deadline);
         case Phase::free:
-        case Phase::opening:
         case Phase::storing:
         case Phase::accepted:
         case Phase::terminated:

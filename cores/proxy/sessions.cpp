@@ -54,6 +54,7 @@ Leg* Sessions::leg_of(SessionId id) {
 }
 
 bool Sessions::send_message(Message m) {
+    m.retake_epoch = static_cast<std::uint16_t>(retake_epoch_);
     if (s_.lane.to[index(other(s_.side))].push(m)) return true;
     s_.counters.add(Counter::ring_refused);
     try_again(m.id.slot);
@@ -149,6 +150,9 @@ void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& pa
 }
 
 void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
+    // In the name of an address that is not ours nothing is answered.
+    if (!s_.net.is_virtual_address(frame.destination))
+        return s_.net.counters().add(net::Counter::frames_not_for_us);
     const bool is_syn = frame.tcp.has(wire::flag::syn) && !frame.tcp.has(wire::flag::ack);
     if (is_client() && is_syn) return open(frame, std::move(packet));
     s_.counters.add(Counter::unknown_flow);
@@ -212,6 +216,10 @@ void Sessions::take_message(const Message& m) {
     }
     auto* leg = leg_of(m.id);
     if (leg == nullptr) return;
+    const bool changes_phase = m.kind == MessageKind::accepted || m.kind == MessageKind::established ||
+                               m.kind == MessageKind::anchor;
+    if (changes_phase && m.retake_epoch != static_cast<std::uint16_t>(retake_epoch_))
+        return s_.counters.add(Counter::stale_message);
     const auto slot = m.id.slot;
     switch (m.kind) {
         case MessageKind::accepted: accepted(slot); break;
@@ -260,6 +268,8 @@ void Sessions::fire(std::uint32_t slot) {
     switch (leg.phase) {
         case Phase::free: return;
         case Phase::opening:
+            if (now_ >= leg.store_deadline) abandon(slot);
+            break;
         case Phase::storing: break;
         case Phase::answering:
             if (!tcp::run_handshake_timer(leg.tcb, leg.offer, false, c)) abandon(slot);

@@ -136,6 +136,11 @@ class Sessions {
 
     // sessions_translate.cpp
     void in_translated(std::uint32_t slot, const wire::Frame& frame, Packet packet);
+    bool credible(std::uint32_t slot, const wire::Frame& f) const;
+    /// A value of LegCell::heard that counts until the sessions are taken over anew.
+    std::uint8_t heard_mark(std::uint8_t value) const {
+        return static_cast<std::uint8_t>(value | retake_epoch_ << 2);
+    }
     bool plausible(const Leg& leg, const wire::Frame& frame) const;
     void hear(std::uint32_t slot, const wire::Frame& frame);
     void forward_translated(std::uint32_t slot, Packet packet);
@@ -154,6 +159,9 @@ class Sessions {
     void become_active();
     void drop_table();
     void retake_all();
+    void retake(std::uint32_t slot);
+    void remember_terminated(Leg& leg);
+    void remember_heard(std::uint32_t slot);
     void take_over_some();
     void take_over(std::uint32_t slot);
     void takeover_probe(std::uint32_t slot);

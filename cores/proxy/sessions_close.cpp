@@ -91,6 +91,7 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     leg.phase = Phase::dead;
     leg.dead_until = now_ + quarantine;
     leg.progress_at = Instant::never();
+    leg.opened_pending = false;
     cell(slot).held_mbufs.store(0, std::memory_order_relaxed);
     set_view(slot, View::closing);
     touch(slot);

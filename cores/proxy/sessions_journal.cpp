@@ -13,7 +13,7 @@ constexpr std::uint32_t snapshot_per_cycle = 32;
 
 bool has_record(Phase phase) {
     return phase == Phase::storing || phase == Phase::answering || phase == Phase::accepted ||
-           phase == Phase::terminated || phase == Phase::translated;
+           phase == Phase::terminated || phase == Phase::translated || phase == Phase::installed;
 }
 }  // namespace
 
@@ -56,7 +56,9 @@ void Sessions::continue_snapshot() {
         auto& leg = legs_[slot];
         if (!has_record(leg.phase)) continue;
         if (is_client()) journal_opened(slot);
-        if (leg.phase == Phase::terminated || leg.phase == Phase::translated) journal_progress(slot);
+        const bool has_progress = leg.phase == Phase::terminated || leg.phase == Phase::translated ||
+                                  (leg.phase == Phase::installed && leg.hints.version > 0);
+        if (has_progress) journal_progress(slot);
     }
     if (snapshot_next_ != none && snapshot_next_ >= legs_.size()) {
         snapshot_next_ = none;
@@ -115,7 +117,7 @@ void Sessions::journal_progress(std::uint32_t slot) {
     p.side = s_.side;
     p.version = ++leg.progress_version;
     p.established = leg.hints.established;
-    p.last_active = shared_now();
+    p.last_active = leg.phase == Phase::installed ? leg.hints.last_active : shared_now();
     const auto& t = leg.tcb.soft;
     if (leg.phase == Phase::terminated) {
         p.una = t.snd.una;

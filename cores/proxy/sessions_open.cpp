@@ -37,6 +37,12 @@ const ServiceConfig* Sessions::find_service(const Endpoint& address, std::uint16
     return nullptr;
 }
 
+namespace {
+/// The server core answers sooner, whatever the backend does: this is for an answer that a change of role has
+/// eaten.
+constexpr Duration opening_max = seconds(180);
+}  // namespace
+
 void Sessions::open(const wire::Frame& frame, Packet packet) {
     packet.reset();
     std::uint16_t position = 0;
@@ -88,6 +94,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     leg.tcb.soft.rcv.ts_recent_at = now_;
     tcp::start_receiving(leg.tcb, 1);
     leg.phase = Phase::opening;
+    leg.store_deadline = now_ + opening_max;
     // The server core reads the client's window from here: it is what our SYN offers.
     r.syn_window = offer.window;
     if (!flows_.insert(leg.key, slot)) {
@@ -170,11 +177,13 @@ void Sessions::in_connecting(std::uint32_t slot, const wire::Frame& frame) {
         if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(leg.tcb, 1)) {
             s_.counters.add(Counter::sessions_refused_backend);
             reset_by_endpoint(slot);
+        } else {
+            s_.counters.add(Counter::wrong_phase);
         }
         return;
     }
     switch (tcp::judge_in_syn_sent(leg.tcb, frame)) {
-        case tcp::SynSentVerdict::ignore: return;
+        case tcp::SynSentVerdict::ignore: return s_.counters.add(Counter::wrong_phase);
         case tcp::SynSentVerdict::send_reset: tcp::emit_reset_reply(frame, c); return;
         case tcp::SynSentVerdict::refused:
             s_.counters.add(Counter::sessions_refused_backend);
@@ -274,7 +283,11 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
     if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
         // The same SYN again: the same answer, if there is one yet.
-        if (leg.phase == Phase::answering) tcp::send_syn_ack(t, leg.offer, context_);
+        if (leg.phase != Phase::answering) return;
+        // Its own timer goes on, or a client that repeats its SYN for ever would hold the slot for ever.
+        const auto timer_at = t.soft.snd.timer_at;
+        tcp::send_syn_ack(t, leg.offer, context_);
+        t.soft.snd.timer_at = timer_at;
         return;
     }
     if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(t, 1)) {

@@ -142,28 +142,57 @@ void Sessions::drop_table() {
 /// The node was silent for a while and the peer may have served its sessions meanwhile: they start over as
 /// after a takeover. What was held was never acknowledged (gate peer), so its senders still have it.
 void Sessions::retake_all() {
-    for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) {
-        auto& leg = legs_[slot];
-        if (leg.phase == Phase::translated) {
-            leg.phase = Phase::installed;
-            list_newest(slot);
-        }
-        if (leg.phase != Phase::terminated) continue;
-        const auto& t = leg.tcb.soft;
-        leg.hints.una = t.snd.una;
-        leg.hints.ack = t.rcv.ledger.acknowledged();
-        leg.hints.last_byte = t.snd.last_byte;
-        leg.hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
-        leg.hints.fin_sent = t.snd.fin_acknowledged;
-        leg.hints.ts_recent = t.rcv.ts_recent;
-        leg.hints.version = leg.progress_version + 1;
-        tcp::discard_queue(leg.tcb);
-        recount(slot);
-        leg.tcb.soft.rcv.ts_recent_valid = false;
-        leg.phase = Phase::installed;
-        list_newest(slot);
-    }
+    for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) retake(slot);
     active_ = false;  // become_active() starts the probes
+}
+
+void Sessions::retake(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    switch (leg.phase) {
+        // Where a handshake was under way, nothing is known beyond the record; both cores see it so.
+        case Phase::storing:
+        case Phase::answering:
+        case Phase::accepted: break;
+        case Phase::terminated: remember_terminated(leg); break;
+        case Phase::translated: remember_heard(slot); break;
+        default: return;
+    }
+    auto& t = leg.tcb.soft;
+    tcp::discard_queue(leg.tcb);
+    recount(slot);
+    t.rcv.ts_recent_valid = false;
+    t.snd.timer = tcp::SendTimer::none;
+    t.snd.timer_at = Instant::never();
+    // What the ring still refuses belongs to the time before.
+    leg.pending = 0;
+    leg.heard = Heard{};
+    leg.phase = Phase::installed;
+    list_newest(slot);
+}
+
+void Sessions::remember_terminated(Leg& leg) {
+    const auto& t = leg.tcb.soft;
+    leg.hints.una = t.snd.una;
+    leg.hints.ack = t.rcv.ledger.acknowledged();
+    leg.hints.last_byte = t.snd.last_byte;
+    leg.hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
+    leg.hints.fin_sent = t.snd.fin_acknowledged;
+    leg.hints.ts_recent = t.rcv.ts_recent;
+    leg.hints.last_active = shared_now();
+    leg.hints.version = leg.progress_version + 1;
+}
+
+/// What was heard since the takeover is at least as new as the hints.
+void Sessions::remember_heard(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (!leg.heard.any) return;
+    const auto acknowledged = other_cell(slot).acknowledged.load(std::memory_order_acquire);
+    leg.hints.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, acknowledged));
+    if (leg.tcb.soft.rcv.ts_recent_valid) leg.hints.ts_recent = leg.tcb.soft.rcv.ts_recent;
+    if (leg.heard.ack <= leg.hints.una) return;
+    leg.hints.una = leg.heard.ack;
+    leg.hints.has_last_byte = leg.heard.tail_end == leg.heard.ack;
+    leg.hints.last_byte = leg.heard.tail_byte;
 }
 
 /// Wakes the table a few sessions at a time, the most recently active first.
@@ -187,7 +216,7 @@ void Sessions::take_over(std::uint32_t slot) {
         record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
-    cell(slot).heard.store(not_heard, std::memory_order_relaxed);
+    cell(slot).heard.store(heard_mark(not_heard), std::memory_order_relaxed);
     cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
     set_view(slot, View::translated);
     takeover_probe(slot);
@@ -242,17 +271,7 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
     const auto& c = context_;
     if (leg.heard.probes < 255) ++leg.heard.probes;
     s_.counters.add(Counter::takeover_probes);
-    // What was heard is at least as new as the hint.
-    if (leg.heard.any) {
-        leg.hints.ack = std::max(
-            leg.hints.ack,
-            std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
-        if (leg.heard.ack > leg.hints.una) {
-            leg.hints.una = leg.heard.ack;
-            leg.hints.has_last_byte = leg.heard.tail_end == leg.heard.ack;
-            leg.hints.last_byte = leg.heard.tail_byte;
-        }
-    }
+    remember_heard(slot);
     wire::TcpHeader h;
     h.source_port = l.local.port;
     h.destination_port = l.remote.port;

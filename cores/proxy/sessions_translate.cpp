@@ -42,8 +42,37 @@ bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
     const bool known = r.ts_recent_valid || leg.hints.ts_recent != 0;
     // Reordering makes equal or slightly older timestamps honest; a segment of an earlier life is far older.
     constexpr std::int32_t reordering_ms = 5000;
+    //= rfc7323#5.5
+    //  A stored timestamp is no evidence after 24 days of silence.
+    constexpr Duration outdated = seconds(24 * 24 * 3600);
+    if (!r.ts_recent_valid && shared_now() - leg.hints.last_active > outdated)
+        return f.tcp.options.has_timestamps;
     return f.tcp.options.has_timestamps &&
            (!known || static_cast<std::int32_t>(f.tcp.options.ts_value - newest) > -reordering_ms);
+}
+
+/// Whether a plausible segment is also evidence: its numbers interlock with what this endpoint alone can
+/// know. Anybody may guess a plausible one, and it is forwarded; but it moves nothing here.
+bool Sessions::credible(std::uint32_t slot, const wire::Frame& f) const {
+    const auto& leg = legs_[slot];
+    const auto& t = leg.tcb.hard;
+    const auto& r = s_.lane.records[slot];
+    if (t.timestamps) {
+        // It echoes a TSval that was sent since the session opened.
+        const auto newest = context_.ts_now + t.leg.ts_offset;
+        const auto guard = t.leg.ts_offset - r.leg[index(s_.side)].ts_offset;
+        const auto open_ms = std::max<std::int64_t>((shared_now() - r.opened_at).to_ms(), 0);
+        constexpr std::int64_t slack_ms = 1000;
+        if (newest - f.tcp.options.ts_echo > open_ms + guard + slack_ms) return false;
+        if (!leg.heard.any) return true;
+    }
+    // Hints may lag behind by what one Progress record covers.
+    const std::int64_t lag = leg.heard.any ? 0 : std::int64_t{64} << 20;
+    const auto reach = [&](std::uint8_t scale) { return (std::int64_t{65536} << scale) + lag; };
+    const auto ahead = distance(known_seq(leg), to_position(t.leg.irs, f.tcp.seq, known_seq(leg)));
+    const auto acked = distance(known_ack(leg), to_position(t.leg.iss, f.tcp.ack, known_ack(leg)));
+    return ahead <= reach(t.receive_scale) && ahead >= -reach(t.receive_scale) &&
+           acked <= reach(t.send_scale);
 }
 
 /// Notes what the endpoint said of itself since the takeover.
@@ -57,6 +86,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     if (!h.any) h.seq_edge = h.ack = h.edge = h.sacked = 0;
     h.any = true;
     h.probes = 0;
+    h.reset_seen = false;  // a RST before was not the endpoint's
     h.last_segment = now_;
     leg.hints.established = true;
     h.seq_edge = std::max(h.seq_edge, end);
@@ -82,7 +112,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     own.received.store(h.seq_edge, std::memory_order_release);
     own.acknowledged.store(h.ack, std::memory_order_release);
     own.fin.store(h.fin || leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
-    own.heard.store(has_gaps(h) ? heard_with_gaps : heard_whole, std::memory_order_release);
+    own.heard.store(heard_mark(has_gaps(h) ? heard_with_gaps : heard_whole), std::memory_order_release);
     s_.lane.dirty[index(s_.side)].mark(slot);
 }
 
@@ -94,12 +124,18 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
         if (is_client() && f.tcp.seq == l.irs && !leg.heard.any && !leg.hints.established)
             return repeat_syn_ack(slot);
         // Whoever owns the tuple answers the probe; a restarted client answers it by RST and may then come
-        // in.
-        return send_takeover_probe(slot);
+        // in. It is asked twice a second at most, and need not answer: anybody may send such a SYN.
+        auto& asked_at = leg.tcb.soft.last_oow_ack;
+        if (now_ - asked_at < 500_ms) return;
+        asked_at = now_;
+        const auto probes = leg.heard.probes;
+        send_takeover_probe(slot);
+        leg.heard.probes = std::max<std::uint8_t>(probes, 1);
+        return;
     }
     if (f.tcp.has(flag::syn)) {
         // The server's SYN-ACK again: its other core knows whether the client still waits for ours.
-        if (f.tcp.seq != l.irs) return;
+        if (f.tcp.seq != l.irs) return s_.counters.add(Counter::wrong_phase);
     } else if (!plausible(leg, f)) {
         s_.counters.add(Counter::translate_implausible);
         return;
@@ -114,6 +150,9 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
         // session.
         leg.heard.reset_seen = true;
         leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + 500_ms);
+    } else if (!credible(slot, f)) {
+        s_.counters.add(Counter::translate_not_credible);
+        if (leg.gates == 0) return;
     } else {
         hear(slot, f);
         note_progress(slot);
@@ -143,6 +182,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     if (f.kind != wire::FrameKind::tcp) return;
     if (f.tcp.has(flag::syn)) {
         if (!leg.heard.any) repeat_syn_ack(slot);
+        else s_.counters.add(Counter::wrong_phase);
         return;
     }
     const auto& l = leg.tcb.hard.leg;
@@ -153,7 +193,8 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     h.destination_port = l.remote.port;
     h.seq = {f.tcp.seq.value - far.irs.value + l.iss.value};
     h.ack = f.tcp.has(flag::ack) ? SeqNum{f.tcp.ack.value - far.iss.value + l.irs.value} : SeqNum{0};
-    h.flags = f.tcp.flags;
+    // Urgent data is data like all other here, as in terminated mode.
+    h.flags = static_cast<std::uint8_t>(f.tcp.flags & ~flag::urg);
     h.window = f.tcp.window;  // both legs carry the same shifts
     if (leg.tcb.hard.timestamps) {
         h.options.has_timestamps = true;
@@ -208,7 +249,7 @@ bool Sessions::quiescent(std::uint32_t slot) const {
     const auto& leg = legs_[slot];
     const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
     if (!leg.heard.any || has_gaps(leg.heard)) return false;
-    if (theirs.heard.load(std::memory_order_acquire) != heard_whole) return false;
+    if (theirs.heard.load(std::memory_order_acquire) != heard_mark(heard_whole)) return false;
     return leg.heard.seq_edge == theirs.acknowledged.load(std::memory_order_acquire) &&
            leg.heard.ack == theirs.received.load(std::memory_order_acquire);
 }

@@ -179,7 +179,7 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
     }
     if (s.begin >= s.end) return;
     // The segment that fills the hole frees what waits above it: it is never refused for want of room there.
-    const bool fills_hole = s.begin == left && !r.queue.empty();
+    const bool fills_hole = s.begin == left && r.queue.starts_by(s.end);
     if (r.queue.mbufs() >= mbufs_max && !fills_hole) {
         c.counters.add(Counter::reassembly_full);
         return;

@@ -67,7 +67,7 @@ bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
 
 net::NextHop next_hop(Tcb& t, const Context& c) {
     auto& hop = t.soft.next_hop;
-    if (hop == net::no_next_hop) hop = c.net.route(t.hard.leg.remote.address, c.now);
+    if (!c.net.is_current(hop)) hop = c.net.route(t.hard.leg.remote.address, c.now);
     return hop;
 }
 

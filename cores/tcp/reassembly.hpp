@@ -34,6 +34,8 @@ class Reassembly {
     /// End of the bytes that are held without a hole from `position` on.
     Position contiguous_end(Position position) const;
     bool empty() const { return head_ == nullptr; }
+    /// Something is held, from `position` on or before it.
+    bool starts_by(Position position) const { return head_ != nullptr && meta(head_).begin <= position; }
     /// Nothing is held at or above `position`.
     bool ends_before(Position position) const { return tail_ == nullptr || meta(tail_).end() <= position; }
     std::uint32_t mbufs() const { return mbufs_; }

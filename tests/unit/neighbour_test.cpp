@@ -109,19 +109,46 @@ TEST_CASE("neighbour: addresses off the network go to the gateway, and without o
     CHECK(island.send(neighbour));
 }
 
-TEST_CASE("neighbour: a full table refuses new ones and keeps serving the known", "[net]") {
+TEST_CASE("neighbour: when the table is full the one not used for longest makes room", "[net]") {
     auto settings = interface_settings();
     settings.neighbours = 4;
     InterfaceRig rig(settings);
-    for (int i = 0; i < 4; ++i)
-        rig.receive_arp(false,
-                        IpAddress::from_v4(ip("10.0.0.20").v4() + (static_cast<std::uint32_t>(i) << 24)),
-                        neighbour_mac, own_address);
+    const auto host = [](std::uint32_t i) { return IpAddress::from_v4(ip("10.0.0.20").v4() + (i << 24)); };
+    for (std::uint32_t i = 0; i < 4; ++i) rig.receive_arp(false, host(i), neighbour_mac, own_address);
     rig.transmitted();
-    CHECK_FALSE(rig.send(ip("10.0.0.50")));
-    CHECK(rig.count(Counter::neighbour_table_full) >= 1);
-    CHECK(rig.send(ip("10.0.0.20")));
+    // All but the third are in use.
+    for (const std::uint32_t i : {0u, 1u, 3u}) CHECK(rig.send(host(i)));
+    const auto kept = rig.net.route(host(0), rig.now), lost = rig.net.route(host(2), rig.now);
+    rig.transmitted();
+    rig.receive_arp(false, ip("10.0.0.50"), neighbour_mac, own_address);
+    rig.transmitted();
+    CHECK(rig.count(Counter::neighbours_forgotten) == 1);
+    CHECK(rig.net.is_current(kept));
+    CHECK_FALSE(rig.net.is_current(lost));
+    CHECK(rig.send(ip("10.0.0.50")));
     CHECK(rig.transmitted().size() == 1);
+}
+
+TEST_CASE("neighbour: a flood of strangers locks nobody out", "[net]") {
+    auto settings = interface_settings();
+    settings.neighbours = 64;
+    InterfaceRig rig(settings);
+    rig.net.prepare(gateway, rig.now);
+    rig.receive_arp(true, gateway, neighbour_mac, own_address);
+    rig.transmitted();
+    for (std::uint32_t i = 2; i < 250; ++i) {
+        rig.receive_arp(false, IpAddress::from_v4(ip("10.0.0.0").v4() + (i << 24)), neighbour_mac,
+                        own_address);
+        // Not of this network: not worth a place.
+        rig.receive_arp(false, IpAddress::from_v4(ip("192.0.2.0").v4() + (i << 24)), neighbour_mac,
+                        own_address);
+        rig.transmitted();
+        CHECK(rig.send(ip("198.18.0.1")));  // by the gateway, whose entry stays
+        CHECK(rig.transmitted().size() == 1);
+    }
+    CHECK(rig.send(ip("10.0.0.249")));
+    CHECK(rig.transmitted().size() == 1);
+    CHECK(rig.count(Counter::neighbour_table_full) == 0);
 }
 
 TEST_CASE("neighbour: prepared before it is needed", "[net]") {

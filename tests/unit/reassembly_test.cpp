@@ -95,8 +95,7 @@ TEST_CASE("reassembly: what is held already is a duplicate, and its mbuf is free
 }
 
 // Finding 3: the pieces are replaced and the verdict is `stored`, so no D-SACK is owed for the repetition.
-TEST_CASE("reassembly: a segment whose bytes are all held, in several pieces, is a duplicate",
-          "[tcp]") {
+TEST_CASE("reassembly: a segment whose bytes are all held, in several pieces, is a duplicate", "[tcp]") {
     MbufPool pool;
     Reassembly queue;
     queue.insert(segment_of(pool, 100, 700));

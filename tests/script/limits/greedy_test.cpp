@@ -64,3 +64,19 @@ STORY("greedy: the pool is never empty because of them: the ACKs that free it ca
     }
     expect_equal(lane.held_mbufs(), 0, "mbufs held");
 }
+
+STORY("greedy: a hole above does not lift the budget", "[limits]") {
+    LaneOptions options;
+    options.mbufs = 4095;
+    LaneStage lane(options);
+    lane.establish();
+    lane.client().sends(probe(60'000));
+    for (Position p = 1; p < 3801; ++p) {
+        lane.client().sends(probe(p));
+        lane.client().ignores_rest();
+        lane.server().ignores_rest();
+    }
+    expect(lane.held_mbufs() <= lane.pool(Side::client).size() / 2, "half of the pool is not one session's");
+    expect(lane.count(Side::client, "payload_over_budget") > 0, "counted");
+    lane.ignore_rest();
+}
