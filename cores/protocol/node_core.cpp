@@ -2,28 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
+
+#include "cores/protocol/guard_settings.hpp"
 
 namespace holdfast::protocol {
 namespace {
-
-guard::Settings guard_settings(const Config& c, std::uint64_t boot_nonce, std::uint64_t stored_term) {
-    guard::Settings s;
-    s.node_id = c.node_id;
-    s.key = c.key;
-    s.boot_nonce = boot_nonce;
-    s.stored_term = stored_term;
-    s.heartbeat = c.guard.heartbeat;
-    s.lease = c.guard.lease;
-    s.lease_margin = c.guard.lease_margin;
-    s.boot_wait = c.guard.boot_wait;
-    s.announce_every = c.guard.announce_every;
-    s.announce_for = c.guard.announce_for;
-    s.references = static_cast<unsigned>(c.guard.reference.size());
-    if (const auto error = settings_error(s); !error.empty())
-        throw std::runtime_error("guard: " + std::string(error));
-    return s;
-}
 
 mirror::LinkSettings link_settings(const Config& c, std::uint64_t seed) {
     mirror::LinkSettings s{

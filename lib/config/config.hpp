@@ -1,6 +1,7 @@
 // The configuration as typed values. The loader (loader.hpp) fills it from TOML; nothing else writes it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct ServiceConfig {
 };
 
 struct GuardConfig {
+    static constexpr std::size_t references_max = 16;
+
     std::string key_file;  ///< shared key of the pair: at least 32 bytes, not readable by others
     Duration heartbeat = milliseconds(5);
     Duration lease =

@@ -93,14 +93,41 @@ void check_service(const Config& c, std::size_t i, Problems& problems) {
     }
 }
 
-void check_guard(const Config& c, Problems& problems) {
-    const GuardConfig& g = c.guard;
-    if (g.lease <= g.heartbeat * 2)
-        problems.add("guard.lease_ms", "a lease of " + std::to_string(g.lease.to_ms()) +
-                                           " ms does not outlive two heartbeats of " +
-                                           std::to_string(g.heartbeat.to_ms()) + " ms; choose more than " +
-                                           std::to_string(2 * g.heartbeat.to_ms()));
-    for (const auto& address : g.reference) {
+/// What must hold between the guard's times, or two nodes might speak at once; guard::settings_error() says
+/// the same of what is made from them.
+void check_lease(const GuardConfig& g, Problems& problems) {
+    const auto ms = [](Duration d) { return std::to_string(d.to_ms()) + " ms"; };
+    if (g.lease < g.heartbeat * 5)
+        problems.add("guard.lease_ms", "a lease of " + ms(g.lease) + " is shorter than five heartbeats of " +
+                                           ms(g.heartbeat) + ", so one lost round would look like death; " +
+                                           "choose at least " + std::to_string((g.heartbeat * 5).to_ms()));
+    if (g.lease_margin * 20 < g.lease)
+        problems.add("guard.lease_margin_ms",
+                     "a margin of " + ms(g.lease_margin) + " is less than a twentieth of the lease of " +
+                         ms(g.lease) + ", too little for drift and frames under way; choose at least " +
+                         std::to_string((g.lease.to_ms() + 19) / 20));
+    const Duration earliest = (g.lease + g.lease_margin) * 2;
+    if (g.boot_wait < earliest)
+        problems.add("guard.boot_wait_ms",
+                     "after " + ms(g.boot_wait) + " a lease from before the start may still run; choose at " +
+                         "least twice lease and margin, " + std::to_string(earliest.to_ms()));
+}
+
+void check_announcements(const GuardConfig& g, Problems& problems) {
+    if (g.announce_for > Duration{} && g.announce_for < g.announce_every)
+        problems.add("guard.announce_for_ms",
+                     std::to_string(g.announce_for.to_ms()) + " ms end before the first repetition after " +
+                         std::to_string(g.announce_every.to_ms()) + " ms; choose at least " +
+                         std::to_string(g.announce_every.to_ms()) + ", or 0 for none");
+}
+
+void check_references(const Config& c, Problems& problems) {
+    const auto& reference = c.guard.reference;
+    if (reference.size() > GuardConfig::references_max)
+        problems.add("guard.reference", "there are " + std::to_string(reference.size()) +
+                                            "; choose at most " +
+                                            std::to_string(GuardConfig::references_max));
+    for (const auto& address : reference) {
         check_family(address, "guard.reference", problems);
         if (!reaches(c.client, address) && !reaches(c.server, address))
             problems.add(
@@ -148,7 +175,9 @@ void cross_check(const Config& config, Problems& problems) {
     if (config.services.empty()) problems.add("service", "there is none; add a [[service]]");
     for (std::size_t i = 0; i < config.services.size(); ++i) check_service(config, i, problems);
     check_mirror(config, problems);
-    check_guard(config, problems);
+    check_lease(config.guard, problems);
+    check_announcements(config.guard, problems);
+    check_references(config, problems);
     check_tcp(config.tcp, problems);
     check_limits(config.limits, problems);
 }

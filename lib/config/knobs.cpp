@@ -208,14 +208,17 @@ constexpr Knob rows[] = {
      "file with the pair's shared key: at least 32 bytes, readable by its owner only"},
     {"guard", "heartbeat_ms", optional, 1, 1'000, ms<&C::guard, &GuardConfig::heartbeat>(),
      "time between heartbeats"},
-    {"guard", "lease_ms", optional, 3, 60'000, ms<&C::guard, &GuardConfig::lease>(),
-     "the active falls silent this long after its last answered heartbeat left"},
+    {"guard", "lease_ms", optional, 5, 60'000, ms<&C::guard, &GuardConfig::lease>(),
+     "the active falls silent this long after its last answered heartbeat left; at least five heartbeats"},
     {"guard", "lease_margin_ms", optional, 1, 10'000, ms<&C::guard, &GuardConfig::lease_margin>(),
-     "the standby waits this much longer than the lease: clock drift and frames under way"},
+     "the standby waits this much longer than the lease: clock drift and frames under way; at least a "
+     "twentieth of it"},
     {"guard", "boot_wait_ms", optional, 0, 600'000, ms<&C::guard, &GuardConfig::boot_wait>(),
-     "after start a node listens this long for its peer before it may become active"},
+     "after start a node listens this long for its peer before it may become active; at least twice lease "
+     "and "
+     "margin together"},
     {"guard", "reference", optional, 0, 0, at<&C::guard, &GuardConfig::reference>(),
-     "addresses on the service networks whose answers prove that this node is not isolated"},
+     "addresses on the service networks whose answers prove that this node is not isolated; at most 16"},
     {"guard", "on_isolation", optional, 0, 0, on_isolation(),
      "what a node does that hears no peer: \"serve\""},
     {"guard", "announce_every_ms", optional, 10, 10'000, ms<&C::guard, &GuardConfig::announce_every>(),

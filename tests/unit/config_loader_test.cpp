@@ -245,9 +245,22 @@ TEST_CASE("a rule between keys that is broken is named with its mend") {
          "c.toml:26: mirror.peer: 10.77.9.3 is not on the network 10.77.3.2/24; choose an address there"},
         {"\"10.77.3.3\"", "\"10.77.3.2\"",
          "c.toml:26: mirror.peer: 10.77.3.2 is this node's own address; give the other node's"},
-        {"lease_ms = 150", "lease_ms = 40",
-         "c.toml:40: guard.lease_ms: a lease of 40 ms does not outlive two heartbeats of 20 ms; choose more "
-         "than 40"},
+        {"lease_ms = 150", "lease_ms = 99",
+         "c.toml:40: guard.lease_ms: a lease of 99 ms is shorter than five heartbeats of 20 ms, so one lost "
+         "round would look like death; choose at least 100"},
+        {"lease_ms = 150", "lease_ms = 100", ""},
+        {"lease_margin_ms = 50", "lease_margin_ms = 7",
+         "c.toml:41: guard.lease_margin_ms: a margin of 7 ms is less than a twentieth of the lease of 150 "
+         "ms, too little for drift and frames under way; choose at least 8"},
+        {"lease_margin_ms = 50", "lease_margin_ms = 8", ""},
+        {"boot_wait_ms = 1000", "boot_wait_ms = 399",
+         "c.toml:42: guard.boot_wait_ms: after 399 ms a lease from before the start may still run; choose at "
+         "least twice lease and margin, 400"},
+        {"boot_wait_ms = 1000", "boot_wait_ms = 400", ""},
+        {"on_isolation = \"serve\"", "announce_every_ms = 200\nannounce_for_ms = 199",
+         "c.toml:45: guard.announce_for_ms: 199 ms end before the first repetition after 200 ms; choose at "
+         "least 200, or 0 for none"},
+        {"on_isolation = \"serve\"", "announce_for_ms = 0", ""},
         {"reference = [\"10.77.2.20\"]", "reference = [\"10.9.9.9\"]",
          "c.toml:43: guard.reference: 10.9.9.9 is on neither service network; choose a gateway or a backend"},
         {"rto_min_ms = 20", "rto_initial_ms = 10",
@@ -262,6 +275,17 @@ TEST_CASE("a rule between keys that is broken is named with its mend") {
          "23724032 or raise limits.mbufs"},
     }));
     CHECK(said(from, to) == message);
+}
+
+TEST_CASE("more references than the guard keeps account of are refused") {
+    const auto references = [](std::size_t count) {
+        std::string list;
+        for (std::size_t i = 0; i < count; ++i)
+            list += (i == 0 ? "\"" : ", \"") + ("10.77.2." + std::to_string(20 + i)) + "\"";
+        return said("reference = [\"10.77.2.20\"]", "reference = [" + list + "]");
+    };
+    CHECK(references(16) == "");
+    CHECK(references(17) == "c.toml:43: guard.reference: there are 17; choose at most 16");
 }
 
 TEST_CASE("two services at one address are refused") {
