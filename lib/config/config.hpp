@@ -76,6 +76,9 @@ struct LimitsConfig {
 enum class IdlePolicy : std::uint8_t { busy, adaptive, interrupt };
 
 struct Config {
+    /// A record names its service by a number, and every SYN looks through them.
+    static constexpr std::size_t services_max = 256;
+
     unsigned node_id = 0;  ///< 0 or 1; splits the SNAT port space, breaks ties
     std::string node_name = "a";
     std::string state_dir;  ///< where the term is persisted

@@ -1,6 +1,9 @@
 #include "lib/config/cross_checks.hpp"
 
+#include <algorithm>
 #include <string>
+
+#include "lib/config/address_checks.hpp"
 
 namespace holdfast {
 namespace {
@@ -62,12 +65,15 @@ void check_snat(const Config& c, Problems& problems) {
         check_family(address, "port.server.snat", problems);
         if (!c.server.address.contains(address))
             problems.add("port.server.snat", off_network(address, c.server, ""));
-        else if (address == c.server.address.address)
-            problems.add("port.server.snat",
-                         address.to_string() +
-                             " is the node's own address, which does not move at a takeover; "
-                             "choose another");
     }
+}
+
+void check_service_name(const Config& c, std::size_t i, const std::string& section, Problems& problems) {
+    const std::string& name = c.services[i].name;
+    const auto first = std::ranges::find(c.services, name, &ServiceConfig::name) - c.services.begin();
+    if (static_cast<std::size_t>(first) < i)
+        problems.add(section + ".name", "\"" + name + "\" is service[" + std::to_string(first) +
+                                            "] too; give each service its own name");
 }
 
 void check_service(const Config& c, std::size_t i, Problems& problems) {
@@ -76,15 +82,7 @@ void check_service(const Config& c, std::size_t i, Problems& problems) {
     check_family(s.address.address, section + ".address", problems);
     if (!reaches(c.client, s.address.address))
         problems.add(section + ".address", off_network(s.address.address, c.client, "port.client"));
-    if (s.address.address == c.client.address.address)
-        problems.add(section + ".address",
-                     s.address.to_string() +
-                         " is the node's own address, which does not move at a takeover; "
-                         "choose another");
-    for (std::size_t j = 0; j < i; ++j)
-        if (c.services[j].address == s.address)
-            problems.add(section + ".address", s.address.to_string() + " is service '" + c.services[j].name +
-                                                   "' too; give each service its own address or port");
+    check_service_name(c, i, section, problems);
     if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
     for (const auto& b : s.backends) {
         check_family(b.address, section + ".backends", problems);
@@ -140,8 +138,6 @@ void check_mirror(const Config& c, Problems& problems) {
     const IpAddress& peer = c.mirror_link.peer;
     check_family(peer, "mirror.peer", problems);
     if (!c.mirror.address.contains(peer)) problems.add("mirror.peer", off_network(peer, c.mirror, ""));
-    else if (peer == c.mirror.address.address)
-        problems.add("mirror.peer", peer.to_string() + " is this node's own address; give the other node's");
 }
 
 void check_tcp(const TcpConfig& t, Problems& problems) {
@@ -172,9 +168,13 @@ void check_limits(const LimitsConfig& l, Problems& problems) {
 void cross_check(const Config& config, Problems& problems) {
     check_ports(config, problems);
     check_snat(config, problems);
-    if (config.services.empty()) problems.add("service", "there is none; add a [[service]]");
+    if (config.services.size() > Config::services_max)
+        problems.add("service[" + std::to_string(Config::services_max) + "]",
+                     "is one too many of " + std::to_string(config.services.size()) + "; choose at most " +
+                         std::to_string(Config::services_max) + " services");
     for (std::size_t i = 0; i < config.services.size(); ++i) check_service(config, i, problems);
     check_mirror(config, problems);
+    check_addresses(config, problems);
     check_lease(config.guard, problems);
     check_announcements(config.guard, problems);
     check_references(config, problems);

@@ -28,7 +28,7 @@ std::vector<std::uint8_t> read_all(int fd) {
 std::string check_key(int fd, const std::string& path, std::vector<std::uint8_t>& key) {
     const std::string make = "make one with: head -c 32 /dev/urandom > " + path + " && chmod 600 " + path;
     struct stat st {};
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return path + " is no regular file; " + make;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return path + " is no regular file; name a file";
     if ((st.st_mode & 077) != 0) return path + " is readable by others than its owner; chmod 600 " + path;
     key = read_all(fd);
     if (key.size() < key_size_min)

@@ -1,11 +1,27 @@
 #include "lib/config/knobs.hpp"
 
+#include <algorithm>
 #include <concepts>
 
 namespace holdfast {
 namespace {
 
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+constexpr std::size_t name_size_max = 63;
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }
+bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+
+/// What is wrong with a name that stands in tables and logs, or nothing.
+std::string name_problem(const std::string& name) {
+    if (name.size() > name_size_max)
+        return "has " + std::to_string(name.size()) + " bytes; choose at most " +
+               std::to_string(name_size_max);
+    if (!std::ranges::all_of(name, is_printable))
+        return "holds something else than letters, digits and signs of ASCII; leave it out";
+    return {};
+}
 
 // ---- from a value of the file to a value of ours: returns what is wrong and how to mend it, or nothing ----
 
@@ -20,7 +36,14 @@ std::string assign(bool& to, const KnobValue& v) {
 }
 std::string assign(std::string& to, const KnobValue& v) {
     to = std::get<std::string>(v);
-    return to.empty() ? "is empty; give it a value" : "";
+    if (to.empty()) return "is empty; give it a value";
+    // Whatever is said of it goes to a terminal.
+    return std::ranges::any_of(to, is_control) ? "holds a control character; remove it" : "";
+}
+
+std::string assign_name(std::string& to, const KnobValue& v) {
+    auto problem = name_problem(std::get<std::string>(v));
+    return problem.empty() ? assign(to, v) : problem;
 }
 
 template <class T>
@@ -122,6 +145,18 @@ constexpr Knob::Access in_service() {
             [](const Config& c) { return print(c.services.back().*Member); }};
 }
 
+// Names that people read in tables and logs.
+constexpr Knob::Access node_name() {
+    auto access = at<&Config::node_name>();
+    access.set = [](Config& c, const KnobValue& v) { return assign_name(c.node_name, v); };
+    return access;
+}
+constexpr Knob::Access service_name() {
+    auto access = in_service<&ServiceConfig::name>();
+    access.set = [](Config& c, const KnobValue& v) { return assign_name(c.services.back().name, v); };
+    return access;
+}
+
 /// A Duration written in units of `Unit` nanoseconds; the key carries the unit's suffix.
 template <std::int64_t Unit, auto... Path>
 constexpr Knob::Access duration() {
@@ -158,7 +193,7 @@ using P = PortConfig;
 
 constexpr Knob rows[] = {
     {"node", "id", required, 0, 1, at<&C::node_id>(), "0 on one node of the pair, 1 on the other"},
-    {"node", "name", optional, 0, 0, at<&C::node_name>(), "what people call this node"},
+    {"node", "name", optional, 0, 0, node_name(), "what people call this node; at most 63 bytes"},
     {"node", "state_dir", required, 0, 0, at<&C::state_dir>(),
      "directory on stable storage for the node's term"},
 
@@ -196,7 +231,7 @@ constexpr Knob rows[] = {
     {"mirror", "progress_every_ms", optional, 1, 10'000, ms<&C::mirror_link, &MirrorConfig::progress_every>(),
      "a session's progress is sent at most this often"},
 
-    {"service", "name", required, 0, 0, in_service<&ServiceConfig::name>(), "what people call the service"},
+    {"service", "name", required, 0, 0, service_name(), "what people call the service; at most 63 bytes"},
     {"service", "address", required, 0, 0, in_service<&ServiceConfig::address>(),
      "virtual address and port that clients connect to"},
     {"service", "backends", required, 0, 0, in_service<&ServiceConfig::backends>(),

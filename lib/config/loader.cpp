@@ -2,7 +2,11 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 
@@ -63,6 +67,19 @@ std::string suggestion(std::string_view word, const Range& candidates) {
     return "did you mean \"" + std::string(best) + "\"?";
 }
 
+/// What to say of a key that bears a section's name.
+std::string section_wanted(const std::string& name) {
+    if (is_section(name)) return "is a section; write [" + name + "] and its keys below";
+    std::string sections;
+    std::string_view last;
+    for (const auto& k : knobs()) {
+        if (k.section != last && k.section.starts_with(name + "."))
+            sections += (sections.empty() ? "[" : ", [") + std::string(k.section) + "]";
+        last = k.section;
+    }
+    return "holds sections; write " + sections + ", each with its keys below";
+}
+
 /// The value if it has a kind that some key takes.
 std::optional<KnobValue> read_value(const toml::node& node) {
     if (const auto v = node.as_integer()) return KnobValue(v->get());
@@ -89,6 +106,26 @@ std::string wanted(const Knob& knob) {
     return {};
 }
 
+[[noreturn]] void refuse_file(const std::string& path, const std::string& problem) {
+    throw ConfigError({path + ":1: file: " + problem});
+}
+
+/// The whole file. Throws ConfigError with the reason and its mend.
+std::string read_text(const std::string& path) {
+    std::error_code not_there;
+    if (std::filesystem::is_directory(path, not_there))
+        refuse_file(path, "is a directory; name a file in it with --config");
+    errno = 0;
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (file) return text;
+    const int error = errno;
+    const std::string mend = error == ENOENT   ? "give an existing file with --config"
+                             : error == EACCES ? "let this user read it, or start as root"
+                                               : "give another file with --config";
+    refuse_file(path, std::string("can not be read: ") + std::strerror(error) + "; " + mend);
+}
+
 /// Walks the parsed document and fills the Config row by row.
 class Reader {
   public:
@@ -108,6 +145,7 @@ class Reader {
             if (name == "service") read_services(node);
             else if (node.is_table() && (is_section(name) || holds_sections(name)))
                 read_table(*node.as_table(), name);
+            else if (is_section(name) || holds_sections(name)) problems_.add(name, section_wanted(name));
             else if (const Knob* knob = find_knob(section, key.str())) apply(*knob, name, node);
             else reject_unknown(section, std::string(key.str()), name, node.is_table());
         }
@@ -169,6 +207,7 @@ class Reader {
                 require_keys_of(k.section, std::string(k.section));
             last = k.section;
         }
+        if (!problems_.has_place("service")) problems_.add("service", "there is none; add a [[service]]");
     }
 
     /// `section` as in the table of keys, `place` as in this file (they differ for services).
@@ -205,13 +244,7 @@ Config parse_config(std::string_view text, std::string_view name) {
     return config;
 }
 
-Config load_config(const std::string& path) {
-    std::ifstream file(path);
-    std::stringstream text;
-    if (!file || !(text << file.rdbuf()))
-        throw ConfigError({path + ":1: file: can not be read; give an existing file with --config"});
-    return parse_config(text.str(), path);
-}
+Config load_config(const std::string& path) { return parse_config(read_text(path), path); }
 
 std::string describe_keys() {
     const Config defaults = config_defaults();

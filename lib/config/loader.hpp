@@ -27,7 +27,7 @@ Config load_config(const std::string& path);
 /// The same from text; `name` stands in messages where the path would.
 Config parse_config(std::string_view text, std::string_view name);
 
-/// All keys as an annotated TOML document: section, key, default, range, meaning.
+/// All keys for people, in the order and notation of the file: section, key, default, range, meaning.
 std::string describe_keys();
 
 }  // namespace holdfast

@@ -156,6 +156,11 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
         {"id = 0\n", "\n",
          "c.toml:1: node.id: is missing; add it (0 on one node of the pair, 1 on the other)"},
         {"name = \"a\"", "name = \"\"", "c.toml:3: node.name: is empty; give it a value"},
+        {"name = \"a\"", "name = \"a\\u001b[2J\"",
+         "c.toml:3: node.name: holds something else than letters, digits and signs of ASCII; leave it out"},
+        {"name = \"web\"", "name = \"0123456789012345678901234567890123456789012345678901234567890123\"",
+         "c.toml:32: service[0].name: has 64 bytes; choose at most 63"},
+        {"net_af_xdp1", "net\\naf", "c.toml:14: port.server.device: holds a control character; remove it"},
         {"10.77.1.2/24", "10.77.1.2",
          "c.toml:8: port.client.address: \"10.77.1.2\" is no address with prefix length; "
          "write it like \"10.0.0.1/24\""},
@@ -218,9 +223,8 @@ TEST_CASE("a rule between keys that is broken is named with its mend") {
          "there or "
          "set port.client.gateway"},
         {"10.77.1.100:80", "10.77.1.2:80",
-         "c.toml:33: service[0].address: 10.77.1.2:80 is the node's own address, which does not move at a "
-         "takeover; "
-         "choose another"},
+         "c.toml:33: service[0].address: 10.77.1.2 is port.client.address too, the node's own address, which "
+         "does not move at a takeover; choose another"},
         {"[\"10.77.2.20:80\"]", "[]", "c.toml:34: service[0].backends: is empty; give at least one backend"},
         {"[\"10.77.2.20:80\"]", "[\"10.77.9.20:80\"]",
          "c.toml:34: service[0].backends: 10.77.9.20 is not on the network 10.77.2.2/24; choose an address "
@@ -238,13 +242,14 @@ TEST_CASE("a rule between keys that is broken is named with its mend") {
          "c.toml:18: port.server.snat: 10.77.9.100 is not on the network 10.77.2.2/24; choose an address "
          "there"},
         {"[\"10.77.2.100\"]", "[\"10.77.2.2\"]",
-         "c.toml:18: port.server.snat: 10.77.2.2 is the node's own address, which does not move at a "
-         "takeover; choose "
-         "another"},
+         "c.toml:18: port.server.snat: 10.77.2.2 is port.server.address too, the node's own address, which "
+         "does not move at a takeover; choose another"},
         {"\"10.77.3.3\"", "\"10.77.9.3\"",
          "c.toml:26: mirror.peer: 10.77.9.3 is not on the network 10.77.3.2/24; choose an address there"},
         {"\"10.77.3.3\"", "\"10.77.3.2\"",
-         "c.toml:26: mirror.peer: 10.77.3.2 is this node's own address; give the other node's"},
+         "c.toml:26: mirror.peer: 10.77.3.2 is port.mirror.address too, the node's own address, which does "
+         "not "
+         "move at a takeover; choose another"},
         {"lease_ms = 150", "lease_ms = 99",
          "c.toml:40: guard.lease_ms: a lease of 99 ms is shorter than five heartbeats of 20 ms, so one lost "
          "round would look like death; choose at least 100"},
@@ -292,9 +297,119 @@ TEST_CASE("two services at one address are refused") {
     CHECK(said("[guard]",
                "[[service]]\nname = \"again\"\naddress = \"10.77.1.100:80\"\nbackends = "
                "[\"10.77.2.20:80\"]\n[guard]") ==
-          "c.toml:39: service[1].address: 10.77.1.100:80 is service 'web' too; give each service its own "
-          "address or "
-          "port");
+          "c.toml:39: service[1].address: 10.77.1.100 is service[0].address too, with the same port; choose "
+          "another address or port");
+}
+
+TEST_CASE("two services may share an address, not a name") {
+    const auto second = [](const std::string& name) {
+        return said("[guard]",
+                    "[[service]]\nname = \"" + name +
+                        "\"\naddress = \"10.77.1.100:81\"\nbackends = [\"10.77.2.20:80\"]\n[guard]");
+    };
+    CHECK(second("again") == "");
+    CHECK(second("web") ==
+          "c.toml:38: service[1].name: \"web\" is service[0] too; give each service its own name");
+}
+
+TEST_CASE("more services than a SYN may look through are refused") {
+    const auto services = [](int more) {
+        std::string text;
+        for (int i = 0; i < more; ++i)
+            text += "[[service]]\nname = \"s" + std::to_string(i) +
+                    "\"\naddress = \"10.77.1.101:" + std::to_string(1000 + i) +
+                    "\"\nbackends = [\"10.77.2.20:80\"]\n";
+        return said("[guard]", text + "[guard]");
+    };
+    CHECK(services(255) == "");
+    CHECK(services(257) == "c.toml:1057: service[256]: is one too many of 258; choose at most 256 services");
+}
+
+TEST_CASE("an address in two roles that do not go together is refused") {
+    const auto [from, to, message] = GENERATE(table<const char*, const char*, const char*>({
+        {"10.77.2.100\"", "10.77.2.100\", \"10.77.2.100\"",
+         "c.toml:18: port.server.snat: 10.77.2.100 is there twice, a source address towards the backends; "
+         "choose another"},
+        {"10.77.2.20:80", "10.77.2.100:80",
+         "c.toml:34: service[0].backends: 10.77.2.100 is port.server.snat too, a source address towards the "
+         "backends; choose another"},
+        {"10.77.2.20:80", "10.77.2.2:80",
+         "c.toml:34: service[0].backends: 10.77.2.2 is port.server.address too, the node's own address, "
+         "which does not move at a takeover; choose another"},
+        {"# gateway = \"10.77.1.254\"", "gateway = \"10.77.1.100\"",
+         "c.toml:33: service[0].address: 10.77.1.100 is port.client.gateway too, the next hop of everything "
+         "else; choose another"},
+        {"# gateway = \"10.77.1.254\"", "gateway = \"10.77.1.2\"",
+         "c.toml:9: port.client.gateway: 10.77.1.2 is port.client.address too, the node's own address, which "
+         "does not move at a takeover; choose another"},
+        {"reference = [\"10.77.2.20\"]", "reference = [\"10.77.1.2\"]",
+         "c.toml:43: guard.reference: 10.77.1.2 is port.client.address too, the node's own address, which "
+         "does not move at a takeover; choose another"},
+        {"reference = [\"10.77.2.20\"]", "reference = [\"10.77.1.100\"]",
+         "c.toml:43: guard.reference: 10.77.1.100 is service[0].address too, an address that clients connect "
+         "to; choose another"},
+        // Other machines play several parts.
+        {"snat = [", "gateway = \"10.77.2.20\"\nsnat = [", ""},
+        {"backends = [\"10.77.2.20:80\"]", "backends = [\"10.77.2.20:80\", \"10.77.2.20:81\"]", ""},
+    }));
+    CHECK(said(from, to) == message);
+}
+
+TEST_CASE("a virtual address that is a source or a backend behind gateways is refused") {
+    const KeyFile key;
+    auto text = replaced(example(key), "# gateway = \"10.77.1.254\"", "gateway = \"10.77.1.254\"");
+    text = replaced(text, "snat = [", "gateway = \"10.77.2.254\"\nsnat = [");
+    CHECK_THROWS_WITH(parse_config(replaced(text, "10.77.1.100:80", "10.77.2.100:80"), "c.toml"),
+                      "c.toml:34: service[0].address: 10.77.2.100 is port.server.snat too, a source address "
+                      "towards the backends; choose another");
+    CHECK_THROWS_WITH(
+        parse_config(replaced(text, "10.77.2.20:80", "10.77.1.100:80"), "c.toml"),
+        "c.toml:35: service[0].backends: 10.77.1.100 is service[0].address too, an address that "
+        "clients connect to; choose another");
+}
+
+TEST_CASE("an address that no host can have is refused") {
+    const auto [from, to, message] = GENERATE(table<const char*, const char*, const char*>({
+        {"10.77.1.100:80", "10.77.1.255:80",
+         "c.toml:33: service[0].address: 10.77.1.255 is the broadcast address of the network 10.77.1.2/24; "
+         "choose the address of a host"},
+        {"[\"10.77.2.100\"]", "[\"10.77.2.0\"]",
+         "c.toml:18: port.server.snat: 10.77.2.0 is the address of the network 10.77.2.2/24 itself; choose "
+         "the address of a host"},
+        {"10.77.1.2/24", "10.77.1.0/24",
+         "c.toml:8: port.client.address: 10.77.1.0 is the address of the network 10.77.1.0/24 itself; choose "
+         "the address of a host"},
+        {"10.77.1.2/24", "0.0.0.0/0",
+         "c.toml:8: port.client.address: a network with prefix length 0 holds every address; choose one of 1 "
+         "to 32\n"
+         "c.toml:8: port.client.address: 0.0.0.0 means no address; choose the address of a host"},
+        {"# gateway = \"10.77.1.254\"", "gateway = \"0.0.0.0\"",
+         "c.toml:9: port.client.gateway: 0.0.0.0 is not on the network 10.77.1.2/24; choose an address "
+         "there\n"
+         "c.toml:9: port.client.gateway: 0.0.0.0 means no address; choose the address of a host"},
+        {"# gateway = \"10.77.1.254\"\nvirtual_mac = \"02:48:46:00:01:00\"\nmtu = 1500\n\n[port.server]",
+         "gateway = \"10.77.1.254\"\nvirtual_mac = \"02:48:46:00:01:00\"\n\n\n[port.server]", ""},
+        {"10.77.2.2/24", "10.77.1.2/16",
+         "c.toml:15: port.server.address: 10.77.1.2/16 overlaps port.client.address, 10.77.1.2/24; give each "
+         "port a network of its own\n"
+         "c.toml:22: port.mirror.address: 10.77.3.2/24 overlaps port.server.address, 10.77.1.2/16; give each "
+         "port a network of its own"},
+        {"10.77.3.2/24", "10.77.3.2/31", ""},
+    }));
+    CHECK(said(from, to) == message);
+}
+
+TEST_CASE("a multicast, loopback or reserved address is refused even behind a gateway") {
+    const auto [address, what] = GENERATE(table<const char*, const char*>({
+        {"224.0.0.1", "is a multicast address"},
+        {"127.0.0.1", "is a loopback address"},
+        {"255.255.255.255", "is reserved or the broadcast address"},
+    }));
+    const KeyFile key;
+    const auto text = replaced(example(key), "# gateway = \"10.77.1.254\"", "gateway = \"10.77.1.254\"");
+    CHECK_THROWS_WITH(parse_config(replaced(text, "10.77.1.100:80", std::string(address) + ":80"), "c.toml"),
+                      std::string("c.toml:33: service[0].address: ") + address + " " + what +
+                          "; choose the address of a host");
 }
 
 TEST_CASE("a configuration without a service is refused") {
@@ -326,9 +441,33 @@ TEST_CASE("a syntax error is named with its line") {
     }
 }
 
-TEST_CASE("a file that is not there is named") {
+TEST_CASE("a section that is written as a key is named with its mend") {
+    CHECK_THROWS_WITH(parse_config("idle = 3\n", "c.toml"),
+                      Catch::StartsWith("c.toml:1: idle: is a section; write [idle] and its keys below\n"));
+    CHECK_THROWS_WITH(parse_config("port = 3\n", "c.toml"),
+                      Catch::StartsWith("c.toml:1: port: holds sections; write [port.client], [port.server], "
+                                        "[port.mirror], each with its keys below\n"));
+}
+
+TEST_CASE("a file that can not be read is named with its reason") {
     CHECK_THROWS_WITH(load_config("/nonexistent/c.toml"),
-                      "/nonexistent/c.toml:1: file: can not be read; give an existing file with --config");
+                      "/nonexistent/c.toml:1: file: can not be read: No such file or directory; give an "
+                      "existing file with --config");
+    CHECK_THROWS_WITH(load_config("/tmp"), "/tmp:1: file: is a directory; name a file in it with --config");
+    const KeyFile closed(0, 0);
+    if (geteuid() != 0)
+        CHECK_THROWS_WITH(load_config(closed.path),
+                          closed.path +
+                              ":1: file: can not be read: Permission denied; let this user read it, "
+                              "or start as root");
+}
+
+TEST_CASE("an empty file is answered with all keys that it lacks") {
+    const KeyFile empty(0);
+    CHECK_THROWS_WITH(load_config(empty.path),
+                      Catch::StartsWith(empty.path + ":1: node.id: is missing; add it") &&
+                          Catch::Contains("guard.key_file: is missing") &&
+                          Catch::Contains("service: there is none; add a [[service]]"));
 }
 
 TEST_CASE("the key file must exist, be long enough and be private") {
@@ -345,7 +484,8 @@ TEST_CASE("the key file must exist, be long enough and be private") {
     CHECK_THROWS_WITH(
         parse_config(with("/nonexistent/key"), "c.toml"),
         Catch::Contains("/nonexistent/key: No such file or directory; make one with: head -c 32"));
-    CHECK_THROWS_WITH(parse_config(with("/tmp"), "c.toml"), Catch::Contains("/tmp is no regular file"));
+    CHECK_THROWS_WITH(parse_config(with("/tmp"), "c.toml"),
+                      Catch::EndsWith("/tmp is no regular file; name a file"));
 }
 
 TEST_CASE("the list of keys is the golden one") {
