@@ -20,6 +20,17 @@ int report_sound(const std::string& path, const Config& config) {
     return 0;
 }
 
+/// For programs: the launch scripts read this instead of the configuration file.
+int print_devices(const Config& config) {
+    const auto print = [](const char* role, const PortConfig& port) {
+        std::cout << role << " " << port.device << " " << port.mtu << "\n";
+    };
+    print("client", config.client);
+    print("server", config.server);
+    print("mirror", config.mirror);
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -28,6 +39,7 @@ int main(int argc, char** argv) {
     try {
         // All of it is read before anything starts: a wrong configuration never starts half a node.
         const Config config = load_config(arguments->config);
+        if (arguments->print_devices) return print_devices(config);
         if (arguments->check_config) return report_sound(arguments->config, config);
         return engine::run_node(*arguments, config);
     } catch (const ConfigError& e) {

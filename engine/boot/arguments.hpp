@@ -12,6 +12,7 @@ struct Arguments {
     std::vector<std::string> eal;  ///< what stood before "--"
     std::string config;            ///< path of the configuration file
     bool check_config = false;     ///< only say whether the configuration is sound
+    bool print_devices = false;    ///< only say which device each port is
     bool print_layout = false;     ///< set up ports and cores, say what runs where, and stop
 
     bool eal_has(const std::string& option) const;

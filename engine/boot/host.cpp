@@ -3,6 +3,7 @@
 #include <rte_launch.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -55,12 +56,29 @@ std::uint64_t random_number() {
     return n | 1;  // never 0
 }
 
+/// Refuses a directory for the term that could not be made or written to later on.
+void check_state_dir(const std::string& wanted) {
+    std::filesystem::path path = std::filesystem::absolute(wanted);
+    std::error_code error;
+    while (!std::filesystem::exists(path, error) && path.has_relative_path()) path = path.parent_path();
+    if (!std::filesystem::is_directory(path, error))
+        throw StartRefused("node.state_dir: " + path.string() + " is no directory; name one");
+    if (access(path.c_str(), W_OK) != 0)
+        throw StartRefused("node.state_dir: this user may not write to " + path.string() +
+                           "; name another directory, or start as root");
+}
+
 /// What can be found out before EAL touches any device.
 void check_machine(const Arguments& arguments, const Config& config) {
     check_pci_device(config.client.device, "client");
     check_pci_device(config.server.device, "server");
     check_pci_device(config.mirror.device, "mirror");
     check_hugepages(arguments);
+    check_state_dir(config.state_dir);
+}
+
+/// The one thing that a start leaves on the machine, so it is made when everything else was found in order.
+void make_state_dir(const Config& config) {
     std::error_code error;
     std::filesystem::create_directories(config.state_dir, error);
     if (error)
@@ -199,6 +217,8 @@ bool stop_ports(Ports& ports) {
         text += (text.empty() ? "" : ", ") + port->role() + " " + std::to_string(port->leaked_mbufs());
     }
     say("stopped; mbufs still in use: " + text);
+    if (leaked != 0)
+        say("a leak: " + std::to_string(leaked) + " mbufs did not come back; report it with the log");
     return leaked == 0;
 }
 
@@ -218,6 +238,7 @@ int run_node(const Arguments& arguments, const Config& config) {
     if (arguments.eal_has("--no-telemetry"))
         say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");
     if (arguments.print_layout) return 0;
+    make_state_dir(config);
     {
         const PreferNumaNode memory(ports.client.socket());
         for (Port* port : ports.by_role()) port->start();
@@ -226,8 +247,7 @@ int run_node(const Arguments& arguments, const Config& config) {
             std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");
         machine.run(lcores, stop_signals);
     }
-    stop_ports(ports);
-    return 0;
+    return stop_ports(ports) ? 0 : 1;
 }
 
 }  // namespace holdfast::engine

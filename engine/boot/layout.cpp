@@ -34,7 +34,7 @@ Lcores assign_lcores() {
         throw StartRefused(
             "too few lcores: " + std::to_string(rte_lcore_count()) +
             " given, 4 needed (main, node core, client core, server core); give -l 0-3, or where CPUs "
-            "are few let several share one: --lcores 0@0,1@0,2@1,3@1");
+            "are few let several share one: --lcores 0@0,1@0,2@1,3@0");
     Lcores lcores{};
     std::size_t taken = 0;
     unsigned id;

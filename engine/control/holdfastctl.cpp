@@ -140,6 +140,30 @@ int run(const Command& command, const Options& options) {
     }
 }
 
+std::string command_names() {
+    std::string names;
+    for (const auto& c : commands) names += (names.empty() ? "" : ", ") + std::string(c.name);
+    return names;
+}
+
+/// What is wrong with the command line, and the mend.
+std::string wrong_words(const CLI::App& app, const CLI::ParseError& error) {
+    const auto unknown = app.remaining(true);
+    const bool has_command = !app.get_subcommands().empty();
+    if (unknown.empty())
+        return has_command || error.get_name() != "RequiredError"
+                   ? error.what()
+                   : "no command; give one of " + command_names();
+    if (unknown.front().starts_with("-")) return "unknown option " + unknown.front();
+    if (has_command) return "unknown word " + unknown.front() + " after the command; leave it out";
+    return "unknown command " + unknown.front() + "; one of " + command_names();
+}
+
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+    std::cerr << "holdfastctl: " << wrong_words(app, error) << ". See holdfastctl --help\n";
+    return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -153,7 +177,13 @@ int main(int argc, char** argv) {
     app.fallthrough();
     app.require_subcommand(1);
     for (const auto& c : commands) app.add_subcommand(c.name, c.help);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& e) {
+        return app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        return refuse(app, e);
+    }
     for (const auto& c : commands)
         if (app.got_subcommand(c.name)) return run(c, options);
     return 2;

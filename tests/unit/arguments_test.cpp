@@ -1,5 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <iostream>
+#include <sstream>
+
 #include "engine/boot/arguments.hpp"
 
 using namespace holdfast::engine;
@@ -42,6 +45,18 @@ TEST_CASE("help, version and keys end with status 0 wherever they stand") {
         CHECK_FALSE(a);
         CHECK(status == 0);
     }
+}
+
+TEST_CASE("forgotten dashes are named with the word that stands in the wrong place") {
+    std::ostringstream said;
+    const auto old = std::cerr.rdbuf(said.rdbuf());
+    const auto [a, status] = parse({"--config", "c.toml", "-l", "0-3"});
+    std::cerr.rdbuf(old);
+    CHECK_FALSE(a);
+    CHECK(status == 2);
+    CHECK(said.str() ==
+          "holdfast: unknown option -l; EAL options stand before a lone \"--\", ours after it: holdfast [EAL "
+          "options] -- --config FILE. See holdfast --help\n");
 }
 
 TEST_CASE("a wrong command line ends with status 2") {

@@ -118,8 +118,8 @@ std::string said(const std::string& from, const std::string& to) {
 
 TEST_CASE("the example configuration is accepted") {
     const KeyFile key;
-    const auto text = read_file(HF_SOURCE_DIR "/tests/support/example.toml");
-    CHECK_NOTHROW(parse_config(replaced(text, "/run/holdfast-a/key", key.path), "example.toml"));
+    const auto text = read_file(HF_SOURCE_DIR "/scripts/example.toml");
+    CHECK_NOTHROW(parse_config(replaced(text, "/etc/holdfast/key", key.path), "example.toml"));
 }
 
 TEST_CASE("every key reaches its place") {
