@@ -208,7 +208,6 @@ std::size_t Link::writable() const {
 
 bool Link::write(std::span<const std::uint8_t> bytes, Instant now) {
     if (writable() < bytes.size()) return false;
-    bytes_written_ += bytes.size();
     while (!bytes.empty()) {
         const auto mss = tcp::effective_mss(tcb_);
         if (!pending_) {

@@ -57,7 +57,6 @@ class Link {
     std::uint64_t held_mbufs() const;
     /// True once after a connection was established or lost.
     bool take_changed() { return std::exchange(changed_, false); }
-    std::uint64_t bytes_written() const { return bytes_written_; }
 
   private:
     tcp::Context context(Instant now);
@@ -83,7 +82,6 @@ class Link {
     std::vector<std::uint8_t> input_;
     std::size_t input_begin_ = 0;
     Packet pending_;  ///< being filled by write()
-    std::uint64_t bytes_written_ = 0;
     Instant stalled_since_ = Instant::never();
     Instant ask_at_{};  ///< next look whether the connection is quiet
 };
