@@ -51,8 +51,8 @@ class AckLedger {
         for (bool moved = sacked_count_ > 0; moved;) {
             moved = false;
             for (std::size_t i = 0; i < sacked_count_; ++i)
-                if (sacked_[i].begin <= ack && ack < sacked_[i].end) {
-                    ack = sacked_[i].begin - 1;
+                if (const auto r = sacked(i); r.begin <= ack && ack < r.end) {
+                    ack = r.begin - 1;
                     moved = true;
                 }
         }
@@ -62,7 +62,7 @@ class AckLedger {
     void note_ack_sent() {
         acknowledged_ = ack_number();
         for (std::size_t i = 0; i < sacked_count_;)
-            if (sacked_[i].end <= acknowledged_) sacked_[i] = sacked_[--sacked_count_];
+            if (sacked(i).end <= acknowledged_) sacked_[i] = sacked_[--sacked_count_];
             else ++i;
     }
     /// A SACK block for `range` is about to leave. False when no more ranges can be remembered: then it must
@@ -70,13 +70,12 @@ class AckLedger {
     bool note_sacked(PositionRange range) {
         // Grow a range that touches, so that a growing block does not use up the list.
         for (std::size_t i = 0; i < sacked_count_; ++i)
-            if (range.begin <= sacked_[i].end && sacked_[i].begin <= range.end) {
-                sacked_[i].begin = std::min(sacked_[i].begin, range.begin);
-                sacked_[i].end = std::max(sacked_[i].end, range.end);
+            if (const auto r = sacked(i); range.begin <= r.end && r.begin <= range.end) {
+                remember(i, {std::min(r.begin, range.begin), std::max(r.end, range.end)});
                 return true;
             }
         if (sacked_count_ == sacked_max) return false;
-        sacked_[sacked_count_++] = range;
+        remember(sacked_count_++, range);
         return true;
     }
     bool is_clamped() const { return ack_number() < releasable_; }
@@ -85,9 +84,25 @@ class AckLedger {
     explicit AckLedger(Position position)
         : acknowledged_(position), releasable_(position), received_(position) {}
 
+    /// A remembered range lies within 2^31 of the last ACK, like all that a window can hold: its low halves
+    /// tell the whole.
+    struct LowHalves {
+        std::uint32_t begin = 0, end = 0;
+    };
+    PositionRange sacked(std::size_t i) const {
+        return {near_acknowledged(sacked_[i].begin), near_acknowledged(sacked_[i].end)};
+    }
+    Position near_acknowledged(std::uint32_t low) const {
+        return acknowledged_ + static_cast<Position>(std::int64_t{static_cast<std::int32_t>(
+                                   low - static_cast<std::uint32_t>(acknowledged_))});
+    }
+    void remember(std::size_t i, PositionRange r) {
+        sacked_[i] = {static_cast<std::uint32_t>(r.begin), static_cast<std::uint32_t>(r.end)};
+    }
+
     Position acknowledged_ = 0, releasable_ = 0, received_ = 0;
     std::uint8_t sacked_count_ = 0;
-    std::array<PositionRange, sacked_max> sacked_{};
+    std::array<LowHalves, sacked_max> sacked_{};
 };
 
 }  // namespace holdfast::tcp
