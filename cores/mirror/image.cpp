@@ -3,7 +3,8 @@
 namespace holdfast::mirror {
 
 void Image::clear() {
-    for (auto& e : entries_) e = Entry{};
+    for (auto& e : entries_)
+        if (e.written) e = Entry{};
     sessions_ = 0;
 }
 
@@ -31,7 +32,7 @@ Image::Verdict Image::opened(const SessionRecord& r) {
     if (e.present && e.mark == mark_ && static_cast<std::int32_t>(r.id.generation - e.generation) < 0)
         return Verdict::stale;
     if (!e.present) ++sessions_;
-    e.present = true;
+    e.present = e.written = true;
     e.generation = r.id.generation;
     e.mark = mark_;
     return Verdict::news;
@@ -43,8 +44,11 @@ Image::Verdict Image::progress(const ProgressRecord& p) {
     if (e.present && e.mark == mark_ && static_cast<std::int32_t>(p.id.generation - e.generation) < 0)
         return Verdict::stale;
     auto& known = e.progress[index(p.side)];
-    if (known.id == p.id && p.version <= known.version) return Verdict::stale;
-    known = p;
+    if (known.version > 0 && known.generation == p.id.generation && p.version <= known.version)
+        return Verdict::stale;
+    known = {p.id.generation, p.version,       p.una,         p.ack,          p.ts_recent,
+             p.last_byte,     p.has_last_byte, p.established, p.fin_received, p.fin_sent};
+    e.written = true;
     return holds(p.id) ? Verdict::news : Verdict::stale;
 }
 
@@ -56,9 +60,22 @@ Image::Verdict Image::closed(SessionId id) {
     return Verdict::news;
 }
 
-const ProgressRecord* Image::early_progress(SessionId id, Side side) const {
-    const auto& p = entries_[id.slot].progress[index(side)];
-    return p.version > 0 && p.id == id ? &p : nullptr;
+std::optional<ProgressRecord> Image::early_progress(SessionId id, Side side) const {
+    const auto& k = entries_[id.slot].progress[index(side)];
+    if (k.version == 0 || k.generation != id.generation) return std::nullopt;
+    ProgressRecord p;
+    p.id = id;
+    p.side = side;
+    p.last_byte = k.last_byte;
+    p.has_last_byte = k.has_last_byte;
+    p.established = k.established;
+    p.fin_received = k.fin_received;
+    p.fin_sent = k.fin_sent;
+    p.version = k.version;
+    p.una = k.una;
+    p.ack = k.ack;
+    p.ts_recent = k.ts_recent;
+    return p;
 }
 
 }  // namespace holdfast::mirror

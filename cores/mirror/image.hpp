@@ -2,9 +2,9 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "cores/mirror/codec.hpp"
+#include "lib/table/zeroed_array.hpp"
 
 namespace holdfast::mirror {
 
@@ -27,18 +27,28 @@ class Image {
     Verdict closed(SessionId id);
 
     /// Progress that came before its session's Opened; valid after opened() said news.
-    const ProgressRecord* early_progress(SessionId id, Side side) const;
+    std::optional<ProgressRecord> early_progress(SessionId id, Side side) const;
     std::uint32_t sessions() const { return sessions_; }
     bool holds(SessionId id) const;
 
   private:
+    /// A ProgressRecord without what its place says already.
+    struct Known {
+        std::uint32_t generation = 0, version = 0;
+        Position una = 0, ack = 0;
+        std::uint32_t ts_recent = 0;
+        std::uint8_t last_byte = 0;
+        bool has_last_byte : 1 = false, established : 1 = false, fin_received : 1 = false,
+                             fin_sent : 1 = false;
+    };
     struct Entry {
         std::uint32_t generation = 0;
         std::uint32_t mark = 0;
         bool present = false;
-        ProgressRecord progress[2];
+        bool written = false;  ///< since the image was empty
+        Known progress[2];
     };
-    std::vector<Entry> entries_;
+    ZeroedArray<Entry> entries_;  ///< only a standby's is ever written
     std::uint32_t sessions_ = 0;
     std::uint32_t mark_ = 1;
 };

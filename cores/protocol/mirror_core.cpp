@@ -179,7 +179,7 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     for (const auto side : {Side::client, Side::server}) {
         auto& ring = lane_.install[index(side)];
         ring.push({proxy::InstallKind::install, {}, id, 0, {}});
-        if (const auto* p = image_.early_progress(id, side))
+        if (const auto p = image_.early_progress(id, side))
             ring.push({proxy::InstallKind::progress, {}, id, 0, *p});
     }
     return true;

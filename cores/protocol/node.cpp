@@ -121,7 +121,7 @@ NodeStatus Node::status() const {
     out.mirror_bytes_sent = m.get(mirror::Counter::bytes_sent);
     out.mirror_records_received = m.get(mirror::Counter::records_received);
     for (std::uint32_t slot = 0; slot < parts_->lane.slots; ++slot) {
-        const auto view = parts_->lane.cells[index(Side::client)][slot].view.load(std::memory_order_relaxed);
+        const auto view = parts_->lane.views[slot].load(std::memory_order_relaxed);
         if (view == proxy::View::none) continue;
         ++out.sessions;
         out.sessions_terminated += view == proxy::View::terminated ? 1 : 0;
@@ -136,11 +136,11 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     const auto& lane = parts_->lane;
     const auto& c = lane.cells[index(Side::client)][slot];
     const auto& s = lane.cells[index(Side::server)][slot];
-    const auto view = c.view.load(std::memory_order_acquire);
+    const auto view = lane.views[slot].load(std::memory_order_acquire);
     if (view == proxy::View::none || view == proxy::View::handshake) return std::nullopt;
     const auto& r = lane.records[slot];
     SessionRow row;
-    row.id = {slot, c.generation.load(std::memory_order_relaxed)};
+    row.id = r.id;
     row.client = r.leg[0].remote;
     row.virtual_address = r.leg[0].local;
     row.snat = r.leg[1].local;

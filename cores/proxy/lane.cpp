@@ -13,7 +13,8 @@ std::uint32_t mirror_ring(const Config& config) { return std::max<std::uint32_t>
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
     : slots(config.limits.sessions),
       records(slots),
-      cells{std::make_unique<LegCell[]>(slots), std::make_unique<LegCell[]>(slots)},
+      cells{ZeroedArray<LegCell>(slots), ZeroedArray<LegCell>(slots)},
+      views(slots),
       dirty{DirtySet(slots), DirtySet(slots)},
       to{{prefix + "_toc", config.limits.ring, socket}, {prefix + "_tos", config.limits.ring, socket}},
       journal{{prefix + "_jc", mirror_ring(config), socket}, {prefix + "_js", mirror_ring(config), socket}},

@@ -3,14 +3,13 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "lib/config/config.hpp"
 #include "lib/ring/dirty_set.hpp"
 #include "lib/ring/ring.hpp"
 #include "lib/session/record.hpp"
+#include "lib/table/zeroed_array.hpp"
 
 struct rte_mbuf;
 
@@ -32,9 +31,7 @@ struct alignas(64) LegCell {
     std::atomic<std::uint32_t> probe_requests{
         0};                              ///< grows when the endpoint probed and the other leg should be asked
     std::atomic<std::uint8_t> heard{0};  ///< translated: the endpoint was heard since the takeover; see below
-    std::atomic<View> view{View::none};
-    std::atomic<std::uint8_t> fin{0};  ///< the endpoint's FIN has been received
-    std::atomic<std::uint32_t> generation{0};
+    std::atomic<std::uint8_t> fin{0};    ///< the endpoint's FIN has been received
     std::atomic<std::uint32_t> opened_sequence{
         0};  ///< client leg: low bits of the Opened record's place in the journal
     std::atomic<std::uint32_t> opened_epoch{0};  ///< and of the journal's epoch; 0 = not written
@@ -140,12 +137,14 @@ struct Lane {
     }
 
     std::uint32_t slots;
-    std::vector<SessionRecord> records;   ///< by slot; owner passes with the messages
-    std::unique_ptr<LegCell[]> cells[2];  ///< by Side, then slot
-    DirtySet dirty[2];                    ///< by Side: cells of that side that changed
-    Ring<Message> to[2];                  ///< by receiving Side
-    Ring<JournalEntry> journal[2];        ///< by writing Side, to the mirror core
-    Ring<InstallEntry> install[2];        ///< by receiving Side, from the mirror core
+    // Resident only where sessions have been: a standby's cells are not.
+    ZeroedArray<SessionRecord> records;    ///< by slot; owner passes with the messages
+    ZeroedArray<LegCell> cells[2];         ///< by Side, then slot; all zero while the leg is free
+    ZeroedArray<std::atomic<View>> views;  ///< by slot; written by the client core
+    DirtySet dirty[2];                     ///< by Side: cells of that side that changed
+    Ring<Message> to[2];                   ///< by receiving Side
+    Ring<JournalEntry> journal[2];         ///< by writing Side, to the mirror core
+    Ring<InstallEntry> install[2];         ///< by receiving Side, from the mirror core
     NodeCells node;
     CoreCells core[2];
 };

@@ -32,8 +32,12 @@ struct Hints {
     bool fin_sent = false;      ///< the far end's FIN, and it has acknowledged that
     std::uint32_t version = 0;
     std::uint32_t ts_recent = 0;
-    Instant last_active{};
+    std::uint32_t last_active_s = 0;  ///< seconds of the pair's shared clock
 };
+
+constexpr std::uint32_t in_seconds(Instant shared) {
+    return static_cast<std::uint32_t>(shared.ns / 1'000'000'000);
+}
 
 /// Translated mode: what was heard from this endpoint since the takeover.
 struct Heard {
@@ -53,6 +57,17 @@ struct Heard {
     bool reset_seen = false;
 };
 
+/// One leg of a session that the mirror told of. Until somebody needs it there is no Leg, only this, the
+/// record and the flow entry: a standby is small, and a takeover makes legs a few at a time.
+struct Inherited {
+    bool waiting = false;  ///< installed, and its Leg is not made yet
+    bool listed = false;   ///< in the order of activity
+    std::uint32_t generation = 0;
+    std::uint32_t flow = 0;              ///< place of its flow entry
+    std::uint32_t newer = 0, older = 0;  ///< order of activity, if listed
+    Hints hints;
+};
+
 /// What every segment needs comes first.
 struct Leg {
     Phase phase = Phase::free;
@@ -60,6 +75,8 @@ struct Leg {
     bool touched = false;          ///< waits in the core's list for service()
     bool far_changed = true;       ///< the other core's cell is to be looked at
     bool retry = false;            ///< a ring refused; try again next cycle
+    bool established = false;      ///< the endpoint is past its handshake
+    bool fin_received = false;     ///< and its FIN was acknowledged by the far end
     std::uint8_t idle_probes = 0;  ///< unanswered
     std::uint16_t pending = 0;     ///< bit per MessageKind that the ring refused
     std::uint32_t generation = 0;
@@ -69,7 +86,6 @@ struct Leg {
     Instant window_probe_at = Instant::never();
     tcp::Tcb tcb;
 
-    FlowKey key;
     tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
     std::uint16_t service = 0;
     bool reset_sent = false;      ///< dead by reset: strays are answered by RST
@@ -86,11 +102,17 @@ struct Leg {
     std::uint32_t opened_epoch = 0;
     std::uint32_t progress_version = 0;
 
-    Hints hints;
-    Heard heard;
+    // A session that the mirror told of, from its takeover on.
+    Hints* hints = nullptr;
+    Heard* heard = nullptr;
     Instant takeover_probe_at = Instant::never();
-    std::uint32_t newer = 0xffffffff, older = 0xffffffff;  ///< standby: order of activity
 };
+
+/// The flow of the leg with these constants.
+inline FlowKey key_of(const LegRecord& r) {
+    return {r.local.address, r.remote.address, r.local.port, r.remote.port, 0};
+}
+inline FlowKey key_of(const Leg& leg) { return key_of(leg.tcb.hard.leg); }
 
 inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
 

@@ -13,6 +13,8 @@ Sessions::Sessions(const SessionsSettings& settings)
       flows_(settings.name_prefix + "_flows", settings.config.limits.sessions, settings.socket),
       wheel_(settings.config.limits.sessions, settings.now),
       legs_(settings.config.limits.sessions),
+      inherited_(settings.config.limits.sessions),
+      heard_(settings.config.limits.sessions),
       random_(settings.seed),
       now_(settings.now),
       context_{settings.now, 0, settings.config.tcp, settings.net, settings.tcp_counters},
@@ -28,7 +30,8 @@ Sessions::Sessions(const SessionsSettings& settings)
 }
 
 Sessions::~Sessions() {
-    for (auto& leg : legs_) tcp::discard_queue(leg.tcb);
+    for (auto& leg : legs_)
+        if (leg.phase != Phase::free) tcp::discard_queue(leg.tcb);
     // Messages on their way to us own packets.
     Message m;
     while (s_.lane.to[index(s_.side)].pop(m))
@@ -48,6 +51,8 @@ void Sessions::set_now(Instant now) {
 Leg* Sessions::leg_of(SessionId id) {
     if (id.slot >= legs_.size()) return nullptr;
     auto& leg = legs_[id.slot];
+    const auto& inherited = inherited_[id.slot];
+    if (inherited.waiting && inherited.generation == id.generation) wake(id.slot);
     if (leg.phase != Phase::free && leg.generation == id.generation) return &leg;
     s_.counters.add(Counter::stale_message);
     return nullptr;
@@ -135,13 +140,16 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
 void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& packet) {
     auto& leg = legs_[slot];
     switch (leg.phase) {
-        case Phase::free: break;
         case Phase::opening:
         case Phase::storing:
         case Phase::answering: in_handshake(slot, frame, std::move(packet)); break;
         case Phase::connecting:
         case Phase::accepted: in_connecting(slot, frame); break;
         case Phase::terminated: in_terminated(slot, frame, std::move(packet)); break;
+        case Phase::free:
+            if (!inherited_[slot].waiting) break;
+            wake(slot);
+            [[fallthrough]];
         case Phase::installed: take_over(slot); [[fallthrough]];
         case Phase::translated: in_translated(slot, frame, std::move(packet)); break;
         case Phase::dead: in_dead(slot, frame, std::move(packet)); break;
@@ -249,6 +257,7 @@ void Sessions::take_message(const Message& m) {
 void Sessions::take_cells() {
     s_.lane.dirty[index(other(s_.side))].drain([this](std::uint32_t slot) {
         const auto phase = legs_[slot].phase;
+        if (phase == Phase::free) return;
         legs_[slot].far_changed = true;
         if (phase == Phase::terminated) touch(slot);
         if (phase == Phase::translated && is_client()) try_anchor(slot);
@@ -316,13 +325,19 @@ Instant Sessions::next_deadline() const {
 
 std::uint64_t Sessions::held_mbufs() const { return held_; }
 
+/// A (slot, generation) is never used twice, whoever used it first.
+std::uint32_t Sessions::last_generation(std::uint32_t slot) const {
+    const auto here = legs_[slot].generation, inherited = inherited_[slot].generation;
+    return static_cast<std::int32_t>(inherited - here) > 0 ? inherited : here;
+}
+
 std::uint32_t Sessions::allocate_slot() {
     while (!free_slots_.empty()) {
         const auto slot = free_slots_.back();
         free_slots_.pop_back();
         listed_free_[slot] = false;
         // A slot that the mirror has filled meanwhile is not free; it comes back when its session ends.
-        if (legs_[slot].phase == Phase::free) return slot;
+        if (legs_[slot].phase == Phase::free && !inherited_[slot].waiting) return slot;
     }
     return FlowTable::none;
 }
@@ -332,36 +347,29 @@ void Sessions::start_leg(std::uint32_t slot, std::uint32_t generation, const Leg
     leg.~Leg();
     new (&leg) Leg{};
     leg.generation = generation;
-    leg.key = {r.local.address, r.remote.address, r.local.port, r.remote.port, 0};
     leg.tcb.hard.leg = r;
     leg.tcb.soft.rtt.rto = s_.config.tcp.rto_initial;
     leg.tcb.soft.last_heard = now_;
-    auto& c = cell(slot);
-    c.acknowledged.store(0, std::memory_order_relaxed);
-    c.edge.store(0, std::memory_order_relaxed);
-    c.received.store(0, std::memory_order_relaxed);
-    c.announced.store(0, std::memory_order_relaxed);
-    c.heard.store(0, std::memory_order_relaxed);
-    c.opened_sequence.store(0, std::memory_order_relaxed);
-    c.opened_epoch.store(0, std::memory_order_relaxed);
-    c.fin.store(0, std::memory_order_relaxed);
-    c.held_mbufs.store(0, std::memory_order_relaxed);
-    c.room_ahead.store(0, std::memory_order_relaxed);
-    c.probe_requests.store(0, std::memory_order_relaxed);
-    c.generation.store(generation, std::memory_order_release);
     ++used_;
 }
 
 void Sessions::free_leg(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (leg.phase == Phase::free) return;
+    auto& inherited = inherited_[slot];
+    if (leg.phase == Phase::free && !inherited.waiting) return;
     unlist(slot);
-    // A new connection of the same tuple may have taken the entry over.
-    if (flows_.find(leg.key) == slot) flows_.erase(leg.key);
-    wheel_.disarm(slot);
-    tcp::discard_queue(leg.tcb);
-    recount(slot);
-    leg.phase = Phase::free;
+    if (inherited.waiting) {
+        inherited.waiting = false;
+        flows_.erase_at(inherited.flow, slot);
+    } else {
+        // A new connection of the same tuple may have taken the entry over.
+        if (flows_.find(key_of(leg)) == slot) flows_.erase(key_of(leg));
+        wheel_.disarm(slot);
+        tcp::discard_queue(leg.tcb);
+        recount(slot);
+        leg.phase = Phase::free;
+        clear_cell(slot);
+    }
     set_view(slot, View::none);
     --used_;
     if (!is_client() || listed_free_[slot]) return;
@@ -369,8 +377,25 @@ void Sessions::free_leg(std::uint32_t slot) {
     free_slots_.push_back(slot);
 }
 
+/// What the next session of the slot and the other core find there.
+void Sessions::clear_cell(std::uint32_t slot) {
+    auto& c = cell(slot);
+    c.acknowledged.store(0, std::memory_order_relaxed);
+    c.edge.store(0, std::memory_order_relaxed);
+    c.received.store(0, std::memory_order_relaxed);
+    c.announced.store(0, std::memory_order_relaxed);
+    c.srtt_us.store(0, std::memory_order_relaxed);
+    c.held_mbufs.store(0, std::memory_order_relaxed);
+    c.room_ahead.store(0, std::memory_order_relaxed);
+    c.probe_requests.store(0, std::memory_order_relaxed);
+    c.heard.store(0, std::memory_order_relaxed);
+    c.fin.store(0, std::memory_order_relaxed);
+    c.opened_sequence.store(0, std::memory_order_relaxed);
+    c.opened_epoch.store(0, std::memory_order_release);
+}
+
 void Sessions::set_view(std::uint32_t slot, View view) {
-    cell(slot).view.store(view, std::memory_order_release);
+    if (is_client()) s_.lane.views[slot].store(view, std::memory_order_release);
 }
 
 }  // namespace holdfast::proxy

@@ -97,6 +97,8 @@ class Sessions {
     void fire(std::uint32_t slot);
     void arm(std::uint32_t slot);
     std::uint32_t allocate_slot();
+    std::uint32_t last_generation(std::uint32_t slot) const;
+    void clear_cell(std::uint32_t slot);
     void start_leg(std::uint32_t slot, std::uint32_t generation, const LegRecord& record);
     void free_leg(std::uint32_t slot);
     void set_view(std::uint32_t slot, View view);
@@ -154,13 +156,14 @@ class Sessions {
     void take_installs();
     void take_install(const InstallEntry& entry);
     void install(SessionId id);
+    void wake(std::uint32_t slot);
     void update_hints(const ProgressRecord& p);
     void remove(SessionId id);
     void become_active();
     void drop_table();
     void retake_all();
     void retake(std::uint32_t slot);
-    void remember_terminated(Leg& leg);
+    void remember_terminated(std::uint32_t slot);
     void remember_heard(std::uint32_t slot);
     void take_over_some();
     void take_over(std::uint32_t slot);
@@ -194,7 +197,10 @@ class Sessions {
     SessionsSettings s_;
     FlowTable flows_;
     Wheel wheel_;
-    std::vector<Leg> legs_;
+    // Resident only where sessions have been.
+    ZeroedArray<Leg> legs_;
+    ZeroedArray<Inherited> inherited_;
+    ZeroedArray<Heard> heard_;               ///< of legs that were taken over
     std::vector<std::uint32_t> free_slots_;  ///< client side only: candidates, each checked when taken
     std::vector<bool> listed_free_;          ///< client side only: the slot is in free_slots_ (once)
     std::vector<std::uint32_t> touched_;

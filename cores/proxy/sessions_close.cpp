@@ -20,8 +20,8 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
         case Phase::storing: {
             // The client has no number of ours yet: as for a closed port (RFC 9293 section 3.10.7.1).
             wire::TcpHeader h;
-            h.source_port = leg.key.local_port;
-            h.destination_port = leg.key.remote_port;
+            h.source_port = leg.tcb.hard.leg.local.port;
+            h.destination_port = leg.tcb.hard.leg.remote.port;
             h.flags = flag::rst | flag::ack;
             h.ack = tcp::receive_seq(leg.tcb, 1);
             tcp::emit_control(leg.tcb, h, c);
@@ -29,8 +29,8 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
         }
         case Phase::connecting: {
             wire::TcpHeader h;
-            h.source_port = leg.key.local_port;
-            h.destination_port = leg.key.remote_port;
+            h.source_port = leg.tcb.hard.leg.local.port;
+            h.destination_port = leg.tcb.hard.leg.remote.port;
             h.flags = flag::rst;
             h.seq = tcp::send_seq(leg.tcb, 1);
             tcp::emit_control(leg.tcb, h, c);
@@ -38,7 +38,7 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
         }
         case Phase::translated:
             // The highest position that the endpoint has acknowledged is what it expects next.
-            leg.tcb.soft.snd.nxt = leg.heard.any ? leg.heard.ack : leg.hints.una;
+            leg.tcb.soft.snd.nxt = leg.heard->any ? leg.heard->ack : leg.hints->una;
             break;
         case Phase::answering:
         case Phase::accepted:

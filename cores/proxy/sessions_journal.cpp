@@ -53,11 +53,13 @@ void Sessions::continue_snapshot() {
         // Room for what one slot needs, and a reserve so that live records are never crowded out.
         if (ring.free_count() < ring.count() + 4) return;
         const auto slot = snapshot_next_++;
-        auto& leg = legs_[slot];
+        // What still waits to be taken over is part of the table.
+        if (inherited_[slot].waiting) wake(slot);
+        const auto& leg = legs_[slot];
         if (!has_record(leg.phase)) continue;
         if (is_client()) journal_opened(slot);
         const bool has_progress = leg.phase == Phase::terminated || leg.phase == Phase::translated ||
-                                  (leg.phase == Phase::installed && leg.hints.version > 0);
+                                  (leg.phase == Phase::installed && leg.hints->version > 0);
         if (has_progress) journal_progress(slot);
     }
     if (snapshot_next_ != none && snapshot_next_ >= legs_.size()) {
@@ -116,8 +118,9 @@ void Sessions::journal_progress(std::uint32_t slot) {
     p.id = id_of(slot);
     p.side = s_.side;
     p.version = ++leg.progress_version;
-    p.established = leg.hints.established;
-    p.last_active = leg.phase == Phase::installed ? leg.hints.last_active : shared_now();
+    p.established = leg.established;
+    p.last_active =
+        leg.phase == Phase::installed ? Instant{} + seconds(leg.hints->last_active_s) : shared_now();
     const auto& t = leg.tcb.soft;
     if (leg.phase == Phase::terminated) {
         p.una = t.snd.una;
@@ -125,25 +128,26 @@ void Sessions::journal_progress(std::uint32_t slot) {
         p.last_byte = t.snd.last_byte;
         // Above our FIN there is no byte to repeat.
         p.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
-        p.fin_received = leg.hints.fin_received;
+        p.fin_received = leg.fin_received;
         p.fin_sent = t.snd.fin_acknowledged;
     } else {
-        p.una = std::max(leg.hints.una, leg.heard.ack);
+        p.una = std::max(leg.hints->una, leg.heard->ack);
         p.ack = std::max(
-            leg.hints.ack,
-            std::min(leg.heard.seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
-        const bool tail = leg.heard.tail_end == p.una;
-        p.has_last_byte = tail || (p.una == leg.hints.una && leg.hints.has_last_byte);
-        p.last_byte = tail ? leg.heard.tail_byte : leg.hints.last_byte;
+            leg.hints->ack,
+            std::min(leg.heard->seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
+        const bool tail = leg.heard->tail_end == p.una;
+        p.has_last_byte = tail || (p.una == leg.hints->una && leg.hints->has_last_byte);
+        p.last_byte = tail ? leg.heard->tail_byte : leg.hints->last_byte;
         const auto& theirs = other_cell(slot);
         const auto sent = theirs.received.load(std::memory_order_acquire);
         const bool their_fin = theirs.fin.load(std::memory_order_relaxed) != 0 && sent > 0;
         p.fin_received =
-            leg.hints.fin_received ||
-            (leg.heard.fin && theirs.acknowledged.load(std::memory_order_acquire) > leg.heard.fin_position);
-        p.fin_sent = leg.hints.fin_sent || (their_fin && leg.heard.ack >= sent);
+            leg.fin_received ||
+            (leg.heard->fin && theirs.acknowledged.load(std::memory_order_acquire) > leg.heard->fin_position);
+        p.fin_sent = leg.hints->fin_sent || (their_fin && leg.heard->ack >= sent);
     }
-    p.ts_recent = t.rcv.ts_recent_valid ? t.rcv.ts_recent : leg.hints.ts_recent;
+    if (t.rcv.ts_recent_valid) p.ts_recent = t.rcv.ts_recent;
+    else if (leg.hints != nullptr) p.ts_recent = leg.hints->ts_recent;
     if (write_journal(entry)) s_.counters.add(Counter::progress_sent);
     else leg.progress_at = now_ + 1_ms;
 }

@@ -66,7 +66,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     }
     const auto offer = tcp::read_offer(frame.tcp);
     auto& r = record(slot);
-    const auto generation = legs_[slot].generation + 1;
+    const auto generation = last_generation(slot) + 1;
     r = SessionRecord{};
     r.id = {slot, generation};
     r.term = s_.lane.node.term.load(std::memory_order_relaxed);
@@ -97,7 +97,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     leg.store_deadline = now_ + opening_max;
     // The server core reads the client's window from here: it is what our SYN offers.
     r.syn_window = offer.window;
-    if (!flows_.insert(leg.key, slot)) {
+    if (!flows_.insert(key_of(leg), slot)) {
         s_.counters.add(Counter::sessions_no_flow);
         free_leg(slot);
         return;
@@ -137,7 +137,7 @@ void Sessions::take_open(SessionId id) {
 }
 
 void Sessions::connect(SessionId id) {
-    if (legs_[id.slot].phase != Phase::free) {
+    if (legs_[id.slot].phase != Phase::free || inherited_[id.slot].waiting) {
         // The previous session of this slot is not quite gone here; the client core waited for its release,
         // so this cannot happen unless a table was dropped in between.
         free_leg(id.slot);
@@ -159,7 +159,7 @@ void Sessions::connect(SessionId id) {
     leg.service = r.service;
     leg.gates = r.gates;
     leg.phase = Phase::connecting;
-    if (!source || !flows_.insert(leg.key, id.slot)) {
+    if (!source || !flows_.insert(key_of(leg), id.slot)) {
         s_.counters.add(source ? Counter::sessions_no_flow : Counter::sessions_no_port);
         return abandon(id.slot);
     }
@@ -317,7 +317,7 @@ void Sessions::client_established(std::uint32_t slot) {
     auto& leg = legs_[slot];
     post(slot, MessageKind::established);
     leg.phase = Phase::terminated;
-    leg.hints.established = true;
+    leg.established = true;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     s_.counters.add(Counter::sessions_established);
     set_view(slot, View::terminated);

@@ -42,7 +42,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
         s_.lane.to[index(other(s_.side))].push(
             {MessageKind::sacked, 0, 0, id_of(slot), 0, nullptr, r.begin, r.end});
     }
-    leg.hints.established = true;
+    leg.established = true;
     leg.idle_probes = 0;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     if (arrival.reset) {
@@ -154,9 +154,9 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
 void Sessions::note_fin(std::uint32_t slot) {
     auto& leg = legs_[slot];
     const auto& rcv = leg.tcb.soft.rcv;
-    if (leg.hints.fin_received) return;
+    if (leg.fin_received) return;
     if (other_cell(slot).acknowledged.load(std::memory_order_acquire) <= rcv.fin) return;
-    leg.hints.fin_received = true;
+    leg.fin_received = true;
     note_progress(slot);
 }
 

@@ -36,14 +36,41 @@ void Sessions::take_install(const InstallEntry& entry) {
 
 void Sessions::install(SessionId id) {
     if (id.slot >= legs_.size()) return;
-    auto& old = legs_[id.slot];
-    if (old.phase != Phase::free && old.generation == id.generation) return;  // the record was only refreshed
+    auto& inherited = inherited_[id.slot];
+    // The record was only refreshed.
+    if (inherited.waiting && inherited.generation == id.generation) return;
+    if (legs_[id.slot].phase != Phase::free && legs_[id.slot].generation == id.generation) return;
     free_leg(id.slot);
-    const auto& r = record(id.slot);
-    start_leg(id.slot, id.generation, r.leg[index(s_.side)]);
-    auto& leg = legs_[id.slot];
+    const auto key = key_of(record(id.slot).leg[index(s_.side)]);
+    inherited = Inherited{};
+    inherited.generation = id.generation;
+    if (!flows_.insert(key, id.slot)) {
+        s_.counters.add(Counter::install_refused);
+        return;
+    }
+    inherited.flow = flows_.place_of(key);
+    inherited.waiting = true;
+    ++used_;
+    set_view(id.slot, View::installed);
+    list_newest(id.slot);
+    s_.counters.add(Counter::sessions_installed);
+    s_.net.prepare(key.remote, now_);
+}
+
+/// Makes the leg of an installed session from its record.
+void Sessions::wake(std::uint32_t slot) {
+    auto& inherited = inherited_[slot];
+    const auto& r = record(slot);
+    inherited.waiting = false;
+    --used_;  // start_leg() counts it again
+    start_leg(slot, inherited.generation, r.leg[index(s_.side)]);
+    auto& leg = legs_[slot];
     leg.service = r.service;
     leg.gates = r.gates;
+    leg.hints = &inherited.hints;
+    leg.heard = &heard_[slot];
+    leg.established = inherited.hints.established;
+    leg.fin_received = inherited.hints.fin_received;
     const auto send_scale = is_client() ? r.scale_client : r.scale_server;
     const auto receive_scale = is_client() ? r.scale_server : r.scale_client;
     leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
@@ -56,50 +83,47 @@ void Sessions::install(SessionId id) {
                  r.scale_server,
                  r.syn_window};
     leg.phase = Phase::installed;
-    if (!flows_.insert(leg.key, id.slot)) {
-        s_.counters.add(Counter::install_refused);
-        free_leg(id.slot);
-        return;
-    }
-    set_view(id.slot, View::installed);
-    list_newest(id.slot);
-    s_.counters.add(Counter::sessions_installed);
-    s_.net.prepare(leg.key.remote, now_);
 }
 
 void Sessions::update_hints(const ProgressRecord& p) {
     if (p.id.slot >= legs_.size()) return;
-    auto& leg = legs_[p.id.slot];
-    if (leg.phase != Phase::installed || leg.generation != p.id.generation || p.version <= leg.hints.version)
+    auto& inherited = inherited_[p.id.slot];
+    if (!inherited.waiting || inherited.generation != p.id.generation || p.version <= inherited.hints.version)
         return;
-    leg.hints = {p.una,          p.ack,      p.last_byte, p.has_last_byte, p.established,
-                 p.fin_received, p.fin_sent, p.version,   p.ts_recent,     p.last_active};
+    inherited.hints = {p.una,          p.ack,      p.last_byte, p.has_last_byte, p.established,
+                       p.fin_received, p.fin_sent, p.version,   p.ts_recent,     in_seconds(p.last_active)};
     list_newest(p.id.slot);
 }
 
 void Sessions::remove(SessionId id) {
-    if (id.slot >= legs_.size() || legs_[id.slot].generation != id.generation) return;
-    if (legs_[id.slot].phase == Phase::free) return;
+    if (id.slot >= legs_.size()) return;
+    const auto& inherited = inherited_[id.slot];
+    const auto& leg = legs_[id.slot];
+    const bool known = inherited.waiting ? inherited.generation == id.generation
+                                         : leg.phase != Phase::free && leg.generation == id.generation;
+    if (!known) return;
     s_.counters.add(Counter::sessions_removed);
     free_leg(id.slot);
 }
 
 void Sessions::list_newest(std::uint32_t slot) {
     unlist(slot);
-    auto& leg = legs_[slot];
-    leg.older = newest_;
-    if (newest_ != none) legs_[newest_].newer = slot;
+    auto& entry = inherited_[slot];
+    entry.listed = true;
+    entry.newer = none;
+    entry.older = newest_;
+    if (newest_ != none) inherited_[newest_].newer = slot;
     newest_ = slot;
     if (oldest_ == none) oldest_ = slot;
 }
 
 void Sessions::unlist(std::uint32_t slot) {
-    auto& leg = legs_[slot];
-    if (leg.newer == none && leg.older == none && newest_ != slot) return;
-    if (takeover_next_ == slot) takeover_next_ = leg.older;
-    (leg.newer != none ? legs_[leg.newer].older : newest_) = leg.older;
-    (leg.older != none ? legs_[leg.older].newer : oldest_) = leg.newer;
-    leg.newer = leg.older = none;
+    auto& entry = inherited_[slot];
+    if (!entry.listed) return;
+    if (takeover_next_ == slot) takeover_next_ = entry.older;
+    (entry.newer != none ? inherited_[entry.newer].older : newest_) = entry.older;
+    (entry.older != none ? inherited_[entry.older].newer : oldest_) = entry.newer;
+    entry.listed = false;
 }
 
 void Sessions::follow_role() {
@@ -152,11 +176,14 @@ void Sessions::retake(std::uint32_t slot) {
         // Where a handshake was under way, nothing is known beyond the record; both cores see it so.
         case Phase::storing:
         case Phase::answering:
-        case Phase::accepted: break;
-        case Phase::terminated: remember_terminated(leg); break;
+        case Phase::accepted: inherited_[slot].hints = Hints{}; break;
+        case Phase::terminated: remember_terminated(slot); break;
         case Phase::translated: remember_heard(slot); break;
         default: return;
     }
+    leg.hints = &inherited_[slot].hints;
+    leg.heard = &heard_[slot];
+    *leg.heard = Heard{};
     auto& t = leg.tcb.soft;
     tcp::discard_queue(leg.tcb);
     recount(slot);
@@ -165,41 +192,50 @@ void Sessions::retake(std::uint32_t slot) {
     t.snd.timer_at = Instant::never();
     // What the ring still refuses belongs to the time before.
     leg.pending = 0;
-    leg.heard = Heard{};
     leg.phase = Phase::installed;
     list_newest(slot);
 }
 
-void Sessions::remember_terminated(Leg& leg) {
+void Sessions::remember_terminated(std::uint32_t slot) {
+    const auto& leg = legs_[slot];
     const auto& t = leg.tcb.soft;
-    leg.hints.una = t.snd.una;
-    leg.hints.ack = t.rcv.ledger.acknowledged();
-    leg.hints.last_byte = t.snd.last_byte;
-    leg.hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
-    leg.hints.fin_sent = t.snd.fin_acknowledged;
-    leg.hints.ts_recent = t.rcv.ts_recent;
-    leg.hints.last_active = shared_now();
-    leg.hints.version = leg.progress_version + 1;
+    auto& hints = inherited_[slot].hints;
+    hints.una = t.snd.una;
+    hints.ack = t.rcv.ledger.acknowledged();
+    hints.last_byte = t.snd.last_byte;
+    hints.has_last_byte = t.snd.has_last_byte && !t.snd.fin_acknowledged;
+    hints.established = leg.established;
+    hints.fin_received = leg.fin_received;
+    hints.fin_sent = t.snd.fin_acknowledged;
+    hints.ts_recent = t.rcv.ts_recent;
+    hints.last_active_s = in_seconds(shared_now());
+    hints.version = leg.progress_version + 1;
 }
 
 /// What was heard since the takeover is at least as new as the hints.
 void Sessions::remember_heard(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (!leg.heard.any) return;
+    const auto& heard = *leg.heard;
+    auto& hints = *leg.hints;
+    if (!heard.any) return;
     const auto acknowledged = other_cell(slot).acknowledged.load(std::memory_order_acquire);
-    leg.hints.ack = std::max(leg.hints.ack, std::min(leg.heard.seq_edge, acknowledged));
-    if (leg.tcb.soft.rcv.ts_recent_valid) leg.hints.ts_recent = leg.tcb.soft.rcv.ts_recent;
-    if (leg.heard.ack <= leg.hints.una) return;
-    leg.hints.una = leg.heard.ack;
-    leg.hints.has_last_byte = leg.heard.tail_end == leg.heard.ack;
-    leg.hints.last_byte = leg.heard.tail_byte;
+    hints.ack = std::max(hints.ack, std::min(heard.seq_edge, acknowledged));
+    if (leg.tcb.soft.rcv.ts_recent_valid) {
+        hints.ts_recent = leg.tcb.soft.rcv.ts_recent;
+        hints.last_active_s = in_seconds(shared_now());
+    }
+    if (heard.ack <= hints.una) return;
+    hints.una = heard.ack;
+    hints.has_last_byte = heard.tail_end == heard.ack;
+    hints.last_byte = heard.tail_byte;
 }
 
 /// Wakes the table a few sessions at a time, the most recently active first.
 void Sessions::take_over_some() {
     for (std::uint32_t i = 0; i < takeovers_per_cycle && takeover_next_ != none; ++i) {
         const auto slot = takeover_next_;
-        takeover_next_ = legs_[slot].older;
+        takeover_next_ = inherited_[slot].older;
+        if (inherited_[slot].waiting) wake(slot);
         if (legs_[slot].phase == Phase::installed) take_over(slot);
         touch(slot);
     }
@@ -208,7 +244,7 @@ void Sessions::take_over_some() {
 void Sessions::take_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.phase = Phase::translated;
-    leg.heard = Heard{};
+    *leg.heard = Heard{};
     // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a
     // takeover, and a late segment of the old node fails PAWS.
     const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - record(slot).term;
@@ -217,7 +253,7 @@ void Sessions::take_over(std::uint32_t slot) {
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
     cell(slot).heard.store(heard_mark(not_heard), std::memory_order_relaxed);
-    cell(slot).fin.store(leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
+    cell(slot).fin.store(leg.fin_received ? 1 : 0, std::memory_order_relaxed);
     set_view(slot, View::translated);
     takeover_probe(slot);
     touch(slot);
@@ -226,7 +262,7 @@ void Sessions::take_over(std::uint32_t slot) {
 /// Asks an endpoint that was not heard yet; ever slower, and in the end it counts as gone.
 void Sessions::takeover_probe(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    auto& h = leg.heard;
+    auto& h = *leg.heard;
     leg.takeover_probe_at = Instant::never();
     if (now_ >= h.prove_until && !quiescent(slot)) {
         s_.counters.add(Counter::sessions_unproven_reset);
@@ -246,7 +282,7 @@ void Sessions::takeover_probe(std::uint32_t slot) {
         s_.counters.add(Counter::sessions_timed_out);
         return reset_both(slot);
     }
-    if (!leg.hints.established) {
+    if (!leg.established) {
         // A server that may be in SYN-RECEIVED is never probed: the client's answer completes its handshake.
         if (!is_client()) return;
         if (h.probes >= s_.config.tcp.syn_retries) {
@@ -269,21 +305,21 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
     auto& leg = legs_[slot];
     const auto& l = leg.tcb.hard.leg;
     const auto& c = context_;
-    if (leg.heard.probes < 255) ++leg.heard.probes;
+    if (leg.heard->probes < 255) ++leg.heard->probes;
     s_.counters.add(Counter::takeover_probes);
     remember_heard(slot);
     wire::TcpHeader h;
     h.source_port = l.local.port;
     h.destination_port = l.remote.port;
-    h.seq = to_seq(l.iss, leg.hints.una - 1);
-    h.ack = to_seq(l.irs, leg.hints.ack - 1);
+    h.seq = to_seq(l.iss, leg.hints->una - 1);
+    h.ack = to_seq(l.irs, leg.hints->ack - 1);
     h.flags = flag::ack;
     if (leg.tcb.hard.timestamps) {
         h.options.has_timestamps = true;
         h.options.ts_value = c.ts_now + l.ts_offset;
         h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
     }
-    if (leg.hints.has_last_byte) tcp::emit_copy(leg.tcb, h, &leg.hints.last_byte, 1, c);
+    if (leg.hints->has_last_byte) tcp::emit_copy(leg.tcb, h, &leg.hints->last_byte, 1, c);
     else tcp::emit_control(leg.tcb, h, c);
 }
 

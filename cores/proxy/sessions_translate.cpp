@@ -24,8 +24,8 @@ bool near_enough(Position a, Position b) {
 /// The endpoint holds bytes above a gap.
 bool has_gaps(const Heard& h) { return h.sacked > h.ack; }
 
-Position known_ack(const Leg& leg) { return std::max(leg.heard.ack, leg.hints.una); }
-Position known_seq(const Leg& leg) { return std::max(leg.heard.seq_edge, leg.hints.ack); }
+Position known_ack(const Leg& leg) { return std::max(leg.heard->ack, leg.hints->una); }
+Position known_seq(const Leg& leg) { return std::max(leg.heard->seq_edge, leg.hints->ack); }
 
 }  // namespace
 
@@ -37,15 +37,15 @@ bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
         return false;
     if (!leg.tcb.hard.timestamps || f.tcp.has(flag::rst)) return true;
     const auto& r = leg.tcb.soft.rcv;
-    const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints.ts_recent;
+    const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints->ts_recent;
     // A hint of 0 says that no node has heard this endpoint's timestamp yet.
-    const bool known = r.ts_recent_valid || leg.hints.ts_recent != 0;
+    const bool known = r.ts_recent_valid || leg.hints->ts_recent != 0;
     // Reordering makes equal or slightly older timestamps honest; a segment of an earlier life is far older.
     constexpr std::int32_t reordering_ms = 5000;
     //= rfc7323#5.5
     //  A stored timestamp is no evidence after 24 days of silence.
-    constexpr Duration outdated = seconds(24 * 24 * 3600);
-    if (!r.ts_recent_valid && shared_now() - leg.hints.last_active > outdated)
+    constexpr std::uint32_t outdated_s = 24 * 24 * 3600;
+    if (!r.ts_recent_valid && in_seconds(shared_now()) - leg.hints->last_active_s > outdated_s)
         return f.tcp.options.has_timestamps;
     return f.tcp.options.has_timestamps &&
            (!known || static_cast<std::int32_t>(f.tcp.options.ts_value - newest) > -reordering_ms);
@@ -64,10 +64,10 @@ bool Sessions::credible(std::uint32_t slot, const wire::Frame& f) const {
         const auto open_ms = std::max<std::int64_t>((shared_now() - r.opened_at).to_ms(), 0);
         constexpr std::int64_t slack_ms = 1000;
         if (newest - f.tcp.options.ts_echo > open_ms + guard + slack_ms) return false;
-        if (!leg.heard.any) return true;
+        if (!leg.heard->any) return true;
     }
     // Hints may lag behind by what one Progress record covers.
-    const std::int64_t lag = leg.heard.any ? 0 : std::int64_t{64} << 20;
+    const std::int64_t lag = leg.heard->any ? 0 : std::int64_t{64} << 20;
     const auto reach = [&](std::uint8_t scale) { return (std::int64_t{65536} << scale) + lag; };
     const auto ahead = distance(known_seq(leg), to_position(t.leg.irs, f.tcp.seq, known_seq(leg)));
     const auto acked = distance(known_ack(leg), to_position(t.leg.iss, f.tcp.ack, known_ack(leg)));
@@ -78,7 +78,7 @@ bool Sessions::credible(std::uint32_t slot, const wire::Frame& f) const {
 /// Notes what the endpoint said of itself since the takeover.
 void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     auto& leg = legs_[slot];
-    auto& h = leg.heard;
+    auto& h = *leg.heard;
     const auto& l = leg.tcb.hard.leg;
     const auto begin = to_position(l.irs, f.tcp.seq, known_seq(leg));
     const auto end = begin + f.payload_len + (f.tcp.has(flag::fin) ? 1 : 0);
@@ -88,7 +88,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     h.probes = 0;
     h.reset_seen = false;  // a RST before was not the endpoint's
     h.last_segment = now_;
-    leg.hints.established = true;
+    leg.established = true;
     h.seq_edge = std::max(h.seq_edge, end);
     h.ack = std::max(h.ack, ack);
     for (std::size_t i = 0; i < f.tcp.options.sack_count; ++i) {
@@ -111,7 +111,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     own.edge.store(h.edge, std::memory_order_release);
     own.received.store(h.seq_edge, std::memory_order_release);
     own.acknowledged.store(h.ack, std::memory_order_release);
-    own.fin.store(h.fin || leg.hints.fin_received ? 1 : 0, std::memory_order_relaxed);
+    own.fin.store(h.fin || leg.fin_received ? 1 : 0, std::memory_order_relaxed);
     own.heard.store(heard_mark(has_gaps(h) ? heard_with_gaps : heard_whole), std::memory_order_release);
     s_.lane.dirty[index(s_.side)].mark(slot);
 }
@@ -121,16 +121,16 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
     const auto& l = leg.tcb.hard.leg;
     const bool is_syn = f.tcp.has(flag::syn) && !f.tcp.has(flag::ack);
     if (is_syn) {
-        if (is_client() && f.tcp.seq == l.irs && !leg.heard.any && !leg.hints.established)
+        if (is_client() && f.tcp.seq == l.irs && !leg.heard->any && !leg.established)
             return repeat_syn_ack(slot);
         // Whoever owns the tuple answers the probe; a restarted client answers it by RST and may then come
         // in. It is asked twice a second at most, and need not answer: anybody may send such a SYN.
         auto& asked_at = leg.tcb.soft.last_oow_ack;
         if (now_ - asked_at < 500_ms) return;
         asked_at = now_;
-        const auto probes = leg.heard.probes;
+        const auto probes = leg.heard->probes;
         send_takeover_probe(slot);
-        leg.heard.probes = std::max<std::uint8_t>(probes, 1);
+        leg.heard->probes = std::max<std::uint8_t>(probes, 1);
         return;
     }
     if (f.tcp.has(flag::syn)) {
@@ -141,14 +141,14 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
         return;
     } else if (f.tcp.has(flag::rst)) {
         // Gone for sure only if it answers our probe: then its number is the one that our probe acknowledged.
-        const auto probed = to_seq(l.irs, leg.hints.ack - 1);
-        if (leg.heard.probes > 0 && f.tcp.seq == probed) {
+        const auto probed = to_seq(l.irs, leg.hints->ack - 1);
+        if (leg.heard->probes > 0 && f.tcp.seq == probed) {
             s_.counters.add(Counter::sessions_reset);
             return reset_by_endpoint(slot);
         }
         // Otherwise the far end judges it by RFC 5961, and we ask this one whether it still knows the
         // session.
-        leg.heard.reset_seen = true;
+        leg.heard->reset_seen = true;
         leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + 500_ms);
     } else if (!credible(slot, f)) {
         s_.counters.add(Counter::translate_not_credible);
@@ -181,7 +181,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     wire::parse_frame(packet.get(), true, f);
     if (f.kind != wire::FrameKind::tcp) return;
     if (f.tcp.has(flag::syn)) {
-        if (!leg.heard.any) repeat_syn_ack(slot);
+        if (!leg.heard->any) repeat_syn_ack(slot);
         else s_.counters.add(Counter::wrong_phase);
         return;
     }
@@ -221,7 +221,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     const auto begin = to_position(l.iss, h.seq, known_ack(leg));
     auto* m = packet.get();
     tcp::describe_payload(m, f, begin);
-    auto& heard = leg.heard;
+    auto& heard = *leg.heard;
     if (meta(m).end() >= heard.tail_end) {
         heard.tail_end = meta(m).end();
         heard.tail_byte = payload(m)[f.payload_len - 1];
@@ -248,25 +248,25 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
 bool Sessions::quiescent(std::uint32_t slot) const {
     const auto& leg = legs_[slot];
     const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
-    if (!leg.heard.any || has_gaps(leg.heard)) return false;
+    if (!leg.heard->any || has_gaps(*leg.heard)) return false;
     if (theirs.heard.load(std::memory_order_acquire) != heard_mark(heard_whole)) return false;
-    return leg.heard.seq_edge == theirs.acknowledged.load(std::memory_order_acquire) &&
-           leg.heard.ack == theirs.received.load(std::memory_order_acquire);
+    return leg.heard->seq_edge == theirs.acknowledged.load(std::memory_order_acquire) &&
+           leg.heard->ack == theirs.received.load(std::memory_order_acquire);
 }
 
 /// Client core: takes the session back to terminated when nothing is outstanding. The server core follows the
 /// message; what its endpoint has sent meanwhile is as if never seen and will be sent again.
 void Sessions::try_anchor(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (leg.phase != Phase::translated || leg.heard.reset_seen || !quiescent(slot)) return;
-    if (now_ - leg.heard.last_segment < calm) {
-        leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard.last_segment + calm);
+    if (leg.phase != Phase::translated || leg.heard->reset_seen || !quiescent(slot)) return;
+    if (now_ - leg.heard->last_segment < calm) {
+        leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard->last_segment + calm);
         arm(slot);
         return;
     }
-    const auto up = leg.heard.seq_edge, down = leg.heard.ack;
-    const bool client_fin = leg.heard.fin || leg.hints.fin_received;
-    const bool server_fin = other_cell(slot).fin.load(std::memory_order_relaxed) != 0 || leg.hints.fin_sent;
+    const auto up = leg.heard->seq_edge, down = leg.heard->ack;
+    const bool client_fin = leg.heard->fin || leg.fin_received;
+    const bool server_fin = other_cell(slot).fin.load(std::memory_order_relaxed) != 0 || leg.hints->fin_sent;
     Message m{MessageKind::anchor,
               static_cast<std::uint8_t>((client_fin ? 1 : 0) | (server_fin ? 2 : 0)),
               0,
@@ -293,18 +293,18 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     rcv.fin_known = rcv.fin_taken = endpoint_fin;
     rcv.fin = from_endpoint - 1;
     tcp::start_sending(t, to_endpoint);
-    snd.edge = std::max(leg.heard.edge, to_endpoint);
+    snd.edge = std::max(leg.heard->edge, to_endpoint);
     snd.wl1 = from_endpoint;
     snd.wl2 = to_endpoint;
     snd.window_max = static_cast<std::uint32_t>(snd.edge - to_endpoint);
-    snd.valid_ack_max = leg.heard.ack;
+    snd.valid_ack_max = leg.heard->ack;
     snd.fin_queued = snd.fin_sent = snd.fin_acknowledged = our_fin;
     snd.fin = to_endpoint - 1;
-    if (leg.heard.tail_end == to_endpoint) {
-        snd.last_byte = leg.heard.tail_byte;
+    if (leg.heard->tail_end == to_endpoint) {
+        snd.last_byte = leg.heard->tail_byte;
         snd.has_last_byte = true;
-    } else if (leg.hints.una == to_endpoint && leg.hints.has_last_byte) {
-        snd.last_byte = leg.hints.last_byte;
+    } else if (leg.hints->una == to_endpoint && leg.hints->has_last_byte) {
+        snd.last_byte = leg.hints->last_byte;
         snd.has_last_byte = true;
     }
     t.soft.state = endpoint_fin ? (our_fin ? tcp::State::time_wait : tcp::State::close_wait)
@@ -326,8 +326,8 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
 /// goes on.
 void Sessions::settle_unproven(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (leg.heard.prove_until.is_never()) leg.heard.prove_until = now_ + 2_s;
-    leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard.prove_until);
+    if (leg.heard->prove_until.is_never()) leg.heard->prove_until = now_ + 2_s;
+    leg.takeover_probe_at = earlier(leg.takeover_probe_at, leg.heard->prove_until);
     if (is_client()) try_anchor(slot);
 }
 

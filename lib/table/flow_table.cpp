@@ -36,6 +36,18 @@ void FlowTable::erase(const FlowKey& key) {
     rte_hash_del_key(hash_, &key);
 }
 
+std::uint32_t FlowTable::place_of(const FlowKey& key) const {
+    const auto place = rte_hash_lookup(hash_, &key);
+    return place < 0 ? none : static_cast<std::uint32_t>(place);
+}
+
+void FlowTable::erase_at(std::uint32_t place, std::uint32_t slot) {
+    void* key = nullptr;
+    if (rte_hash_get_key_with_position(hash_, static_cast<std::int32_t>(place), &key) != 0) return;
+    const auto copy = *static_cast<const FlowKey*>(key);
+    if (find(copy) == slot) erase(copy);
+}
+
 std::uint32_t FlowTable::find(const FlowKey& key) const {
     void* data = nullptr;
     if (rte_hash_lookup_data(hash_, &key, &data) < 0) return none;

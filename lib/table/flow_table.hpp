@@ -28,6 +28,10 @@ class FlowTable {
     void erase(const FlowKey& key);
     /// Slot of `key`, or `none`.
     std::uint32_t find(const FlowKey& key) const;
+    /// Where an entry lies, for erase_at(): four bytes instead of the key. `none` when there is none.
+    std::uint32_t place_of(const FlowKey& key) const;
+    /// Erases the entry at `place` if it still leads to `slot`.
+    void erase_at(std::uint32_t place, std::uint32_t slot);
     /// Looks up to 32 keys at once; slots[i] = slot or `none`.
     void find_bulk(std::span<const FlowKey* const> keys, std::span<std::uint32_t> slots) const;
     std::uint32_t size() const;

@@ -371,7 +371,7 @@ void LaneStage::expect_count(Side side, std::string_view counter, std::uint64_t 
 }
 
 void LaneStage::expect_view(proxy::View view, Where where, std::uint32_t slot) {
-    const auto actual = lane_.cells[0][slot].view.load();
+    const auto actual = lane_.views[slot].load();
     if (actual != view)
         depart("the session's view is " + std::to_string(static_cast<int>(actual)) + " and not " +
                    std::to_string(static_cast<int>(view)) + "\n" + transcript(),

@@ -77,8 +77,11 @@ void TakeoverStage::hint(const std::vector<ProgressRecord>& hints) {
     settle();
 }
 
-void TakeoverStage::install_past(std::uint32_t slot, Conversation& c, const Past& past) {
-    const auto r = record_of(slot, c, past);
+void TakeoverStage::install_past(std::uint32_t slot, Conversation& c, const Past& past,
+                                 std::uint32_t generation) {
+    auto r = record_of(slot, c, past);
+    r.id.generation = generation;
+    r.leg[1].local.port = static_cast<std::uint16_t>(r.leg[1].local.port + 200 * (generation - 1));
     // The old active's clock was the same: the mirror's handshake sees to that.
     const auto clock = static_cast<std::uint32_t>(now().ns / 1'000'000);
     remember(c.client, r.leg[0], past.up, past.down, past, clock + timestamp_offset[0]);
@@ -91,6 +94,17 @@ Conversation& TakeoverStage::install_another(const Past& past) {
     auto& c = another();
     install_past(static_cast<std::uint32_t>(conversations().size() - 1), c, past);
     return c;
+}
+
+Conversation& TakeoverStage::use_slot_again(const Past& past) {
+    auto& c = another();
+    install_past(0, c, past, 2);
+    return c;
+}
+
+void TakeoverStage::remove(std::uint32_t slot) {
+    for (auto& ring : lane().install) ring.push({proxy::InstallKind::remove, {}, record(slot).id, 0, {}});
+    settle();
 }
 
 void TakeoverStage::take_over_and_probe() {

@@ -24,6 +24,10 @@ class TakeoverStage : public LaneStage {
 
     /// Another session of the old active, installed after the ones before.
     Conversation& install_another(const Past& past);
+    /// The old active ended the first session and opened another in its slot.
+    Conversation& use_slot_again(const Past& past);
+    /// The old active ended the session of a slot.
+    void remove(std::uint32_t slot);
     /// The guard decides: this node is active, in the next term.
     void take_over() { become_active(2); }
     /// Takes over; the probes to both ends are expected and not answered.
@@ -42,7 +46,7 @@ class TakeoverStage : public LaneStage {
     void hint(const std::vector<ProgressRecord>& hints);
 
   private:
-    void install_past(std::uint32_t slot, Conversation& c, const Past& past);
+    void install_past(std::uint32_t slot, Conversation& c, const Past& past, std::uint32_t generation = 1);
     Past past_;
 };
 

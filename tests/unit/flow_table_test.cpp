@@ -137,3 +137,33 @@ TEST_CASE("flow table: against a map, at random", "[table]") {
         }
     }
 }
+
+TEST_CASE("flow table: an entry is erased by its place while it leads to that slot", "[table]") {
+    auto table = make_table(100);
+    table.insert(key(1), 7);
+    table.insert(key(2), 8);
+    const auto place = table.place_of(key(1));
+    CHECK(place != FlowTable::none);
+    CHECK(table.place_of(key(3)) == FlowTable::none);
+    table.erase_at(place, 8);
+    CHECK(table.find(key(1)) == 7);
+    table.erase_at(place, 7);
+    CHECK(table.find(key(1)) == FlowTable::none);
+    // Another key may lie there later: it is left alone.
+    table.insert(key(4), 9);
+    table.erase_at(place, 7);
+    CHECK(table.find(key(4)) == 9);
+    CHECK(table.find(key(2)) == 8);
+}
+
+TEST_CASE("flow table: the version changes with what may change a lookup", "[table]") {
+    auto table = make_table(100);
+    const auto before = table.version();
+    table.find(key(1));
+    CHECK(table.version() == before);
+    table.insert(key(1), 7);
+    const auto inserted = table.version();
+    CHECK(inserted != before);
+    table.erase(key(1));
+    CHECK(table.version() != inserted);
+}

@@ -86,7 +86,7 @@ TEST_CASE("image: progress of another generation changes nothing", "[mirror]") {
     Image image(4);
     image.opened(session(0, 2));
     CHECK(image.progress(progress(0, 1, 9)) == Verdict::stale);
-    CHECK(image.early_progress({0, 2}, Side::client) == nullptr);
+    CHECK_FALSE(image.early_progress({0, 2}, Side::client));
 }
 
 TEST_CASE("image: progress that overtook its session's Opened is kept for it", "[mirror]") {
@@ -94,10 +94,10 @@ TEST_CASE("image: progress that overtook its session's Opened is kept for it", "
     Image image(4);
     CHECK(image.progress(progress(0, 1, 1, Side::server)) == Verdict::stale);
     image.opened(session(0, 1));
-    const auto* early = image.early_progress({0, 1}, Side::server);
-    REQUIRE(early != nullptr);
+    const auto early = image.early_progress({0, 1}, Side::server);
+    REQUIRE(early);
     CHECK(early->version == 1);
-    CHECK(image.early_progress({0, 1}, Side::client) == nullptr);
+    CHECK_FALSE(image.early_progress({0, 1}, Side::client));
 }
 
 TEST_CASE("image: progress of the session before is not taken for the new one's", "[mirror]") {
@@ -105,7 +105,7 @@ TEST_CASE("image: progress of the session before is not taken for the new one's"
     image.opened(session(0, 1));
     image.progress(progress(0, 1, 5));
     image.opened(session(0, 2));
-    CHECK(image.early_progress({0, 2}, Side::client) == nullptr);
+    CHECK_FALSE(image.early_progress({0, 2}, Side::client));
     CHECK(image.progress(progress(0, 2, 1)) == Verdict::news);
 }
 
@@ -144,5 +144,5 @@ TEST_CASE("image: cleared it knows nothing", "[mirror]") {
     image.progress(progress(0, 1, 5));
     image.clear();
     CHECK(image.sessions() == 0);
-    CHECK(image.early_progress({0, 1}, Side::client) == nullptr);
+    CHECK_FALSE(image.early_progress({0, 1}, Side::client));
 }
