@@ -52,13 +52,21 @@ def relay_instructions(case: int = 0, shown: int = 25) -> list[Row]:
 
 
 def session_memory() -> list[Row]:
+    """Resident memory per session, and as a ratio to the aim."""
     found = _run("session_memory", 2048)
-    sizes = f"of it leg {found['leg']} B, twice; cell {found['cell']} B, twice; record {found['record']} B"
-    return [
-        Row("e", "allocated at start, per slot, either role", found["allocated_per_slot"], "bytes", note=sizes),
-        Row("e", "active: resident growth per session opened", found["resident_growth_active"], "bytes", "at most 1024"),
-        Row("e", "standby: resident growth per session learned", found["resident_growth_standby"], "bytes", "at most 384"),
-    ]
+    sizes = f"leg {found['leg']} B and cell {found['cell']} B, twice; record {found['record']} B"
+    waiting = f"inherited {found['inherited']} B, twice; record {found['record']} B; no leg before a takeover"
+    rows = []
+    for role, aim, note in (("active", 1024, sizes), ("standby", 384, waiting)):
+        grown = found[f"resident_growth_{role}"]
+        verb = "opened" if role == "active" else "learned"
+        rows.append(Row("e", f"{role}: resident growth per session {verb}", grown, "bytes", f"at most {aim}", note))
+        rows.append(Row("e", "    to the aim", grown / aim, "ratio", "at most 1"))
+    rows.append(Row("e", "in memory from the start, per slot, either role", found["resident_per_slot_at_start"], "bytes",
+                    note="flow tables, wheels and lists, whether used or not"))
+    rows.append(Row("e", "address space reserved at start, per slot", found["reserved_per_slot"], "bytes",
+                    note="nothing is allocated later"))
+    return rows
 
 
 def build_directory() -> Path:
