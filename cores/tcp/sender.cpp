@@ -72,6 +72,11 @@ void note_sent(rte_mbuf* m, const Context& c) {
     if (d.transmissions < 255) ++d.transmissions;
 }
 
+//= rfc6298#3
+//  No sample from what was sent twice (Karn). Nor from what went ahead, at a time that nobody noted; an
+//  endpoint may acknowledge that while its place in the queue has not been sent at all.
+bool gives_rtt(const PacketMeta& d) { return d.sent && !d.ahead && !d.retransmitted; }
+
 bool retransmit(Tcb& t, rte_mbuf* m, const Context& c) {
     auto& s = t.soft.snd;
     auto& d = meta(m);
@@ -159,10 +164,8 @@ void free_acknowledged(Tcb& t, Position ack, AckEffect& effect, const Context& c
         auto& d = meta(m);
         if (d.sacked) s.sacked_bytes -= d.payload_len;
         if (d.lost) s.lost_bytes -= d.payload_len;
-        if (!d.retransmitted) {
-            effect.rtt = c.now - d.sent_at;
-        }
-        if (d.sent_at > s.rack_sent_at || !s.rack_valid) {
+        if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
+        if (d.sent && (d.sent_at > s.rack_sent_at || !s.rack_valid)) {
             // RFC 8985 section 6.2: an ACK that comes sooner than the path allows is for the first
             // transmission.
             if (!d.retransmitted || c.now - d.sent_at >= t.soft.rtt.min) {
@@ -217,7 +220,7 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
                 s.lost_bytes -= d.payload_len;
             }
             effect.bytes_sacked += d.payload_len;
-            if (!d.retransmitted) effect.rtt = c.now - d.sent_at;
+            if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
             if ((!s.rack_valid || d.sent_at >= s.rack_sent_at) &&
                 (!d.retransmitted || c.now - d.sent_at >= t.soft.rtt.min)) {
                 s.rack_sent_at = d.sent_at;
