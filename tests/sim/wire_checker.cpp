@@ -124,8 +124,11 @@ void WireChecker::check_ack(const View& v) {
 void WireChecker::check_sack(const View& v) {
     const Position ack = v.ack();
     std::erase_if(v.leg.sacked, [&](const Range& r) { return distance(r.end, ack) >= 0; });
+    // A probe after a takeover acknowledges one byte less than its endpoint was told last. Where that word
+    // was lost on its way, this may lie in a range; the answer to the probe brings the ACK that passes it.
+    const bool probe = v.s.length() <= 1 && distance(v.begin(), v.to.next()) > 0;
     for (const auto& r : v.leg.sacked)
-        if (distance(r.begin, ack) >= 0)
+        if (distance(r.begin, ack) >= 0 && !probe)
             violate(v, "reneging", "SACKed before: " + std::to_string(r.begin) + "-" + std::to_string(r.end));
     for (const auto& wire : v.s.options.ranges()) {
         const Range r{to_position(v.to.iss(), wire.begin, ack), to_position(v.to.iss(), wire.end, ack)};
