@@ -186,6 +186,8 @@ std::uint32_t Sessions::advance(Instant now) {
     if (active_) take_over_some();
     follow_mirror();
     if (is_client()) answer_stored();
+    // What only tries again is no work: whoever is to make room may need the CPU.
+    const auto work = static_cast<std::uint32_t>(touched_.size() - before);
     retrying_.swap(retry_);
     for (const auto slot : retrying_) {
         legs_[slot].retry = false;
@@ -194,7 +196,6 @@ std::uint32_t Sessions::advance(Instant now) {
         fire(slot);
     }
     retrying_.clear();
-    const auto work = static_cast<std::uint32_t>(touched_.size() - before);
     service_touched();
     auto& core = s_.lane.core[index(s_.side)];
     core.sessions.store(used_, std::memory_order_relaxed);

@@ -63,6 +63,7 @@ class Idle {
     int doorbell_;      ///< eventfd that other threads write
     int port_fd_ = -1;  ///< readable when frames are there: the port's socket, or an epoll set
     bool port_fd_is_socket_ = false;
+    std::uint32_t cycles_at_work_ = 0;
     Instant idle_since_ = Instant::never();
     /// When the thread announced its sleep, in nanoseconds; `awake` while it works.
     std::atomic<std::int64_t> asleep_since_{awake};
