@@ -21,12 +21,14 @@
 namespace holdfast::bench {
 namespace {
 
-/// Bytes allocated by everything in this process, from libc and from DPDK.
-std::size_t allocated() {
+/// Bytes that this process has reserved, from the system and from DPDK's heap.
+std::size_t reserved() {
     rte_malloc_socket_stats dpdk{};
     rte_malloc_get_socket_stats(0, &dpdk);
-    const auto libc = mallinfo2();
-    return libc.uordblks + libc.hblkhd + dpdk.heap_allocsz_bytes;
+    std::ifstream file("/proc/self/statm");
+    std::size_t pages = 0;
+    file >> pages;
+    return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + dpdk.heap_allocsz_bytes;
 }
 
 /// Bytes of this process that are in memory.
@@ -37,12 +39,12 @@ std::size_t resident() {
     return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// What a node costs that has room for `slots` sessions: allocations that do not depend on them cancel out.
-double allocated_per_slot(const std::string& name, std::uint32_t slots, unsigned node_id) {
+/// What a node reserves that has room for `slots` sessions: what does not depend on them cancels out.
+double reserved_per_slot(const std::string& name, std::uint32_t slots, unsigned node_id) {
     const auto cost = [&](const std::string& suffix, std::uint32_t n) {
-        const auto before = allocated();
+        const auto before = reserved();
         const Rig rig(name + suffix, {.sessions = 1, .slots = n, .mbufs = 2047, .node_id = node_id});
-        return allocated() - before;
+        return reserved() - before;
     };
     return static_cast<double>(cost("l", 2 * slots) - cost("s", slots)) / slots;
 }
@@ -91,7 +93,7 @@ int run(std::uint32_t sessions) {
     // First of all: DPDK's heap keeps what it has once touched.
     const auto g = growth(sessions, slots);
     const double at_start = resident_per_slot(slots);
-    const double per_slot = allocated_per_slot("mp", slots, 0);
+    const double per_slot = reserved_per_slot("mp", slots, 0);
     std::printf(
         "{\"sessions\": %u, \"slots\": %u, \"reserved_per_slot\": %.0f, \"resident_per_slot_at_start\": "
         "%.0f, "
