@@ -46,8 +46,10 @@ Image::Verdict Image::progress(const ProgressRecord& p) {
     auto& known = e.progress[index(p.side)];
     if (known.version > 0 && known.generation == p.id.generation && p.version <= known.version)
         return Verdict::stale;
-    known = {p.id.generation, p.version,       p.una,         p.ack,          p.ts_recent,
-             p.last_byte,     p.has_last_byte, p.established, p.fin_received, p.fin_sent};
+    known = {p.id.generation, p.version,       p.una,
+             p.ack,           p.ts_recent,     in_seconds(p.last_active),
+             p.last_byte,     p.has_last_byte, p.established,
+             p.fin_received,  p.fin_sent};
     e.written = true;
     return holds(p.id) ? Verdict::news : Verdict::stale;
 }
@@ -75,6 +77,7 @@ std::optional<ProgressRecord> Image::early_progress(SessionId id, Side side) con
     p.una = k.una;
     p.ack = k.ack;
     p.ts_recent = k.ts_recent;
+    p.last_active = Instant{} + seconds(k.last_active_s);
     return p;
 }
 

@@ -36,7 +36,7 @@ class Image {
     struct Known {
         std::uint32_t generation = 0, version = 0;
         Position una = 0, ack = 0;
-        std::uint32_t ts_recent = 0;
+        std::uint32_t ts_recent = 0, last_active_s = 0;
         std::uint8_t last_byte = 0;
         bool has_last_byte : 1 = false, established : 1 = false, fin_received : 1 = false,
                              fin_sent : 1 = false;

@@ -35,10 +35,6 @@ struct Hints {
     std::uint32_t last_active_s = 0;  ///< seconds of the pair's shared clock
 };
 
-constexpr std::uint32_t in_seconds(Instant shared) {
-    return static_cast<std::uint32_t>(shared.ns / 1'000'000'000);
-}
-
 /// Translated mode: what was heard from this endpoint since the takeover.
 struct Heard {
     bool any = false;

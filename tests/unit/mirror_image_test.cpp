@@ -92,11 +92,18 @@ TEST_CASE("image: progress of another generation changes nothing", "[mirror]") {
 TEST_CASE("image: progress that overtook its session's Opened is kept for it", "[mirror]") {
     // The two cores write to rings of their own, so this order is ordinary.
     Image image(4);
-    CHECK(image.progress(progress(0, 1, 1, Side::server)) == Verdict::stale);
+    auto p = progress(0, 1, 1, Side::server);
+    p.una = 501;
+    p.ts_recent = 77;
+    p.last_active = Instant{} + seconds(3600);
+    CHECK(image.progress(p) == Verdict::stale);
     image.opened(session(0, 1));
     const auto early = image.early_progress({0, 1}, Side::server);
     REQUIRE(early);
     CHECK(early->version == 1);
+    CHECK(early->una == 501);
+    CHECK(early->ts_recent == 77);
+    CHECK(early->last_active == p.last_active);
     CHECK_FALSE(image.early_progress({0, 1}, Side::client));
 }
 
