@@ -55,7 +55,8 @@ MirrorCore::MirrorCore(const Config& config, std::uint64_t incarnation, proxy::L
       link_(link),
       counters_(counters),
       events_(events),
-      image_(config.limits.sessions) {}
+      image_(config.limits.sessions),
+      handed_(config.limits.sessions) {}
 
 void MirrorCore::set_role(proxy::Role role, std::uint64_t term, bool table_empty, Instant now) {
     term_ = term;
@@ -176,12 +177,10 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     }
     const auto id = o.record.id;
     lane_.records[id.slot] = o.record;
-    for (const auto side : {Side::client, Side::server}) {
-        auto& ring = lane_.install[index(side)];
-        ring.push({proxy::InstallKind::install, {}, id, 0, {}});
+    hand_over(id, proxy::InstallKind::install);
+    for (const auto side : {Side::client, Side::server})
         if (const auto p = image_.early_progress(id, side))
-            ring.push({proxy::InstallKind::progress, {}, id, 0, *p});
-    }
+            lane_.install[index(side)].push({proxy::InstallKind::progress, {}, id, 0, *p});
     return true;
 }
 
@@ -198,7 +197,7 @@ bool MirrorCore::take_progress(const mirror::Progress& p) {
 
 bool MirrorCore::take_closed(const mirror::Closed& c) {
     if (image_.closed(c.record.id) == mirror::Image::Verdict::news)
-        for (auto& ring : lane_.install) ring.push({proxy::InstallKind::remove, {}, c.record.id, 0, {}});
+        hand_over(c.record.id, proxy::InstallKind::remove);
     return true;
 }
 
@@ -261,14 +260,35 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     return false;
 }
 
-/// A slot is used anew: its record must not change under a core that has not yet taken the one before.
+/// A slot is used anew: its record must not change under a core that has not yet done with the one before.
 bool MirrorCore::replaces_what_cores_read(const mirror::Decoded& d) const {
     if (role_ != proxy::Role::standby || d.verdict != mirror::Decoded::Verdict::complete) return false;
     const auto* o = std::get_if<mirror::Opened>(&d.record);
-    if (o == nullptr || o->record.id.slot >= lane_.slots) return false;
-    const auto& before = lane_.records[o->record.id.slot].id.generation;
-    const bool idle = lane_.install[0].count() == 0 && lane_.install[1].count() == 0;
-    return before != 0 && before != o->record.id.generation && !idle;
+    return o != nullptr && o->record.id.slot < handed_.size() && handed_[o->record.id.slot] > drains_;
+}
+
+/// An entry is done with when the rings were empty once and both cores have run a cycle since.
+void MirrorCore::note_drained() {
+    if (lane_.install[0].count() != 0 || lane_.install[1].count() != 0) {
+        drain_seen_ = false;
+        return;
+    }
+    std::uint64_t cycles[2];
+    for (int i = 0; i < 2; ++i) cycles[i] = lane_.core[i].cycles.load(std::memory_order_acquire);
+    if (drain_seen_ && cycles[0] != drain_cycles_[0] && cycles[1] != drain_cycles_[1]) {
+        ++drains_;
+        drain_seen_ = false;
+    } else if (!drain_seen_) {
+        drain_seen_ = true;
+        drain_cycles_[0] = cycles[0];
+        drain_cycles_[1] = cycles[1];
+    }
+}
+
+void MirrorCore::hand_over(SessionId id, proxy::InstallKind kind) {
+    // What is handed over between the two looks of a drain is not part of it.
+    handed_[id.slot] = drains_ + 2;
+    for (auto& ring : lane_.install) ring.push({kind, {}, id, 0, {}});
 }
 
 std::uint32_t MirrorCore::read_records(Instant now) {
@@ -345,7 +365,7 @@ std::uint32_t MirrorCore::sweep() {
             state_ = MirrorState::in_sync;
             break;
         }
-        for (auto& ring : lane_.install) ring.push({proxy::InstallKind::remove, {}, *id, 0, {}});
+        hand_over(*id, proxy::InstallKind::remove);
     }
     return n;
 }
@@ -389,6 +409,7 @@ std::uint32_t MirrorCore::advance(Instant now) {
         state_ = state_ == MirrorState::refused ? state_ : MirrorState::connecting;
         connect_at_ = now + reconnect_after;
     }
+    note_drained();
     auto work = read_records(now);
     if (link_.take_changed()) connection_changed(now);
     work += drain_journals(now);

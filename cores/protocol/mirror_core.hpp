@@ -5,6 +5,7 @@
 #include "cores/mirror/link.hpp"
 #include "cores/proxy/lane.hpp"
 #include "lib/report/event.hpp"
+#include "lib/table/zeroed_array.hpp"
 
 namespace holdfast::protocol {
 
@@ -50,6 +51,8 @@ class MirrorCore {
     void take_confirm(const mirror::Confirm& c, Instant now);
     bool installs_have_room() const;
     bool replaces_what_cores_read(const mirror::Decoded& d) const;
+    void note_drained();
+    void hand_over(SessionId id, proxy::InstallKind kind);
     std::uint32_t drain_journals(Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
     std::uint32_t sweep();
@@ -83,6 +86,11 @@ class MirrorCore {
     std::uint64_t stored_[2] = {}, confirmed_[2] = {};
     bool ended_[2] = {}, confirmed_ready_ = false;
     std::uint32_t sweep_next_ = 0;
+    /// The cores have taken all that was handed to them before drain `drains_`, and have done with it.
+    std::uint32_t drains_ = 0;
+    bool drain_seen_ = false;
+    std::uint64_t drain_cycles_[2] = {};
+    ZeroedArray<std::uint32_t> handed_;  ///< by slot: the drain after which its record may change
 };
 
 }  // namespace holdfast::protocol

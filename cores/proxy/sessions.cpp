@@ -200,7 +200,7 @@ std::uint32_t Sessions::advance(Instant now) {
     auto& core = s_.lane.core[index(s_.side)];
     core.sessions.store(used_, std::memory_order_relaxed);
     core.held_mbufs.store(held_, std::memory_order_relaxed);
-    core.cycles.store(core.cycles.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    core.cycles.store(core.cycles.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     return work;
 }
 

@@ -51,7 +51,6 @@ class BenchLab(Lab):
     def __init__(self) -> None:
         super().__init__(os.environ.get("HOLDFAST_LAB", "bench"))
         self._gate = "peer"
-        self._policy = "busy"
 
     def build(self) -> None:
         self.up(nodeconf.NodeOptions("af_xdp", "veth", topology.Mtu(), "peer"), standby=False)
@@ -64,12 +63,12 @@ class BenchLab(Lab):
 
     def options(self) -> tuple[nodeconf.NodeOptions, nodeconf.Table]:
         options, _ = super().options()
-        return options, {**_SETTINGS, "idle": {"policy": self._policy}, "service": [
+        return options, {**_SETTINGS, "service": [
             {"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"],
              "gate": [self._gate]} for name, port in (("web", nodeconf.WEB_PORT), ("bulk", load.BULK_PORT))]}
 
     def start_nodes(self, standby: bool, gate: str = "peer") -> None:
-        self._gate, self._policy = gate, "busy"
+        self._gate = gate
         self.start("a")
         self.wait_active("a")
         place(self.node_process("a").pid, MIDDLE_CPU, alone=True)
@@ -78,7 +77,6 @@ class BenchLab(Lab):
         self.forget_neighbours()
 
     def start_standby(self) -> None:
-        self._policy = "adaptive"  # it must leave CPU 0 to the endpoints
         self.start("b")
         place(self.node_process("b").pid, load.ENDPOINT_CPU)
         self.wait_ready()
