@@ -152,6 +152,19 @@ bool is_probe(const Tcb& t, const Segment& s) {
     return s.begin == r.ledger.acknowledged() - 1 || meets_closed_window(t, s);
 }
 
+/// Where no more may be held: what comes in order is taken all the same if it frees what waits above it, or
+/// else in the place of something that waits there. Only what was never reported by SACK may give way.
+bool makes_room(Tcb& t, const Segment& s, std::uint32_t mbufs_max) {
+    auto& queue = t.soft.rcv.queue;
+    if (s.begin != t.soft.rcv.next || queue.empty()) return false;
+    if (queue.starts_by(s.end)) return true;
+    const bool reported = t.hard.sack && !t.soft.rcv.sack_from_far;
+    if (!reported && queue.drop_last_unreported()) return true;
+    // All that waits is with the far end, or known to the endpoint: it can not go, and the hole below it has
+    // to be filled.
+    return !reported || mbufs_max > 0;
+}
+
 /// Eighth step part one: the payload, trimmed to the window.
 void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std::uint32_t mbufs_max,
                const Context& c) {
@@ -178,9 +191,7 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
         r.fin = s.end;
     }
     if (s.begin >= s.end) return;
-    // The segment that fills the hole frees what waits above it: it is never refused for want of room there.
-    const bool fills_hole = s.begin == left && r.queue.starts_by(s.end);
-    if (r.queue.mbufs() >= mbufs_max && !fills_hole) {
+    if (r.queue.mbufs() >= mbufs_max && !makes_room(t, s, mbufs_max)) {
         c.counters.add(Counter::reassembly_full);
         return;
     }

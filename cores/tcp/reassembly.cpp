@@ -103,6 +103,21 @@ bool Reassembly::mark_sacked(PositionRange range) {
     return news;
 }
 
+bool Reassembly::drop_last_unreported() {
+    rte_mbuf *before = nullptr, *last = nullptr, *previous = nullptr;
+    for (auto* p = head_; p != nullptr; previous = p, p = meta(p).next)
+        if (!meta(p).sacked) {
+            before = previous;
+            last = p;
+        }
+    if (last == nullptr) return false;
+    (before != nullptr ? meta(before).next : head_) = meta(last).next;
+    if (tail_ == last) tail_ = before;
+    --mbufs_;
+    rte_pktmbuf_free(last);
+    return true;
+}
+
 std::size_t Reassembly::ranges(Position above, Position newest, bool only_sacked,
                                std::array<PositionRange, 4>& out) const {
     // What joins on to the bytes below `above` lies above no hole.

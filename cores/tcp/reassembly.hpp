@@ -48,6 +48,8 @@ class Reassembly {
                        std::array<PositionRange, 4>& out) const;
     /// The far end has the bytes of `range`. True if that was news of a segment held here.
     bool mark_sacked(PositionRange range);
+    /// Frees the last segment that is not marked as being with the far end. False if there is none.
+    bool drop_last_unreported();
     /// The held segments, linked by meta().next.
     rte_mbuf* head() const { return head_; }
 

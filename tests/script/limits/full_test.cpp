@@ -89,3 +89,22 @@ STORY("limits: a server that never acknowledges is sent the session's budget, an
     lane.server().sends(ack(2001));
     lane.client().expects(ack(2001));
 }
+
+STORY("limits: a hole of several segments below a full queue is filled all the same", "[limits]") {
+    LaneOptions options;
+    options.limits.session_bytes = 16'384;  // 32 mbufs
+    LaneStage lane(options);
+    lane.establish();
+    // 1..4001 is lost; what waits above can not be joined, and uses up the budget.
+    for (Position p = 4001; p < 63'001; p += 1200) lane.client().sends(data(p, p + 600));
+    lane.client().ignores_rest();
+    lane.server().ignores_rest();
+    expect(lane.held_mbufs() <= 33, "not more than the budget");
+    for (Position p = 1; p < 4001; p += 1000) {
+        lane.client().sends(data(p, p + 1000));
+        lane.server().expects(data(p, p + 1000));
+        lane.server().sends(ack(p + 1000));
+        lane.client().takes();
+    }
+    lane.ignore_rest();
+}
