@@ -297,7 +297,9 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     snd.wl1 = from_endpoint;
     snd.wl2 = to_endpoint;
     snd.window_max = static_cast<std::uint32_t>(snd.edge - to_endpoint);
-    snd.valid_ack_max = leg.heard->ack;
+    // The old active may have sent more, up to the window's edge. Without SACK nothing tells whether the
+    // endpoint holds some of it above a gap: its ACK covers that as soon as the gap is filled (seed 7801).
+    snd.valid_ack_max = snd.edge;
     snd.fin_queued = snd.fin_sent = snd.fin_acknowledged = our_fin;
     snd.fin = to_endpoint - 1;
     if (leg.heard->tail_end == to_endpoint) {
