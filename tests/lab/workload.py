@@ -31,6 +31,7 @@ from seeded import Stream, Verifier  # noqa: E402
 
 _ANSWER_TIMEOUT_S = 60  # far beyond any takeover: a session that takes longer is stuck
 _STREAM_RATE = 300_000  # bytes per second of each stream
+_BOTH_RATE = 2_000_000  # so fast that at any moment one of a few such sessions has bytes in flight
 
 
 class WrongBytes(Exception):
@@ -286,7 +287,7 @@ class Both(Download):
     kind = "both"
 
     async def converse(self) -> None:
-        reader, writer = await self.connect_peer("both", rate=_STREAM_RATE)
+        reader, writer = await self.connect_peer("both", rate=_BOTH_RATE)
         receiving = asyncio.create_task(self.download(reader, self.seed + 1))
         await self.upload(writer)
         writer.write_eof()
