@@ -1,12 +1,10 @@
 // The heartbeat on the wire, and which heartbeats are believed.
-#include <catch2/catch.hpp>
-
 #include <algorithm>
 #include <string_view>
 
 #include "cores/guard/heartbeat.hpp"
 #include "cores/guard/peer.hpp"
-#include "guard_harness.hpp"
+#include "guard_stories.hpp"
 
 using namespace holdfast;
 using namespace holdfast::guard;
@@ -29,16 +27,6 @@ std::string hex(const std::array<std::uint8_t, N>& bytes) {
 }
 
 std::vector<std::uint8_t> vector_of(const HeartbeatFrame& frame) { return {frame.begin(), frame.end()}; }
-
-/// A world in which both nodes run and are in sync; node 0 is active.
-struct Healthy : World {
-    Healthy() {
-        start(0);
-        start(1);
-        REQUIRE(run_until([this] { return is(0, State::protected_) && is(1, State::ready); }, 2_s));
-        run_for(50_ms);
-    }
-};
 
 }  // namespace
 
