@@ -276,11 +276,19 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
 
 // ---- beginnings ----
 
-void LaneStage::establish(Conversation& c) {
+void LaneStage::pass_syn(Conversation& c, Where where) {
     c.client.sends(syn());
-    c.server.expects(syn());
+    c.server.expects(syn(), where);
+}
+
+void LaneStage::pass_syn_ack(Conversation& c, Where where) {
     c.server.sends(syn_ack());
-    c.client.expects(syn_ack());
+    c.client.expects(syn_ack(), where);
+}
+
+void LaneStage::establish(Conversation& c) {
+    pass_syn(c);
+    pass_syn_ack(c);
     c.client.sends(ack(1));
     c.server.expects(ack(1));
 }

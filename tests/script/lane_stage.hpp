@@ -67,6 +67,12 @@ class LaneStage : public PeerStage {
     /// The whole handshake, with the ends' offers; story time does not move.
     void establish() { establish(main()); }
     void establish(Conversation& c);
+    /// Its first half: the client's SYN reaches the server.
+    void pass_syn(Where where = Where::current()) { pass_syn(main(), where); }
+    void pass_syn(Conversation& c, Where where = Where::current());
+    /// Its second: the server's SYN-ACK reaches the client. What is left is the client's ACK.
+    void pass_syn_ack(Where where = Where::current()) { pass_syn_ack(main(), where); }
+    void pass_syn_ack(Conversation& c, Where where = Where::current());
 
     // ---- the lane's neighbours ----
     Standby standby;

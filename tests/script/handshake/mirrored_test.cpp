@@ -29,10 +29,8 @@ STORY("handshake: all four sequence spaces wrap within what stories send", "[han
 
 STORY("handshake: data may come with the client's final ACK", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.client().sends(data(1, 101).ack(1));
     lane.server().expects(data(1, 101).ack(1));
     lane.client().expects_nothing();
@@ -40,8 +38,7 @@ STORY("handshake: data may come with the client's final ACK", "[handshake]") {
 
 STORY("handshake: data of the client without ACK of our SYN opens nothing", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.client().sends(data(1, 101));
     lane.expect_count(Side::client, "wrong_phase", 1);
     lane.server().expects_nothing();
@@ -50,8 +47,7 @@ STORY("handshake: data of the client without ACK of our SYN opens nothing", "[ha
 
 STORY("handshake: a client that repeats its SYN before the server answered waits on", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.after(300_ms);
     lane.client().sends(syn());
     lane.client().expects_nothing();
@@ -62,8 +58,7 @@ STORY("handshake: a client that repeats its SYN before the server answered waits
 
 STORY("handshake: a client that repeats its SYN after that gets the same SYN-ACK again", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     const auto first = lane.client().expects(syn_ack());
     lane.after(300_ms);
@@ -76,10 +71,8 @@ STORY("handshake: a client that repeats its SYN after that gets the same SYN-ACK
 STORY("handshake: a server that repeats its SYN-ACK waits for the client like the first time",
       "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.after(300_ms);
     lane.server().sends(syn_ack());
     lane.server().expects_nothing();

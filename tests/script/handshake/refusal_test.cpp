@@ -6,8 +6,7 @@ using namespace holdfast::script;
 
 STORY("handshake: a backend's refusal becomes a RST to the client", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(rst(0).ack(1));
     lane.client().expects(rst(0).ack(1));
     lane.expect_count(Side::server, "sessions_refused_backend", 1);
@@ -20,8 +19,7 @@ STORY("handshake: a backend's refusal becomes a RST to the client", "[handshake]
 
 STORY("handshake: a RST that does not acknowledge our SYN refuses nothing", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(rst(0).ack(2));
     lane.server().sends(rst(0));
     lane.client().expects_nothing();
@@ -32,8 +30,7 @@ STORY("handshake: a RST that does not acknowledge our SYN refuses nothing", "[ha
 
 STORY("handshake: a SYN-ACK of something else is answered by RST and changes nothing", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack().ack(77));
     lane.server().expects(rst(77));
     lane.client().expects_nothing();
@@ -43,10 +40,8 @@ STORY("handshake: a SYN-ACK of something else is answered by RST and changes not
 
 STORY("handshake: a server that resets before the client has answered", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.server().sends(rst(1).ack(1));
     lane.client().expects(rst(1));
     // RFC 9293 3.5.2: a reset is never answered.
@@ -55,8 +50,7 @@ STORY("handshake: a server that resets before the client has answered", "[handsh
 
 STORY("handshake: a client that gives up before the server answered", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.client().sends(rst(1));
     lane.server().expects(rst(1));
     lane.client().expects_nothing();
@@ -64,10 +58,8 @@ STORY("handshake: a client that gives up before the server answered", "[handshak
 
 STORY("handshake: a client that gives up after the SYN-ACK", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.client().sends(rst(1));
     lane.server().expects(rst(1));
     lane.client().expects_nothing();
@@ -76,10 +68,8 @@ STORY("handshake: a client that gives up after the SYN-ACK", "[handshake]") {
 STORY("handshake: an ACK of a number that we never sent is answered by RST, the handshake goes on",
       "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.client().sends(ack(500).seq(1));
     lane.client().expects(rst(500));
     lane.server().expects_nothing();
@@ -89,10 +79,8 @@ STORY("handshake: an ACK of a number that we never sent is answered by RST, the 
 
 STORY("handshake: a RST outside the window does not end it", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.client().sends(rst(2));
     lane.client().sends(rst(100'000));
     lane.server().expects_nothing();

@@ -22,10 +22,8 @@ STORY("handshake: the SYN to a silent server is repeated after 1, 2, 4, 8, 16 s;
 STORY("handshake: the SYN-ACK to a silent client is repeated; in the end both ends are reset",
       "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     for (const auto t : {1_s, 3_s, 7_s, 15_s, 31_s}) {
         lane.at(t + 1_ms);
         lane.client().expects(syn_ack().at(t));
@@ -40,10 +38,8 @@ STORY("handshake: the SYN-ACK to a silent client is repeated; in the end both en
 
 STORY("handshake: a lost SYN-ACK costs one repetition and no more", "[handshake]") {
     LaneStage lane;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
-    lane.server().sends(syn_ack());
-    lane.client().expects(syn_ack());
+    lane.pass_syn();
+    lane.pass_syn_ack();
     lane.at(1001_ms);
     lane.client().expects(syn_ack());
     lane.client().sends(ack(1));

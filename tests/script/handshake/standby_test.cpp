@@ -7,8 +7,7 @@ using namespace holdfast::script;
 STORY("handshake: the SYN-ACK waits until the standby has stored the session", "[handshake]") {
     LaneStage lane({.standby_connected = true});
     lane.standby.confirms = false;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     lane.client().expects_nothing();
     const auto* opened = lane.standby.newest(Side::client, proxy::JournalKind::opened);
@@ -43,8 +42,7 @@ STORY("handshake: the record holds what a takeover needs", "[handshake]") {
 STORY("handshake: a standby slower than store_wait leaves the session unprotected, counted", "[handshake]") {
     LaneStage lane({.standby_connected = true, .store_wait = 50_ms});
     lane.standby.confirms = false;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     lane.after(49_ms);
     lane.client().expects_nothing();
@@ -56,8 +54,7 @@ STORY("handshake: a standby slower than store_wait leaves the session unprotecte
 STORY("handshake: a standby that is lost meanwhile does not hold the client up", "[handshake]") {
     LaneStage lane({.standby_connected = true});
     lane.standby.confirms = false;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     lane.client().expects_nothing();
     lane.disconnect_standby();
@@ -75,8 +72,7 @@ STORY("handshake: clients are answered in the order in which their records were 
     LaneStage lane({.standby_connected = true});
     lane.standby.confirms = false;
     auto& second = lane.another();
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     second.client.sends(syn());
     second.server.expects(syn());
     second.server.sends(syn_ack());

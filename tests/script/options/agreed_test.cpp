@@ -19,8 +19,7 @@ STORY("options: the server is offered what the client offered", "[options]") {
 STORY("options: the client is answered with what the server accepted", "[options]") {
     LaneStage lane;
     lane.server().offer = {1300, 9, true, true, 7000};
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     const auto s =
         lane.client().expects(syn_ack().mss(1300).scale(9).sack_ok(true).window(7000).echo(0xffffff00));
@@ -60,8 +59,7 @@ STORY("options: what the server does not accept, the client is not given", "[opt
 STORY("options: without window scaling both legs' windows are bytes", "[options]") {
     LaneStage lane;
     lane.client().offer.shift = -1;
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     lane.client().expects(syn_ack().no_scale());
     lane.client().sends(ack(1));
@@ -115,8 +113,7 @@ STORY("options: the MSS is the smallest of both ends' and both networks'", "[opt
 STORY("options: segments are cut anew where the ends' sizes differ", "[options]") {
     LaneStage lane;
     lane.server().offer.mss = 612;  // 600 bytes with timestamps
-    lane.client().sends(syn());
-    lane.server().expects(syn());
+    lane.pass_syn();
     lane.server().sends(syn_ack());
     // An end that ignores what it was told: its segments are taken all the same.
     lane.client().expects(syn_ack().mss(612));
