@@ -65,6 +65,11 @@ void Link::close(Instant now) {
     if (state_ != State::closed) reset(State::closed);
 }
 
+/// What an MSS leaves out (RFC 6691): the headers without options.
+std::uint16_t Link::mss_max() const {
+    return static_cast<std::uint16_t>(settings_.mtu - wire::ip_size(settings_.local) - wire::tcp_size);
+}
+
 void Link::connect(Instant now) {
     reset(State::connecting);
     auto& l = tcb_.hard.leg;
@@ -73,7 +78,7 @@ void Link::connect(Instant now) {
     l.remote = {settings_.peer, settings_.port};
     l.iss = secrets_.initial_sequence(l.local, l.remote, now);
     l.ts_offset = secrets_.timestamp_offset(l.local, l.remote);
-    offer_ = {static_cast<std::uint16_t>(settings_.mtu - 40), true, true, true, window_scale, 65535};
+    offer_ = {mss_max(), true, true, true, window_scale, 65535};
     tcp::send_syn(tcb_, offer_, context(now));
 }
 
@@ -125,13 +130,8 @@ void Link::accept_syn(const wire::Frame& frame, Instant now) {
     l.iss = secrets_.initial_sequence(l.local, l.remote, now);
     l.ts_offset = secrets_.timestamp_offset(l.local, l.remote);
     const auto theirs = tcp::read_offer(frame.tcp);
-    l.mss_send = std::min<std::uint16_t>(theirs.mss, static_cast<std::uint16_t>(settings_.mtu - 40));
-    offer_ = {static_cast<std::uint16_t>(settings_.mtu - 40),
-              theirs.sack,
-              theirs.timestamps,
-              theirs.window_scaling,
-              window_scale,
-              65535};
+    l.mss_send = std::min<std::uint16_t>(theirs.mss, mss_max());
+    offer_ = {mss_max(), theirs.sack, theirs.timestamps, theirs.window_scaling, window_scale, 65535};
     tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale,
                  theirs.window_scaling ? window_scale : std::uint8_t{0}};
     tcb_.soft.rcv.ts_recent = frame.tcp.options.ts_value;
@@ -151,7 +151,7 @@ void Link::in_connecting(const wire::Frame& frame, Instant now) {
     const auto theirs = tcp::read_offer(frame.tcp);
     auto& l = tcb_.hard.leg;
     l.irs = frame.tcp.seq;
-    l.mss_send = std::min<std::uint16_t>(theirs.mss, static_cast<std::uint16_t>(settings_.mtu - 40));
+    l.mss_send = std::min<std::uint16_t>(theirs.mss, mss_max());
     tcb_.hard = {l, theirs.sack, theirs.timestamps, theirs.scale,
                  theirs.window_scaling ? window_scale : std::uint8_t{0}};
     auto& r = tcb_.soft.rcv;

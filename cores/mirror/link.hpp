@@ -59,6 +59,7 @@ class Link {
     bool take_changed() { return std::exchange(changed_, false); }
 
   private:
+    std::uint16_t mss_max() const;
     tcp::Context context(Instant now);
     void reset(State state);
     void accept_syn(const wire::Frame& frame, Instant now);

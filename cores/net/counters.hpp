@@ -11,9 +11,11 @@ namespace holdfast::net {
     X(frames_not_for_us, "frames whose destination address is not ours")                                     \
     X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
     X(arp_requests_sent, "ARP requests sent")                                                                \
-    X(arp_announcements_sent, "gratuitous ARP frames sent")                                                  \
+    X(solicitations_answered, "neighbour solicitations for our addresses that were answered")                \
+    X(solicitations_sent, "neighbour solicitations sent")                                                    \
+    X(announcements_sent, "gratuitous ARP frames and unsolicited neighbour advertisements sent")             \
     X(icmp_echo_answered, "ICMP echo requests answered")                                                     \
-    X(icmp_ignored, "ICMP messages that are not echo requests to us")                                        \
+    X(icmp_ignored, "ICMP and ICMPv6 messages that asked nothing of us")                                     \
     X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                    \
     X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \
     X(neighbour_table_full, "neighbours not learnt because the table is full of those that frames wait for") \

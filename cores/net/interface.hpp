@@ -1,5 +1,5 @@
-// The layer below TCP on one port: our addresses, ARP, ICMP echo, next hops, and the queues of frames that
-// wait for the port.
+// The layer below TCP on one port: our addresses, ARP and neighbour discovery, ICMP echo, next hops, and the
+// queues of frames that wait for the port.
 //
 // Frames leave either as the virtual self (virtual MAC and addresses; needs the lease, R4) or as the node's
 // own self (heartbeats, neighbour queries, reference probes; always allowed).
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cores/net/counters.hpp"
+#include "cores/net/neighbours.hpp"
 #include "lib/base/address.hpp"
 #include "lib/base/time.hpp"
 #include "lib/packet/burst.hpp"
@@ -22,8 +23,10 @@ namespace holdfast::net {
 /// Addresses and abilities of a port. Constant after start.
 struct InterfaceSettings {
     MacAddress own_mac;
-    Prefix own_address;
-    IpAddress gateway;       ///< unspecified = none
+    Prefix own_address;   ///< the address in this is unspecified where the port does not speak IPv4
+    IpAddress gateway;    ///< unspecified = none
+    Prefix own_address6;  ///< the same for IPv6
+    IpAddress gateway6;
     MacAddress virtual_mac;  ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t mtu = 1500;
@@ -36,47 +39,43 @@ struct InterfaceSettings {
 /// Whose addresses a frame carries.
 enum class Self : std::uint8_t { own, virtual_self };
 
-/// Which neighbour takes the frames to some address: found once and kept while is_current() says so. What
-/// changes, its MAC and whether it is known at all, is read from the entry for each frame. An entry's place
-/// and generation.
-using NextHop = std::uint32_t;
-inline constexpr NextHop no_next_hop = 0xffffffff;
-
-/// An ARP packet that the guard may want to know of.
-struct ArpHeard {
-    IpAddress sender, target;
+/// Somebody said who he is, or asked for an address, by ARP or neighbour discovery: the guard may want to
+/// know.
+struct NeighbourHeard {
+    IpAddress sender;  ///< whose Ethernet address this gives; 0.0.0.0 or "::" when it gives none
+    IpAddress target;
     MacAddress mac;
     bool is_reply = false;
+    /// Does anybody use `target`? (RFC 5227, RFC 4862)
+    bool is_probe() const { return !is_reply && sender.is_any(); }
 };
 
 class Interface {
   public:
     Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& counters);
-    ~Interface();
     Interface(const Interface&) = delete;
     Interface& operator=(const Interface&) = delete;
 
     const InterfaceSettings& settings() const { return settings_; }
 
-    /// Handles a parsed ARP or ICMP frame; takes ownership of `m`. Returns the ARP sender when it was ARP.
-    std::optional<ArpHeard> receive(rte_mbuf* m, const wire::Frame& frame, Instant now);
-    /// True when the destination is one of our MACs or broadcast.
+    /// Handles a parsed frame of kind arp, icmp or icmpv6; takes ownership of `m`. Returns what it said of a
+    /// neighbour.
+    std::optional<NeighbourHeard> receive(rte_mbuf* m, const wire::Frame& frame, Instant now);
+    /// True when the destination is one of our MACs, broadcast, or a group of IPv6, whatever group.
     bool is_for_us(const wire::Frame& frame) const {
         const auto to = frame.destination_mac.as_integer();
         return (to == virtual_mac_ && to != 0) || to == own_mac_ ||
-               to == MacAddress::broadcast().as_integer();
+               to == MacAddress::broadcast().as_integer() || (to & 0xffff) == 0x3333;
     }
 
     bool is_virtual_address(const IpAddress& a) const;
 
     /// The entry still is the one that route() found.
-    bool is_current(NextHop hop) const {
-        return hop != no_next_hop && neighbours_[hop & 0xffff].generation == hop >> 16;
-    }
+    bool is_current(NextHop hop) const { return neighbours_.is_current(hop); }
     /// The next hop of `destination`, or no_next_hop when there is none (counted).
     NextHop route(const IpAddress& destination, Instant now);
-    /// Completes and queues `m`, which holds an IPv4 packet behind room for Ethernet: writes the Ethernet
-    /// header. Takes ownership; a frame whose next hop's MAC is unknown waits (bounded) while ARP asks. False
+    /// Completes and queues `m`, which holds an IP packet behind room for Ethernet: writes the Ethernet
+    /// header. Takes ownership; a frame whose next hop's MAC is unknown waits (bounded) while we ask. False
     /// when it was dropped (counted).
     bool send_to(rte_mbuf* m, NextHop hop, Self self, Instant now);
     /// The same for a frame whose next hop is not kept.
@@ -86,13 +85,14 @@ class Interface {
 
     /// Asks for `target` under our own address (reference probe, neighbour query).
     void query(const IpAddress& target, Instant now);
-    /// Asks for `target` without giving an address of ours (RFC 5227 probe): does somebody else use it?
+    /// Asks for `target` without giving an address of ours: does somebody else use it? (RFC 5227, RFC 4862)
     void probe(const IpAddress& target);
     /// Makes sure that the next hop of `target` is known before it is needed.
     void prepare(const IpAddress& target, Instant now);
-    /// Gratuitous ARP (RFC 5227 announcement) for every virtual address from the virtual MAC.
+    /// Gratuitous ARP (RFC 5227 announcement) or unsolicited advertisement (RFC 4861 section 7.2.6) for every
+    /// virtual address from the virtual MAC.
     void announce();
-    /// When false the virtual self neither answers ARP and ICMP nor is announced.
+    /// When false the virtual self answers nobody who asks for it, nor ICMP.
     void set_speaking(bool speaking) { speaking_ = speaking; }
 
     /// Retries unanswered queries and drops what waited too long.
@@ -110,49 +110,45 @@ class Interface {
     NetCounters& counters() { return counters_; }
 
   private:
-    static constexpr std::uint32_t pending_max = 8;
-
-    struct Neighbour {
-        IpAddress address;  ///< unspecified = free
-        MacAddress mac;
-        bool resolved = false;
-        std::uint8_t queries = 0;  ///< unanswered in a row
-        std::uint16_t generation = 0;
-        Instant confirmed{}, asked{}, used{};
-        Instant fresh_until{-1};  ///< resolved and confirmed: up to then a frame leaves without a question
-        std::uint8_t pending_count = 0;
-        std::uint8_t pending_self = 0;  ///< bit i: pending[i] leaves as the virtual self
-        rte_mbuf* pending[pending_max] = {};
-    };
-
-    bool is_own_address(const IpAddress& a) const { return a == settings_.own_address.address; }
+    bool is_own_address(const IpAddress& a) const {
+        return a == settings_.own_address.address || a == settings_.own_address6.address;
+    }
+    /// Whom of us somebody asks for; nothing when it is nobody, or the virtual self may not speak.
+    std::optional<Self> self_of(const IpAddress& a) const;
     bool is_on_link(const IpAddress& a) const;
-    std::uint32_t* index_of(const IpAddress& address);
-    void forget(const Neighbour& n);
-    Neighbour* make_room();
-    Neighbour* find(const IpAddress& address);
-    Neighbour* find_or_create(const IpAddress& address, Instant now);
+    /// The neighbour that frames to `destination` go to; unspecified when there is no way.
+    const IpAddress& next_hop_of(const IpAddress& destination) const;
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
     void flush_pending(Neighbour& n);
-    void drop_pending(Neighbour& n);
     bool send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now);
     bool queue(rte_mbuf* m, Self self);
     bool finish(rte_mbuf* m, const MacAddress& to, Self self);
+    const MacAddress& mac_of(Self self) const {
+        return self == Self::virtual_self ? settings_.virtual_mac : settings_.own_mac;
+    }
+    /// An empty frame with its Ethernet header and `size` bytes behind it; nullptr when the pool is empty.
+    std::uint8_t* start_frame(Packet& packet, const MacAddress& to, const MacAddress& from,
+                              std::uint16_t ethertype, std::size_t size);
+
+    // arp.cpp
     void send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from, const MacAddress& to_mac,
                   const IpAddress& to, const MacAddress& ethernet_to, Self self);
-    std::optional<ArpHeard> receive_arp(rte_mbuf* m, Instant now);
-    void receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
+    std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, Instant now);
+    // discovery.cpp
+    void solicit(const IpAddress& target, const IpAddress& source);
+    void advertise(const IpAddress& address, Self self, const IpAddress& to, const MacAddress& to_mac);
+    std::optional<NeighbourHeard> receive_discovery(const std::uint8_t* message, const wire::Frame& frame,
+                                                    Instant now);
+    // icmp.cpp
+    std::optional<NeighbourHeard> receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
+    void answer_echo(rte_mbuf* m, const wire::Frame& frame, Self self, Instant now);
 
     InterfaceSettings settings_;
-    std::uint64_t own_mac_, virtual_mac_;   ///< as integers
-    std::uint32_t network_ = 0, mask_ = 0;  ///< of the own IPv4 prefix, in network byte order
+    std::uint64_t own_mac_, virtual_mac_;  ///< as integers
     PacketPool& pool_;
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
-    std::vector<Neighbour> neighbours_;  ///< never move
-    std::vector<std::uint32_t>
-        neighbour_index_;  ///< by hash, open addressing, power of two: place + 1, 0 = free
-    std::uint32_t neighbour_count_ = 0, room_hand_ = 0;
+    Neighbours neighbours_;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();
 };

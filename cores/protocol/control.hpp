@@ -19,16 +19,15 @@ enum class ControlKind : std::uint8_t {
     probe,            ///< node -> protocol: ask whether somebody uses `address`
     announce,         ///< node -> protocol: announce the virtual addresses
     heartbeat_heard,  ///< protocol -> node
-    arp_heard,        ///< protocol -> node
+    neighbour_heard,  ///< protocol -> node: somebody said who he is, or asked for `target`
     own_mac_heard,    ///< protocol -> node: a frame came in from our virtual MAC
 };
 
 struct Control {
     ControlKind kind{};
     std::uint8_t size = 0;
-    std::uint8_t arp_is_reply = 0;
-    std::uint8_t reserved = 0;
-    IpAddress address, target;  ///< arp_heard: sender and target
+    bool is_reply = false, is_probe = false;  ///< neighbour_heard
+    IpAddress address, target;                ///< neighbour_heard: sender and target
     MacAddress mac;
     std::array<std::uint8_t, 2> reserved2{};
     std::array<std::uint8_t, heartbeat_max> bytes{};

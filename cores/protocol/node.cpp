@@ -11,8 +11,11 @@ namespace {
 net::InterfaceSettings interface_settings(const PortConfig& config, const PortProfile& port) {
     net::InterfaceSettings s;
     s.own_mac = port.mac;
-    s.own_address = config.address;
-    s.gateway = config.gateway;
+    const auto v4 = IpAddress::from_v4(0), v6 = IpAddress{};
+    if (const auto* own = config.own(v4)) s.own_address = *own;
+    if (const auto* own = config.own(v6)) s.own_address6 = *own;
+    s.gateway = config.gateway_of(v4);
+    s.gateway6 = config.gateway_of(v6);
     s.virtual_mac = config.virtual_mac;
     s.mtu = std::min(config.mtu, port.mtu);
     s.tx_ip_checksum = port.tx_ip_checksum;

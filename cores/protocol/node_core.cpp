@@ -60,7 +60,8 @@ void NodeCore::dispatch(rte_mbuf* m, Instant now) {
     frame_counters_.add(kind);
     switch (kind) {
         case wire::FrameKind::arp:
-        case wire::FrameKind::icmp: net_.receive(m, f, now); return;
+        case wire::FrameKind::icmp:
+        case wire::FrameKind::icmpv6: net_.receive(m, f, now); return;
         case wire::FrameKind::heartbeat:
             guard_.heartbeat_received(
                 guard::Path::mirror,
@@ -68,7 +69,7 @@ void NodeCore::dispatch(rte_mbuf* m, Instant now) {
             publish_lease();
             break;
         case wire::FrameKind::tcp:
-            if (f.destination == net_.settings().own_address.address && net_.is_for_us(f)) {
+            if (f.destination == config_.mirror.address.address && net_.is_for_us(f)) {
                 link_.receive(f, Packet(m), now);
                 return;
             }
@@ -86,15 +87,15 @@ std::uint32_t NodeCore::take_control(Instant now) {
         for (auto& ring = control_[static_cast<std::size_t>(path)]->to_node; ring.pop(c); ++n) {
             if (c.kind == ControlKind::heartbeat_heard)
                 guard_.heartbeat_received(path, {c.bytes.data(), c.size}, now);
-            else if (c.kind == ControlKind::arp_heard) arp_heard(c, now);
+            else if (c.kind == ControlKind::neighbour_heard) neighbour_heard(c, now);
             else if (c.kind == ControlKind::own_mac_heard) guard_.virtual_mac_heard(now);
         }
     return n;
 }
 
-void NodeCore::arp_heard(const Control& c, Instant now) {
+void NodeCore::neighbour_heard(const Control& c, Instant now) {
     for (std::size_t i = 0; i < config_.guard.reference.size(); ++i)
-        if (c.address == config_.guard.reference[i] && c.arp_is_reply != 0)
+        if (c.address == config_.guard.reference[i] && c.is_reply)
             guard_.reference_answered(static_cast<unsigned>(i), now);
     const auto is_virtual = [this](const IpAddress& a) {
         const auto& s = config_.services;
@@ -103,8 +104,7 @@ void NodeCore::arp_heard(const Control& c, Instant now) {
                std::find(config_.snat.begin(), config_.snat.end(), a) != config_.snat.end();
     };
     if (is_virtual(c.address)) guard_.vip_answered(now);
-    const bool is_probe = c.arp_is_reply == 0 && c.address.v4() == 0;
-    if (is_probe && is_virtual(c.target)) guard_.vip_probe_heard(now);
+    if (c.is_probe && is_virtual(c.target)) guard_.vip_probe_heard(now);
 }
 
 void NodeCore::publish_lease() {
@@ -148,7 +148,7 @@ void NodeCore::act_on(const guard::Outputs& out, Instant now) {
         for (const auto& target : config_.guard.reference) {
             c.kind = ControlKind::query;
             c.address = target;
-            const auto side = config_.client.address.contains(target) ? Side::client : Side::server;
+            const auto side = config_.client.is_on_link(target) ? Side::client : Side::server;
             tell_core(index(side), c);
         }
     if (out.query_vip) {

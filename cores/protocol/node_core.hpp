@@ -65,7 +65,7 @@ class NodeCore final : public Core {
   private:
     void dispatch(rte_mbuf* m, Instant now);
     std::uint32_t take_control(Instant now);
-    void arp_heard(const Control& c, Instant now);
+    void neighbour_heard(const Control& c, Instant now);
     void act_on(const guard::Outputs& out, Instant now);
     void follow_guard(const guard::Outputs& out, Instant now);
     void send_heartbeat(const guard::Outputs::Frame& frame);

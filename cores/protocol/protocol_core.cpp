@@ -66,25 +66,23 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
             if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
             packets_[gathered_++] = m;
             return;
+        case wire::FrameKind::icmp:
+        case wire::FrameKind::icmpv6:
+            if (!net_.is_for_us(f)) break;
+            [[fallthrough]];
         case wire::FrameKind::arp: {
             const auto heard = net_.receive(m, f, now);
             if (!heard) return;
-            Control c{ControlKind::arp_heard,
-                      0,
-                      heard->is_reply ? std::uint8_t{1} : std::uint8_t{0},
-                      0,
-                      heard->sender,
-                      heard->target,
-                      heard->mac,
-                      {},
-                      {}};
+            Control c;
+            c.kind = ControlKind::neighbour_heard;
+            c.is_reply = heard->is_reply;
+            c.is_probe = heard->is_probe();
+            c.address = heard->sender;
+            c.target = heard->target;
+            c.mac = heard->mac;
             tell_node(c);
             return;
         }
-        case wire::FrameKind::icmp:
-            if (!net_.is_for_us(f)) break;
-            net_.receive(m, f, now);
-            return;
         case wire::FrameKind::heartbeat: {
             Control c;
             c.kind = ControlKind::heartbeat_heard;
@@ -111,7 +109,7 @@ std::uint32_t ProtocolCore::take_control(Instant now) {
             case ControlKind::probe: net_.probe(c.address); break;
             case ControlKind::announce: net_.announce(); break;
             case ControlKind::heartbeat_heard:
-            case ControlKind::arp_heard:
+            case ControlKind::neighbour_heard:
             case ControlKind::own_mac_heard: break;
         }
     return n;

@@ -19,6 +19,7 @@ Sessions::Sessions(const SessionsSettings& settings)
       now_(settings.now),
       context_{settings.now, 0, settings.config.tcp, settings.net, settings.tcp_counters},
       next_backend_(settings.config.services.size()) {
+    for (const auto& source : settings.config.snat) sources_[source.is_v4() ? 0 : 1].push_back(source);
     touched_.reserve(legs_.size());
     retry_.reserve(legs_.size());
     retrying_.reserve(legs_.size());

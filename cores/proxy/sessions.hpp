@@ -213,8 +213,9 @@ class Sessions {
     std::array<Message, 64> messages_;  ///< the batch at hand
     std::array<InstallEntry, 32> installs_;
     std::uint32_t used_ = 0;
-    std::uint32_t held_ = 0;                   ///< mbufs held by legs, counted at service
-    std::vector<std::uint32_t> next_backend_;  ///< by service
+    std::uint32_t held_ = 0;                         ///< mbufs held by legs, counted at service
+    std::vector<std::uint32_t> next_backend_;        ///< by service
+    std::array<std::vector<IpAddress>, 2> sources_;  ///< of our SYNs: IPv4, IPv6
 
     std::uint32_t role_epoch_ = 0, table_epoch_ = 0, retake_epoch_ = 0;
     bool active_ = false;

@@ -19,9 +19,10 @@ namespace flag = wire::flag;
 
 namespace {
 
-constexpr std::uint16_t headers = 40;  // IPv4 and TCP without options: what an MSS leaves out (RFC 6691)
-
-std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu) {
+/// The MSS of a leg to `remote`: what was offered, and fits the port. An MSS leaves out the headers without
+/// options (RFC 6691).
+std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpAddress& remote) {
+    const auto headers = wire::ip_size(remote) + wire::tcp_size;
     return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88),
                                    static_cast<std::uint16_t>(mtu - headers));
 }
@@ -83,7 +84,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     c.irs = frame.tcp.seq;
     c.iss = s_.secrets.initial_sequence(local, remote, shared_now());
     c.ts_offset = s_.secrets.timestamp_offset(local, remote);
-    c.mss_send = mss_for(offer.mss, s_.net.settings().mtu);
+    c.mss_send = mss_for(offer.mss, s_.net.settings().mtu, remote.address);
     start_leg(slot, generation, c);
     auto& leg = legs_[slot];
     leg.service = position;
@@ -116,11 +117,12 @@ bool Sessions::choose_source(SessionRecord& r) {
     auto& leg = r.leg[index(Side::server)];
     // One half of the ports belongs to each node, so a takeover never meets ports it did not know of.
     constexpr std::uint32_t first = 1024, count = 65536 - 1024;
-    const auto sources = s_.config.snat.size();
+    const auto& sources = sources_[leg.remote.address.is_v4() ? 0 : 1];
+    if (sources.empty()) return false;  // the loader refuses such a configuration
     const auto start = random_.next();
     for (std::uint32_t i = 0; i < 512; ++i) {
         const auto n = static_cast<std::uint32_t>((start + i) % (count / 2));
-        leg.local = {s_.config.snat[(start >> 32) % sources],
+        leg.local = {sources[(start >> 32) % sources.size()],
                      static_cast<std::uint16_t>(first + n * 2 + (s_.config.node_id & 1))};
         const FlowKey key{leg.local.address, leg.remote.address, leg.local.port, leg.remote.port, 0};
         if (flows_.find(key) == FlowTable::none) return true;
@@ -152,7 +154,7 @@ void Sessions::connect(SessionId id) {
     if (source) {
         l.iss = s_.secrets.initial_sequence(l.local, l.remote, shared_now());
         l.ts_offset = s_.secrets.timestamp_offset(l.local, l.remote);
-        l.mss_receive = mss_for(r.leg[index(Side::client)].mss_send, s_.net.settings().mtu);
+        l.mss_receive = mss_for(r.leg[index(Side::client)].mss_send, s_.net.settings().mtu, l.remote.address);
     }
     start_leg(id.slot, id.generation, l);
     auto& leg = legs_[id.slot];
@@ -206,7 +208,7 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     r.scale_server = r.window_scaling ? answer.scale : 0;
     r.syn_window = answer.window;
     l.irs = frame.tcp.seq;
-    l.mss_send = mss_for(answer.mss, s_.net.settings().mtu);
+    l.mss_send = mss_for(answer.mss, s_.net.settings().mtu, l.remote.address);
 
     auto& t = leg.tcb;
     t.hard = {l, r.sack, r.timestamps, r.scale_server, r.scale_client};
@@ -232,7 +234,7 @@ void Sessions::accepted(std::uint32_t slot) {
     if (leg.phase != Phase::opening) return;
     auto& r = record(slot);
     auto& l = r.leg[index(Side::client)];
-    l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu);
+    l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu, l.remote.address);
     auto& t = leg.tcb;
     t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_server};
     leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};

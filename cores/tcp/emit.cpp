@@ -9,6 +9,7 @@ namespace {
 
 using wire::ethernet_size;
 using wire::ipv4_size;
+using wire::ipv6_size;
 
 constexpr std::uint8_t time_to_live = 64;
 
@@ -33,24 +34,37 @@ void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint32_t total, boo
     std::memcpy(ip + 10, &sum, 2);
 }
 
+void write_ipv6(std::uint8_t* ip, const LegRecord& leg, std::uint16_t length) {
+    wire::store32(ip, 0x60000000u);
+    wire::store16(ip + 4, length);
+    ip[6] = wire::protocol::tcp;
+    ip[7] = time_to_live;
+    std::memcpy(ip + 8, leg.local.address.bytes.data(), 16);
+    std::memcpy(ip + 24, leg.remote.address.bytes.data(), 16);
+}
+
 /// What the port is to do with the checksums.
-std::uint64_t offload_flags(const net::InterfaceSettings& port) {
+std::uint64_t offload_flags(const net::InterfaceSettings& port, bool v4) {
     std::uint64_t flags = 0;
-    if (port.tx_ip_checksum) flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-    if (port.tx_tcp_checksum) flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+    if (v4 && port.tx_ip_checksum) flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    if (port.tx_tcp_checksum)
+        flags |= (v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
     return flags;
 }
 
-/// Writes TCP, IPv4 and room for Ethernet in front of the data of `m` and hands it to the port.
+/// Writes TCP, IP and room for Ethernet in front of the data of `m` and hands it to the port.
 bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
     const auto& port = c.net.settings();
     const auto header = wire::tcp_size + wire::tcp_options_size(o.header.options);
     const auto length = static_cast<std::uint16_t>(header + o.payload);
+    const bool v4 = o.leg.remote.address.is_v4();
+    const auto ip_size = v4 ? ipv4_size : ipv6_size;
     auto* ip = reinterpret_cast<std::uint8_t*>(
-                   rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(ethernet_size + ipv4_size + header))) +
+                   rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(ethernet_size + ip_size + header))) +
                ethernet_size;
-    auto* tcp = ip + ipv4_size;
-    write_ipv4(ip, o.leg, ipv4_size + length, port.tx_ip_checksum);
+    auto* tcp = ip + ip_size;
+    if (v4) write_ipv4(ip, o.leg, static_cast<std::uint32_t>(ipv4_size) + length, port.tx_ip_checksum);
+    else write_ipv6(ip, o.leg, length);
     wire::write_tcp_header(tcp, o.header);
     const auto pseudo = wire::pseudo_header_sum(o.leg.local.address, o.leg.remote.address, length);
     // The port adds the rest, or nobody does.
@@ -59,8 +73,8 @@ bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
             ? wire::fold(pseudo)
             : static_cast<std::uint16_t>(~wire::fold(pseudo + wire::sum_bytes(tcp, header) + o.payload_sum));
     std::memcpy(tcp + 16, &sum, 2);
-    m->ol_flags = offload_flags(port);
-    m->tx_offload = rte_mbuf_tx_offload(ethernet_size, ipv4_size, header, 0, 0, 0, 0);
+    m->ol_flags = offload_flags(port, v4);
+    m->tx_offload = rte_mbuf_tx_offload(ethernet_size, ip_size, header, 0, 0, 0, 0);
     c.counters.add(Counter::segments_sent);
     return c.net.send_to(m, o.hop, c.self, c.now);
 }

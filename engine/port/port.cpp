@@ -108,6 +108,7 @@ Port::Port(std::string role, const PortConfig& config, const Options& options)
     create_pool();
     set_up_queues();
     accept_virtual_mac(config.virtual_mac);
+    accept_groups();
 }
 
 Port::~Port() {
@@ -218,6 +219,15 @@ void Port::accept_virtual_mac(const MacAddress& mac) {
     if (const int error = rte_eth_promiscuous_enable(id_); error != 0)
         notes_.push_back("neither a second MAC address nor promiscuous mode (" + reason(error) +
                          "): frames to " + mac.to_string() + " may not arrive");
+}
+
+/// Neighbours ask for an IPv6 address in the group that it falls into; of each port we take all groups.
+void Port::accept_groups() {
+    if (config_.own(IpAddress{}) == nullptr) return;
+    if (rte_eth_allmulticast_enable(id_) == 0 || rte_eth_promiscuous_get(id_) == 1) return;
+    if (const int error = rte_eth_promiscuous_enable(id_); error != 0)
+        notes_.push_back("neither all multicast groups nor promiscuous mode (" + reason(error) +
+                         "): neighbours may not find our IPv6 addresses");
 }
 
 void Port::start() {

@@ -85,6 +85,7 @@ class Port {
     void set_up_queues();
     void set_up_rx_queue(std::uint16_t descriptors);
     void accept_virtual_mac(const MacAddress& mac);
+    void accept_groups();
     rte_eth_conf wanted_features() const;
     [[noreturn]] void refuse(const std::string& what) const;
 

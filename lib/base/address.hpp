@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -64,10 +65,16 @@ struct IpAddress {
         return be;
     }
     bool is_v4() const {
-        static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-        return std::memcmp(bytes.data(), mapped, sizeof mapped) == 0;
+        static_assert(std::endian::native == std::endian::little);
+        return half(0) == 0 && static_cast<std::uint32_t>(half(1)) == 0xffff0000;
     }
+    /// No address at all: "::". 0.0.0.0 is an address here, see is_any().
     bool is_unspecified() const { return half(0) == 0 && half(1) == 0; }
+    /// "0.0.0.0" or "::": what stands where a host has no address yet.
+    bool is_any() const { return is_unspecified() || (is_v4() && v4() == 0); }
+    bool is_multicast() const { return is_v4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff; }
+    /// fe80::/10 (RFC 4291 section 2.5.6)
+    bool is_link_local_v6() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
     /// Reads "10.0.0.1" or "fe80::1"; nullopt when it is anything else.
     static std::optional<IpAddress> parse(std::string_view text);
     std::string to_string() const;

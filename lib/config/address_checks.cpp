@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace holdfast {
@@ -31,6 +32,14 @@ std::vector<Row> address_rows(const Config& c) {
         rows.push_back({c.client.gateway, "port.client.gateway", Use::gateway});
     if (!c.server.gateway.is_unspecified())
         rows.push_back({c.server.gateway, "port.server.gateway", Use::gateway});
+    const std::array<std::pair<const PortConfig&, std::string>, 2> service_ports{
+        {{c.client, "port.client"}, {c.server, "port.server"}}};
+    for (const auto& [port, section] : service_ports) {
+        if (!port.address6.address.is_unspecified())
+            rows.push_back({port.address6.address, section + ".address6", Use::own});
+        if (!port.gateway6.is_unspecified())
+            rows.push_back({port.gateway6, section + ".gateway6", Use::gateway});
+    }
     for (const auto& address : c.snat) rows.push_back({address, "port.server.snat", Use::snat});
     for (std::size_t i = 0; i < c.services.size(); ++i) {
         const ServiceConfig& s = c.services[i];
@@ -82,18 +91,33 @@ void check_pairs(const std::vector<Row>& rows, Problems& problems) {
     }
 }
 
-/// Why no host can have this IPv4 address anywhere, or nothing.
-std::string never_a_host(std::uint32_t v4) {
+/// Why no host can have this address anywhere, or nothing.
+std::string never_a_host(const IpAddress& a) {
+    if (a.is_any()) return "means no address";
+    if (a.is_multicast()) return "is a multicast address";
+    if (!a.is_v4()) {
+        if (a.half(0) == 0 && ntohl(static_cast<std::uint32_t>(a.half(1))) == 0)
+            return "is a loopback or reserved address";
+        return a.is_link_local_v6() ? "is a link-local address, which each link has anew" : "";
+    }
+    const std::uint32_t v4 = ntohl(a.v4());
     if (v4 >> 24 == 0) return "means no address";
     if (v4 >> 24 == 127) return "is a loopback address";
-    if (v4 >> 28 == 14) return "is a multicast address";
     if (v4 >> 28 == 15) return "is reserved or the broadcast address";
     return {};
 }
 
-/// Why no host of `network` can have this address, or nothing. Prefixes of 31 and 32 bits have only hosts.
+/// Why no host of `network` can have this address, or nothing. Prefixes of 31 and 32 bits have only hosts; so
+/// have those of IPv6, but for the first address of one, which is any router's (RFC 4291 section 2.6.1).
 std::string not_a_host_of(const Prefix& network, const IpAddress& address) {
-    if (network.length == 0 || network.length > 30 || !network.contains(address)) return {};
+    if (network.length == 0 || !network.contains(address)) return {};
+    if (!address.is_v4()) {
+        if (network.length > 126) return {};
+        for (unsigned bit = network.length; bit < 128; ++bit)
+            if ((address.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return {};
+        return "is every router's address on the network " + network.to_string();
+    }
+    if (network.length > 30) return {};
     const std::uint32_t hosts = ~std::uint32_t{0} >> network.length;
     const std::uint32_t host = ntohl(address.v4()) & hosts;
     if (host == 0) return "is the address of the network " + network.to_string() + " itself";
@@ -102,10 +126,12 @@ std::string not_a_host_of(const Prefix& network, const IpAddress& address) {
 }
 
 void check_usable(const Config& c, const Row& row, Problems& problems) {
-    if (!row.address.is_v4()) return;  // refused for its family
-    std::string why = never_a_host(ntohl(row.address.v4()));
+    // Routers give their link-local address as the next hop (RFC 4861 section 4.2).
+    if (row.use == Use::gateway && row.address.is_link_local_v6()) return;
+    std::string why = never_a_host(row.address);
     for (const PortConfig* port : {&c.client, &c.server, &c.mirror})
-        if (why.empty()) why = not_a_host_of(port->address, row.address);
+        for (const Prefix* network : {&port->address, &port->address6})
+            if (why.empty() && !network->address.is_unspecified()) why = not_a_host_of(*network, row.address);
     if (!why.empty())
         problems.add(row.key, row.address.to_string() + " " + why + "; choose the address of a host");
 }
@@ -115,12 +141,19 @@ void check_networks(const Config& c, Problems& problems) {
         const Prefix& prefix;
         std::string key;
     };
-    const std::array<Network, 3> networks{{{c.client.address, "port.client.address"},
-                                           {c.server.address, "port.server.address"},
-                                           {c.mirror.address, "port.mirror.address"}}};
+    std::vector<Network> networks{{c.client.address, "port.client.address"},
+                                  {c.server.address, "port.server.address"},
+                                  {c.mirror.address, "port.mirror.address"}};
+    if (!c.client.address6.address.is_unspecified())
+        networks.push_back({c.client.address6, "port.client.address6"});
+    if (!c.server.address6.address.is_unspecified())
+        networks.push_back({c.server.address6, "port.server.address6"});
     for (const auto& n : networks)
         if (n.prefix.length == 0)
-            problems.add(n.key, "a network with prefix length 0 holds every address; choose one of 1 to 32");
+            problems.add(
+                n.key,
+                std::string("a network with prefix length 0 holds every address; choose one of 1 to ") +
+                    (n.prefix.address.is_v4() ? "32" : "128"));
     for (std::size_t j = 1; j < networks.size(); ++j)
         for (std::size_t i = 0; i < j; ++i) {
             const Prefix &a = networks[i].prefix, &b = networks[j].prefix;

@@ -17,10 +17,26 @@ enum class Gate : std::uint8_t { none = 0, peer = 1 };
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
     std::string device;        ///< ethdev name or PCI address, as EAL knows it
-    Prefix address;            ///< the node's own address: heartbeats, neighbour queries, reference probes
-    IpAddress gateway;         ///< next hop for addresses off the prefix; unspecified = none
+    Prefix address;            ///< the node's own IPv4 or IPv6 address: neighbour queries, reference probes
+    Prefix address6;           ///< its IPv6 address beside an IPv4 one; unspecified = none
+    IpAddress gateway;         ///< next hop for addresses off `address`; unspecified = none
+    IpAddress gateway6;        ///< the same for `address6`
     MacAddress virtual_mac;    ///< moves with the active node; zero on the mirror port
     std::uint16_t mtu = 1500;  ///< IP packet size in bytes
+
+    /// The node's own address of the family of `of`, with its network; nullptr when it has none.
+    const Prefix* own(const IpAddress& of) const {
+        for (const Prefix* p : {&address, &address6})
+            if (!p->address.is_unspecified() && p->address.is_v4() == of.is_v4()) return p;
+        return nullptr;
+    }
+    /// The next hop off that network; unspecified when there is none.
+    IpAddress gateway_of(const IpAddress& of) const {
+        for (const IpAddress& g : {gateway, gateway6})
+            if (!g.is_unspecified() && g.is_v4() == of.is_v4()) return g;
+        return {};
+    }
+    bool is_on_link(const IpAddress& a) const { return own(a) != nullptr && own(a)->contains(a); }
 };
 
 struct ServiceConfig {

@@ -10,18 +10,19 @@ namespace {
 
 /// An address is reachable through a port when it lies on the port's network or a gateway leads to it.
 bool reaches(const PortConfig& port, const IpAddress& address) {
-    return port.address.contains(address) || !port.gateway.is_unspecified();
+    return port.own(address) != nullptr &&
+           (port.is_on_link(address) || !port.gateway_of(address).is_unspecified());
 }
 
-std::string off_network(const IpAddress& address, const PortConfig& port, const std::string& section) {
-    return address.to_string() + " is not on the network " + port.address.to_string() +
-           "; choose an address there" + (section.empty() ? "" : " or set " + section + ".gateway");
-}
-
-void check_family(const IpAddress& address, const std::string& name, Problems& problems) {
-    if (!address.is_v4())
-        problems.add(name,
-                     address.to_string() + " is an IPv6 address, not available in this version; use IPv4");
+/// Why `port` does not reach `address`, and the mend; `section` names the port where a gateway would be one.
+std::string off_network(const IpAddress& address, const PortConfig& port, const std::string& port_section,
+                        const std::string& section) {
+    const Prefix* own = port.own(address);
+    if (own == nullptr)
+        return address.to_string() + " is an " + (address.is_v4() ? "IPv4" : "IPv6") + " address, and " +
+               port_section + " has none; set " + port_section + (address.is_v4() ? ".address" : ".address6");
+    return address.to_string() + " is not on the network " + own->to_string() + "; choose an address there" +
+           (section.empty() ? "" : " or set " + section + (address.is_v4() ? ".gateway" : ".gateway6"));
 }
 
 void check_virtual_mac(const MacAddress& mac, const std::string& name, Problems& problems) {
@@ -36,10 +37,27 @@ void check_virtual_mac(const MacAddress& mac, const std::string& name, Problems&
                          "byte, as in \"02:48:46:00:01:00\"");
 }
 
+void check_gateway(const Prefix& network, const IpAddress& gateway, const std::string& name,
+                   Problems& problems) {
+    if (gateway.is_unspecified()) return;
+    if (network.address.is_unspecified())
+        problems.add(name, "stands there without the network that it is on; set the address too");
+    else if (!network.contains(gateway) && !gateway.is_link_local_v6())
+        problems.add(name, gateway.to_string() + " is not on the network " + network.to_string() +
+                               "; choose an address there");
+}
+
 void check_port(const PortConfig& port, const std::string& section, Problems& problems) {
-    check_family(port.address.address, section + ".address", problems);
-    if (!port.gateway.is_unspecified() && !port.address.contains(port.gateway))
-        problems.add(section + ".gateway", off_network(port.gateway, port, ""));
+    check_gateway(port.address, port.gateway, section + ".gateway", problems);
+    check_gateway(port.address6, port.gateway6, section + ".gateway6", problems);
+    if (port.address6.address.is_unspecified()) return;
+    if (port.address6.address.is_v4())
+        problems.add(
+            section + ".address6",
+            port.address6.to_string() + " is an IPv4 address; write it under " + section + ".address");
+    else if (!port.address.address.is_v4())
+        problems.add(section + ".address6",
+                     "there is an IPv6 address in " + section + ".address already; leave one of them out");
 }
 
 void check_ports(const Config& c, Problems& problems) {
@@ -61,11 +79,9 @@ void check_ports(const Config& c, Problems& problems) {
 void check_snat(const Config& c, Problems& problems) {
     if (c.snat.empty())
         problems.add("port.server.snat", "is empty; give at least one address on the server network");
-    for (const auto& address : c.snat) {
-        check_family(address, "port.server.snat", problems);
-        if (!c.server.address.contains(address))
-            problems.add("port.server.snat", off_network(address, c.server, ""));
-    }
+    for (const auto& address : c.snat)
+        if (!c.server.is_on_link(address))
+            problems.add("port.server.snat", off_network(address, c.server, "port.server", ""));
 }
 
 void check_service_name(const Config& c, std::size_t i, const std::string& section, Problems& problems) {
@@ -79,15 +95,21 @@ void check_service_name(const Config& c, std::size_t i, const std::string& secti
 void check_service(const Config& c, std::size_t i, Problems& problems) {
     const ServiceConfig& s = c.services[i];
     const std::string section = "service[" + std::to_string(i) + "]";
-    check_family(s.address.address, section + ".address", problems);
     if (!reaches(c.client, s.address.address))
-        problems.add(section + ".address", off_network(s.address.address, c.client, "port.client"));
+        problems.add(section + ".address",
+                     off_network(s.address.address, c.client, "port.client", "port.client"));
     check_service_name(c, i, section, problems);
     if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
     for (const auto& b : s.backends) {
-        check_family(b.address, section + ".backends", problems);
         if (!reaches(c.server, b.address))
-            problems.add(section + ".backends", off_network(b.address, c.server, "port.server"));
+            problems.add(section + ".backends",
+                         off_network(b.address, c.server, "port.server", "port.server"));
+        else if (!c.snat.empty() && std::ranges::none_of(c.snat, [&](const IpAddress& a) {
+                     return a.is_v4() == b.address.is_v4();
+                 }))
+            problems.add(section + ".backends",
+                         b.to_string() + " is an " + (b.address.is_v4() ? "IPv4" : "IPv6") +
+                             " address, and no source address is; add one to port.server.snat");
     }
 }
 
@@ -126,7 +148,6 @@ void check_references(const Config& c, Problems& problems) {
                                             "; choose at most " +
                                             std::to_string(GuardConfig::references_max));
     for (const auto& address : reference) {
-        check_family(address, "guard.reference", problems);
         if (!reaches(c.client, address) && !reaches(c.server, address))
             problems.add(
                 "guard.reference",
@@ -136,8 +157,11 @@ void check_references(const Config& c, Problems& problems) {
 
 void check_mirror(const Config& c, Problems& problems) {
     const IpAddress& peer = c.mirror_link.peer;
-    check_family(peer, "mirror.peer", problems);
-    if (!c.mirror.address.contains(peer)) problems.add("mirror.peer", off_network(peer, c.mirror, ""));
+    if (peer.is_v4() != c.mirror.address.address.is_v4())
+        problems.add("mirror.peer", peer.to_string() + " is of another family than port.mirror.address, " +
+                                        c.mirror.address.to_string() + "; choose an address there");
+    else if (!c.mirror.address.contains(peer))
+        problems.add("mirror.peer", off_network(peer, c.mirror, "port.mirror", ""));
 }
 
 void check_tcp(const TcpConfig& t, Problems& problems) {

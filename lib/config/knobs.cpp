@@ -49,11 +49,13 @@ std::string assign_name(std::string& to, const KnobValue& v) {
 template <class T>
 constexpr const char* example = nullptr;
 template <>
-constexpr const char* example<IpAddress> = "is no IP address; write it like \"10.0.0.1\"";
+constexpr const char* example<IpAddress> = "is no IP address; write it like \"10.0.0.1\" or \"fd00::1\"";
 template <>
-constexpr const char* example<Endpoint> = "is no address with port; write it like \"10.0.0.1:80\"";
+constexpr const char* example<Endpoint> =
+    "is no address with port; write it like \"10.0.0.1:80\" or \"[fd00::1]:80\"";
 template <>
-constexpr const char* example<Prefix> = "is no address with prefix length; write it like \"10.0.0.1/24\"";
+constexpr const char* example<Prefix> =
+    "is no address with prefix length; write it like \"10.0.0.1/24\" or \"fd00::1/64\"";
 template <>
 constexpr const char* example<MacAddress> = "is no Ethernet address; write it like \"02:48:46:00:01:00\"";
 
@@ -202,6 +204,10 @@ constexpr Knob rows[] = {
     {"port.client", "address", required, 0, 0, at<&C::client, &P::address>(), "the node's own address there"},
     {"port.client", "gateway", optional, 0, 0, at<&C::client, &P::gateway>(),
      "next hop to addresses off that network"},
+    {"port.client", "address6", optional, 0, 0, at<&C::client, &P::address6>(),
+     "the node's own IPv6 address there, beside an IPv4 one"},
+    {"port.client", "gateway6", optional, 0, 0, at<&C::client, &P::gateway6>(),
+     "next hop to addresses off that network"},
     {"port.client", "virtual_mac", required, 0, 0, at<&C::client, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.client", "mtu", optional, 576, 9216, at<&C::client, &P::mtu>(), "IP packet size in bytes"},
@@ -211,11 +217,15 @@ constexpr Knob rows[] = {
     {"port.server", "address", required, 0, 0, at<&C::server, &P::address>(), "the node's own address there"},
     {"port.server", "gateway", optional, 0, 0, at<&C::server, &P::gateway>(),
      "next hop to addresses off that network"},
+    {"port.server", "address6", optional, 0, 0, at<&C::server, &P::address6>(),
+     "the node's own IPv6 address there, beside an IPv4 one"},
+    {"port.server", "gateway6", optional, 0, 0, at<&C::server, &P::gateway6>(),
+     "next hop to addresses off that network"},
     {"port.server", "virtual_mac", required, 0, 0, at<&C::server, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.server", "mtu", optional, 576, 9216, at<&C::server, &P::mtu>(), "IP packet size in bytes"},
     {"port.server", "snat", required, 0, 0, at<&C::snat>(),
-     "source addresses towards the backends; the same on both nodes"},
+     "source addresses towards the backends, of each family that they have; the same on both nodes"},
 
     {"port.mirror", "device", required, 0, 0, at<&C::mirror, &P::device>(),
      "ethdev name or PCI address of the port to the other node"},

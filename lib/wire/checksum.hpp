@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "lib/base/address.hpp"
+#include "lib/wire/headers.hpp"
 
 namespace holdfast::wire {
 
@@ -17,12 +18,19 @@ constexpr std::uint16_t fold(std::uint32_t sum) {
 /// Sum of `size` bytes, in the order they stand in memory (network order words, not complemented).
 std::uint16_t sum_bytes(const void* data, std::size_t size);
 
-/// Sum of the TCP pseudo header (RFC 9293 section 3.1) for IPv4 addresses; `tcp_length` in bytes.
-inline std::uint32_t pseudo_header_sum(const IpAddress& from, const IpAddress& to, std::uint16_t tcp_length) {
-    const std::uint32_t a = from.v4(), b = to.v4();
-    constexpr std::uint32_t protocol_tcp = 6;
-    const auto length_be = static_cast<std::uint16_t>(tcp_length << 8 | tcp_length >> 8);
-    return (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16) + (protocol_tcp << 8) + length_be;
+/// Sum of the pseudo header of TCP (RFC 9293 section 3.1) or ICMPv6 (RFC 8200 section 8.1); `length` in
+/// bytes.
+///
+/// One expression for both families: the prefix of a mapped IPv4 address adds 0xffff, which is nothing in
+/// one's complement.
+inline std::uint32_t pseudo_header_sum(const IpAddress& from, const IpAddress& to, std::uint16_t length,
+                                       std::uint8_t protocol = protocol::tcp) {
+    const auto halves = [](std::uint64_t v) { return (v & 0xffffffff) + (v >> 32); };
+    std::uint64_t sum = halves(from.half(0)) + halves(from.half(1)) + halves(to.half(0)) + halves(to.half(1));
+    sum = halves(sum);
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    const auto length_be = static_cast<std::uint16_t>(length << 8 | length >> 8);
+    return static_cast<std::uint32_t>(sum) + (std::uint32_t{protocol} << 8) + length_be;
 }
 
 }  // namespace holdfast::wire

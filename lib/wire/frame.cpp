@@ -7,8 +7,6 @@
 namespace holdfast::wire {
 namespace {
 
-constexpr std::uint8_t protocol_icmp = 1, protocol_tcp = 6;
-
 MacAddress load_mac(const std::uint8_t* p) {
     MacAddress mac;
     std::memcpy(mac.bytes.data(), p, 6);
@@ -19,6 +17,12 @@ IpAddress load_ip(const std::uint8_t* p) {
     std::uint32_t be;
     std::memcpy(&be, p, 4);
     return IpAddress::from_v4(be);
+}
+
+IpAddress load_ip6(const std::uint8_t* p) {
+    IpAddress a;
+    std::memcpy(a.bytes.data(), p, 16);
+    return a;
 }
 
 /// The bytes of the frame from `offset` on, `size` of them.
@@ -89,9 +93,67 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     out.dscp_ecn = p[1];
     out.payload_offset = static_cast<std::uint16_t>(ethernet_size + header);
     out.payload_len = static_cast<std::uint16_t>(total - header);
-    if (p[9] == protocol_icmp) return FrameKind::icmp;
-    if (p[9] != protocol_tcp) return FrameKind::unknown_protocol;
+    if (p[9] == protocol::icmp) return FrameKind::icmp;
+    if (p[9] != protocol::tcp) return FrameKind::unknown_protocol;
     return parse_tcp(m, verified_before, {p + header, total - header}, out);
+}
+
+/// What stands behind an IPv6 header and the extension headers that say nothing to an end host.
+struct Upper {
+    FrameKind problem;  ///< tcp when there is none
+    std::uint8_t protocol;
+    std::size_t offset;  ///< from the IPv6 header on
+};
+
+/// Passes over extension headers (RFC 8200 section 4), a bounded number of them. `packet` ends where the IPv6
+/// header says.
+Upper find_upper(View packet) {
+    constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, destination_options = 60;
+    constexpr int most = 8;
+    std::uint8_t next = packet.data[6];
+    std::size_t at = ipv6_size;
+    for (int i = 0; i < most; ++i) {
+        const bool options = next == hop_by_hop || next == destination_options;
+        if (!options && next != routing && next != fragment) return {FrameKind::tcp, next, at};
+        const auto* p = packet.data + at;
+        if (packet.size < at + 8) return {FrameKind::too_short, 0, 0};
+        const std::size_t size = next == fragment ? 8 : 8 + std::size_t{p[1]} * 8;
+        if (packet.size < at + size) return {FrameKind::too_short, 0, 0};
+        //= rfc8200#4.1
+        //  Hop-by-hop options stand directly behind the IPv6 header or nowhere.
+        if (next == hop_by_hop && at != ipv6_size) return {FrameKind::ipv6_extension, 0, 0};
+        //= rfc8200#4.4
+        //  A routing header that is not used up is for a router; type 0 is dead (RFC 5095).
+        if (next == routing && p[3] != 0) return {FrameKind::ipv6_extension, 0, 0};
+        //= rfc6946#4
+        //  A fragment that is a whole packet is taken as one.
+        if (next == fragment && (load16(p + 2) & 0xfff9) != 0) return {FrameKind::ip_fragment, 0, 0};
+        next = p[0];
+        at += size;
+    }
+    return {FrameKind::ipv6_extension, 0, 0};
+}
+
+FrameKind parse_ipv6(const rte_mbuf* m, bool verified_before, View packet, Frame& out) {
+    if (packet.size < ipv6_size) return FrameKind::too_short;
+    const auto* p = packet.data;
+    const std::size_t total = ipv6_size + load16(p + 4);
+    if (p[0] >> 4 != 6 || total > packet.size) return FrameKind::bad_ip_header;
+    out.source = load_ip6(p + 8);
+    out.destination = load_ip6(p + 24);
+    // A mapped address on the wire would be taken for IPv4 within.
+    if (out.source.is_multicast() || out.source.is_v4() || out.destination.is_v4())
+        return FrameKind::bad_ip_header;
+    const auto upper = find_upper({p, total});
+    if (upper.problem != FrameKind::tcp) return upper.problem;
+    out.ttl = p[7];
+    out.dscp_ecn = static_cast<std::uint8_t>(load16(p) >> 4);
+    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + upper.offset);
+    out.payload_len = static_cast<std::uint16_t>(total - upper.offset);
+    if (upper.protocol == protocol::icmpv6) return FrameKind::icmpv6;
+    if (upper.protocol != protocol::tcp) return FrameKind::unknown_protocol;
+    if (out.source.is_unspecified()) return FrameKind::bad_ip_header;
+    return parse_tcp(m, verified_before, {p + upper.offset, total - upper.offset}, out);
 }
 
 FrameKind check_arp(View packet) {
@@ -114,6 +176,7 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     const View rest{p + ethernet_size, size - ethernet_size};
     switch (load16(p + 12)) {
         case ethertype_ipv4: return parse_ipv4(m, verified_before, rest, out);
+        case ethertype_ipv6: return parse_ipv6(m, verified_before, rest, out);
         case ethertype_arp: return check_arp(rest);
         case ethertype_heartbeat:
             out.payload_offset = ethernet_size;

@@ -13,16 +13,18 @@
 namespace holdfast::wire {
 
 #define HF_FRAME_ROWS(X)                                                                  \
-    X(tcp, "TCP segments over IPv4")                                                      \
+    X(tcp, "TCP segments")                                                                \
     X(arp, "ARP packets for IPv4 over Ethernet")                                          \
     X(icmp, "ICMP messages")                                                              \
+    X(icmpv6, "ICMPv6 messages, neighbour discovery among them")                          \
     X(heartbeat, "frames of the pair's own ethertype")                                    \
     X(too_short, "frames shorter than the headers they announce")                         \
     X(unknown_ethertype, "frames of an ethertype we do not speak")                        \
-    X(unknown_protocol, "IPv4 packets of a protocol we do not speak")                     \
-    X(bad_ip_header, "IPv4 headers with an impossible version, length or total length")   \
+    X(unknown_protocol, "IP packets of a protocol we do not speak")                       \
+    X(bad_ip_header, "IP headers with an impossible version, length or source")           \
     X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                              \
-    X(ip_fragment, "IPv4 fragments: not reassembled")                                     \
+    X(ip_fragment, "IP fragments: not reassembled")                                       \
+    X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")   \
     X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")            \
     X(bad_tcp_options, "TCP headers with an option of impossible length")                 \
     X(bad_tcp_checksum, "TCP segments with a wrong checksum")                             \
@@ -35,8 +37,8 @@ HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
 struct Frame {
     FrameKind kind = FrameKind::too_short;
     MacAddress destination_mac, source_mac;
-    IpAddress source, destination;  ///< tcp, icmp
-    std::uint8_t ttl = 0;
+    IpAddress source, destination;  ///< tcp, icmp, icmpv6
+    std::uint8_t ttl = 0;           ///< IPv6: the hop limit
     std::uint8_t dscp_ecn = 0;
     TcpHeader tcp;  ///< tcp
     std::uint16_t payload_offset =

@@ -10,15 +10,17 @@ namespace holdfast::wire {
 
 inline constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 inline constexpr std::uint16_t ethertype_arp = 0x0806;
+inline constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
 /// Heartbeats of the pair: IEEE 802 local experimental ethertype 1.
 inline constexpr std::uint16_t ethertype_heartbeat = 0x88b5;
 
 inline constexpr std::size_t ethernet_size = 14;
 inline constexpr std::size_t ipv4_size = 20;
+inline constexpr std::size_t ipv6_size = 40;
 inline constexpr std::size_t tcp_size = 20;
 inline constexpr std::size_t tcp_options_max = 40;
 /// Room that every frame of ours needs in front of its payload.
-inline constexpr std::size_t headers_max = ethernet_size + ipv4_size + tcp_size + tcp_options_max;
+inline constexpr std::size_t headers_max = ethernet_size + ipv6_size + tcp_size + tcp_options_max;
 
 inline std::uint16_t load16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
 inline std::uint32_t load32(const std::uint8_t* p) {
@@ -33,6 +35,14 @@ inline void store32(std::uint8_t* p, std::uint32_t v) {
     store16(p, static_cast<std::uint16_t>(v >> 16));
     store16(p + 2, static_cast<std::uint16_t>(v));
 }
+
+/// Numbers of the protocols above IP.
+namespace protocol {
+inline constexpr std::uint8_t icmp = 1, tcp = 6, icmpv6 = 58;
+}
+
+/// Bytes of the IP header that we write for an address of this family.
+inline std::size_t ip_size(const IpAddress& address) { return address.is_v4() ? ipv4_size : ipv6_size; }
 
 /// TCP control bits (RFC 9293 section 3.1).
 namespace flag {

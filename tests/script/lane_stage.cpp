@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace holdfast::script {
 namespace {
@@ -21,6 +22,7 @@ net::InterfaceSettings port_settings(const Config& c, Side side) {
     net::InterfaceSettings s;
     s.own_mac = node_mac[index(side)];
     s.own_address = port.address;
+    s.own_address6 = port.address6;
     s.virtual_mac = port.virtual_mac;
     s.virtual_addresses = side == Side::client ? std::vector{LaneStage::service().address} : c.snat;
     s.mtu = port.mtu;
@@ -33,8 +35,26 @@ Instant start_of_time(const tcp::Secrets& secrets, const Endpoint& client) {
     return Instant{} + microseconds(4) * static_cast<std::int64_t>(0xfffffd00u - at_zero.value);
 }
 
+/// A host of a side's network, in the family that it speaks.
+IpAddress host(Side side, unsigned number) {
+    if (LaneStage::speaks_ipv6(side))
+        return *IpAddress::parse((side == Side::client ? "2001:db8:1::" : "2001:db8:2::") +
+                                 std::to_string(number));
+    return *IpAddress::parse((side == Side::client ? "192.0.2." : "198.51.100.") + std::to_string(number));
+}
+
 Endpoint client_endpoint(std::size_t number) {
-    return {*IpAddress::parse("192.0.2.7"), static_cast<std::uint16_t>(40'000 + number)};
+    return {host(Side::client, 7), static_cast<std::uint16_t>(40'000 + number)};
+}
+
+/// A port with both families, and room for the larger header where its network speaks IPv6.
+PortConfig make_port(Side side, std::uint16_t mtu) {
+    PortConfig p;
+    p.address = *Prefix::parse(side == Side::client ? "192.0.2.2/24" : "198.51.100.2/24");
+    p.address6 = *Prefix::parse(side == Side::client ? "2001:db8:1::2/64" : "2001:db8:2::2/64");
+    p.virtual_mac = LaneStage::virtual_mac(side);
+    p.mtu = static_cast<std::uint16_t>(mtu + (LaneStage::speaks_ipv6(side) ? 20 : 0));
+    return p;
 }
 
 template <class Id, std::size_t N>
@@ -62,15 +82,19 @@ const proxy::JournalEntry* Standby::newest(Side side, proxy::JournalKind kind) c
     return it == list.rend() ? nullptr : &*it;
 }
 
+bool LaneStage::speaks_ipv6(Side side) {
+    const char* families = std::getenv("HOLDFAST_STORY_FAMILIES");
+    return families != nullptr && families[0] != 0 && families[index(side)] == '6';
+}
+
+Endpoint LaneStage::service() { return {host(Side::client, 100), 80}; }
+Endpoint LaneStage::backend(unsigned i) { return {host(Side::server, 10 + i), 8080}; }
+
 Config LaneStage::make_config(const LaneOptions& o) const {
     Config c;
-    c.client.address = *Prefix::parse("192.0.2.2/24");
-    c.client.virtual_mac = virtual_mac(Side::client);
-    c.client.mtu = o.client_mtu;
-    c.server.address = *Prefix::parse("198.51.100.2/24");
-    c.server.virtual_mac = virtual_mac(Side::server);
-    c.server.mtu = o.server_mtu;
-    c.snat = {*IpAddress::parse("198.51.100.200")};
+    c.client = make_port(Side::client, o.client_mtu);
+    c.server = make_port(Side::server, o.server_mtu);
+    c.snat = {host(Side::server, 200)};
     ServiceConfig s{"story", service(), {}, o.gate};
     for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
     c.services = {s};
@@ -204,11 +228,11 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
     settle();
 }
 
-void LaneStage::answer_arp(Side side, const sim::Arp& arp) {
+void LaneStage::answer_resolution(Side side, const sim::Resolution& arp) {
     if (arp.operation != 1 || arp.target == arp.sender) return;
     const auto& mac = peer_mac[index(side)];
     auto* m = pools_[index(side)].receive(
-        sim::write_arp({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
+        sim::write_resolution({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
     core(side).receive({&m, 1}, now_);
 }
 
@@ -230,7 +254,7 @@ Peer* LaneStage::find_peer(Side side, const sim::Segment& s) {
 
 void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
     ++frames_;
-    if (const auto arp = sim::read_arp(bytes)) return answer_arp(side, *arp);
+    if (const auto arp = sim::read_resolution(bytes)) return answer_resolution(side, *arp);
     std::string fault;
     const auto segment = sim::read_segment(bytes, fault);
     if (!segment) throw Departure("a frame left that is none: " + fault + "\n" + transcript());

@@ -118,10 +118,12 @@ class LaneStage : public PeerStage {
     static MacAddress virtual_mac(Side side) {
         return {{2, 0, 0x5e, 0, 1, static_cast<std::uint8_t>(1 + index(side))}};
     }
-    static Endpoint service() { return *Endpoint::parse("192.0.2.100:80"); }
-    static Endpoint backend(unsigned i = 0) {
-        return {IpAddress::from_v4(Endpoint::parse("198.51.100.10:8080")->address.v4() + (i << 24)), 8080};
-    }
+    /// Whether a side's network speaks IPv6: HOLDFAST_STORY_FAMILIES, "44" if unset, gives the client's and
+    /// the server's. Every story holds in either; with IPv6 the ports carry 20 bytes more, so that sizes stay
+    /// as they are.
+    static bool speaks_ipv6(Side side);
+    static Endpoint service();
+    static Endpoint backend(unsigned i = 0);
 
     void deliver(const Peer& from, const std::vector<sim::Bytes>& burst) override;
     std::string transcript() const override;
@@ -136,7 +138,7 @@ class LaneStage : public PeerStage {
     Instant next_deadline() const;
     bool run_core(Side side);
     void take_frame(Side side, const sim::Bytes& bytes);
-    void answer_arp(Side side, const sim::Arp& arp);
+    void answer_resolution(Side side, const sim::Resolution& arp);
     Peer* find_peer(Side side, const sim::Segment& s);
     void check(const Peer& to, const Peer& far, const Seen& s) const;
     bool serve_standby();

@@ -32,8 +32,8 @@ LegStage::LegStage()
       net_(settings(), pool_, net_counters_) {
     peer.knowledge().other = ours;
     // The neighbour is known from here on.
-    arrive(
-        mbufs_.receive(sim::write_arp({1, peer_mac, peer_mac, {}, theirs.address, ours.address}, our_mac)));
+    arrive(mbufs_.receive(
+        sim::write_resolution({1, peer_mac, peer_mac, {}, theirs.address, ours.address}, our_mac)));
     transmit();
     auto& leg = tcb_.hard.leg;
     leg.local = ours;
@@ -195,7 +195,7 @@ void LegStage::transmit() {
             const auto* p = rte_pktmbuf_mtod(out[i], const std::uint8_t*);
             auto frame = std::make_shared<sim::Bytes>(p, p + out[i]->pkt_len);
             rte_pktmbuf_free(out[i]);
-            if (!sim::read_arp(*frame)) show(std::move(frame));
+            if (!sim::read_resolution(*frame)) show(std::move(frame));
         }
 }
 

@@ -6,7 +6,7 @@
 namespace holdfast::sim {
 namespace {
 
-constexpr std::size_t eth_size = 14, ip_size = 20, tcp_size = 20, minimum_frame = 60;
+constexpr std::size_t eth_size = 14, ip_size = 20, ip6_size = 40, tcp_size = 20, minimum_frame = 60;
 
 std::uint16_t read16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
 std::uint32_t read32(const std::uint8_t* p) {
@@ -32,6 +32,13 @@ MacAddress read_mac(const std::uint8_t* p) {
     std::memcpy(m.bytes.data(), p, 6);
     return m;
 }
+void put_v6(Bytes& out, const IpAddress& a) { out.insert(out.end(), a.bytes.begin(), a.bytes.end()); }
+
+IpAddress read_v6(const std::uint8_t* p) {
+    IpAddress a;
+    std::memcpy(a.bytes.data(), p, 16);
+    return a;
+}
 IpAddress read_v4(const std::uint8_t* p) {
     std::uint32_t be;
     std::memcpy(&be, p, 4);
@@ -44,7 +51,7 @@ void put_ethernet(Bytes& out, const MacAddress& to, const MacAddress& from, std:
     put16(out, type);
 }
 
-void put_ip(Bytes& out, const Segment& s, std::size_t tcp_length) {
+void put_v4_header(Bytes& out, const Segment& s, std::size_t tcp_length) {
     const auto begin = out.size();
     out.push_back(0x45);
     out.push_back(0);
@@ -56,6 +63,16 @@ void put_ip(Bytes& out, const Segment& s, std::size_t tcp_length) {
     put_v4(out, s.from.address);
     put_v4(out, s.to.address);
     patch16(out, begin + 10, fold(ones_sum({out.data() + begin, ip_size})));
+}
+
+void put_v6_header(Bytes& out, const IpAddress& from, const IpAddress& to, std::size_t length,
+                   std::uint8_t protocol, std::uint8_t hops) {
+    put32(out, 0x60000000);
+    put16(out, static_cast<std::uint32_t>(length));
+    out.push_back(protocol);
+    out.push_back(hops);
+    put_v6(out, from);
+    put_v6(out, to);
 }
 
 Bytes option_bytes(const TcpOptions& o) {
@@ -85,11 +102,12 @@ Bytes option_bytes(const TcpOptions& o) {
     return out;
 }
 
-/// Pseudo header and everything behind the IP header.
-std::uint32_t tcp_sum(const std::uint8_t* ip, std::span<const std::uint8_t> tcp) {
-    std::uint32_t sum = ones_sum({ip + 12, 8});
-    sum += 6 + static_cast<std::uint32_t>(tcp.size());
-    return ones_sum(tcp, sum);
+/// Pseudo header and everything behind the IP header at `ip`.
+std::uint32_t upper_sum(const std::uint8_t* ip, std::uint8_t protocol, std::span<const std::uint8_t> upper) {
+    const bool v6 = ip[0] >> 4 == 6;
+    std::uint32_t sum = v6 ? ones_sum({ip + 8, 32}) : ones_sum({ip + 12, 8});
+    sum += protocol + static_cast<std::uint32_t>(upper.size());
+    return ones_sum(upper, sum);
 }
 
 /// Reads one option at `p`, at most `left` bytes; returns its length, 0 when it is malformed.
@@ -126,18 +144,91 @@ bool read_options(std::span<const std::uint8_t> bytes, TcpOptions& o) {
     return true;
 }
 
-/// The IP packet of `frame` without padding; empty and `fault` set when it is malformed.
-std::span<const std::uint8_t> ip_packet(const Bytes& frame, std::string& fault) {
+/// What an IP packet carries, without padding.
+struct Carried {
+    const std::uint8_t* ip = nullptr;
+    std::uint8_t protocol = 0;
+    std::span<const std::uint8_t> upper;
+};
+
+/// The IP packet of `frame`; nullopt and `fault` set when it is malformed, or not set when it is no IP
+/// packet.
+std::optional<Carried> ip_packet(const Bytes& frame, std::string& fault) {
+    if (frame.size() < eth_size) return std::nullopt;
     const std::uint8_t* ip = frame.data() + eth_size;
     const auto room = frame.size() - eth_size;
-    if (room < ip_size || ip[0] >> 4 != 4)
-        return fault = "short or not IPv4", std::span<const std::uint8_t>{};
+    if (ethertype(frame) == ethertype_ipv6) {
+        if (room < ip6_size || ip[0] >> 4 != 6) return fault = "short or not IPv6", std::nullopt;
+        const std::size_t length = read16(ip + 4);
+        if (ip6_size + length > room) return fault = "IP lengths do not fit the frame", std::nullopt;
+        return Carried{ip, ip[6], {ip + ip6_size, length}};
+    }
+    if (ethertype(frame) != ethertype_ipv4) return std::nullopt;
+    if (room < ip_size || ip[0] >> 4 != 4) return fault = "short or not IPv4", std::nullopt;
     const std::size_t header = (ip[0] & 15) * 4u, total = read16(ip + 2);
     if (header < ip_size || total < header || total > room)
-        return fault = "IP lengths do not fit the frame", std::span<const std::uint8_t>{};
-    if (fold(ones_sum({ip, header})) != 0)
-        return fault = "wrong IP header checksum", std::span<const std::uint8_t>{};
-    return {ip, total};
+        return fault = "IP lengths do not fit the frame", std::nullopt;
+    if (fold(ones_sum({ip, header})) != 0) return fault = "wrong IP header checksum", std::nullopt;
+    return Carried{ip, ip[9], {ip + header, total - header}};
+}
+
+// ---- neighbour discovery ----
+
+constexpr std::uint8_t solicitation = 135, advertisement = 136, icmpv6 = 58;
+
+IpAddress group(std::initializer_list<std::uint8_t> tail) {
+    IpAddress a;
+    a.bytes[0] = 0xff;
+    a.bytes[1] = 2;
+    std::copy(tail.begin(), tail.end(), a.bytes.end() - static_cast<std::ptrdiff_t>(tail.size()));
+    return a;
+}
+
+Bytes write_discovery(const Resolution& r, MacAddress to) {
+    const auto& t = r.operation == 1 ? r.target.bytes : r.sender.bytes;
+    auto destination = r.target;
+    if (to.is_multicast()) {
+        destination = r.operation == 1 ? group({1, 0xff, t[13], t[14], t[15]}) : group({1});
+        to = {{0x33, 0x33, destination.bytes[12], destination.bytes[13], destination.bytes[14],
+               destination.bytes[15]}};
+    }
+    const bool anonymous = r.sender.is_unspecified();
+    Bytes out;
+    put_ethernet(out, to, r.from_mac, ethertype_ipv6);
+    put_v6_header(out, r.sender, destination, anonymous ? 24 : 32, icmpv6, 255);
+    const auto begin = out.size();
+    out.push_back(r.operation == 1 ? solicitation : advertisement);
+    out.push_back(0);
+    put16(out, 0);
+    // An answer to somebody is solicited; it overrides what was known.
+    put32(out, r.operation == 1 ? 0 : destination.is_multicast() ? 0x20000000 : 0x60000000);
+    out.insert(out.end(), t.begin(), t.end());
+    if (!anonymous) {
+        out.push_back(r.operation == 1 ? 1 : 2);
+        out.push_back(1);
+        put_mac(out, r.sender_mac);
+    }
+    patch16(out, begin + 2, fold(upper_sum(out.data() + eth_size, icmpv6, std::span(out).subspan(begin))));
+    return out;
+}
+
+std::optional<Resolution> read_discovery(const Bytes& frame) {
+    std::string fault;
+    const auto packet = ip_packet(frame, fault);
+    if (!packet || packet->protocol != icmpv6 || packet->upper.size() < 24) return std::nullopt;
+    const auto& m = packet->upper;
+    if ((m[0] != solicitation && m[0] != advertisement) || packet->ip[7] != 255) return std::nullopt;
+    if (fold(upper_sum(packet->ip, icmpv6, m)) != 0) return std::nullopt;
+    Resolution r;
+    r.operation = m[0] == solicitation ? 1 : 2;
+    r.from_mac = source_mac(frame);
+    r.target = r.operation == 1 ? read_v6(&m[8]) : read_v6(packet->ip + 24);
+    r.sender = r.operation == 1 ? read_v6(packet->ip + 8) : read_v6(&m[8]);
+    const bool has_option = m.size() >= 32 && m[24] == (r.operation == 1 ? 1 : 2) && m[25] == 1;
+    if (has_option) r.sender_mac = read_mac(&m[26]);
+    // Like a gratuitous ARP: who tells all gives his own address as the target.
+    if (r.target.is_multicast()) r.target = r.sender;
+    return r;
 }
 
 }  // namespace
@@ -159,9 +250,10 @@ MacAddress source_mac(const Bytes& frame) { return read_mac(frame.data() + 6); }
 std::uint16_t ethertype(const Bytes& frame) { return read16(frame.data() + 12); }
 
 std::optional<IpAddress> source_address(const Bytes& frame) {
-    if (ethertype(frame) == ethertype_ipv4 && frame.size() >= eth_size + ip_size)
-        return read_v4(frame.data() + eth_size + 12);
-    if (const auto arp = read_arp(frame)) return arp->sender;
+    std::string fault;
+    if (const auto packet = ip_packet(frame, fault))
+        return ethertype(frame) == ethertype_ipv6 ? read_v6(packet->ip + 8) : read_v4(packet->ip + 12);
+    if (const auto arp = read_resolution(frame)) return arp->sender;
     return std::nullopt;
 }
 
@@ -169,9 +261,12 @@ Bytes write_segment(const Segment& s) {
     const auto options = option_bytes(s.options);
     const auto tcp_length = tcp_size + options.size() + s.payload.size();
     Bytes out;
-    out.reserve(std::max(minimum_frame, eth_size + ip_size + tcp_length));
-    put_ethernet(out, s.to_mac, s.from_mac, ethertype_ipv4);
-    put_ip(out, s, tcp_length);
+    const bool v6 = !s.from.address.is_v4();
+    const auto tcp_at = eth_size + (v6 ? ip6_size : ip_size);
+    out.reserve(std::max(minimum_frame, tcp_at + tcp_length));
+    put_ethernet(out, s.to_mac, s.from_mac, v6 ? ethertype_ipv6 : ethertype_ipv4);
+    if (v6) put_v6_header(out, s.from.address, s.to.address, tcp_length, 6, 64);
+    else put_v4_header(out, s, tcp_length);
     put16(out, s.from.port);
     put16(out, s.to.port);
     put32(out, s.seq.value);
@@ -182,8 +277,7 @@ Bytes write_segment(const Segment& s) {
     put32(out, 0);  // checksum, urgent pointer
     out.insert(out.end(), options.begin(), options.end());
     out.insert(out.end(), s.payload.begin(), s.payload.end());
-    const std::uint8_t* ip = out.data() + eth_size;
-    patch16(out, eth_size + ip_size + 16, fold(tcp_sum(ip, {ip + ip_size, tcp_length})));
+    patch16(out, tcp_at + 16, fold(upper_sum(out.data() + eth_size, 6, {out.data() + tcp_at, tcp_length})));
     // A wire pads; not with zeros, so that padding taken for payload is noticed.
     while (out.size() < minimum_frame) out.push_back(0xa5);
     return out;
@@ -191,20 +285,19 @@ Bytes write_segment(const Segment& s) {
 
 std::optional<Segment> read_segment(const Bytes& frame, std::string& fault) {
     fault.clear();
-    if (frame.size() < eth_size || ethertype(frame) != ethertype_ipv4) return std::nullopt;
     const auto packet = ip_packet(frame, fault);
-    if (packet.empty() || packet[9] != 6) return std::nullopt;
-    const std::size_t header = (packet[0] & 15) * 4u;
-    const auto tcp = packet.subspan(header);
+    if (!packet || packet->protocol != 6) return std::nullopt;
+    const auto tcp = packet->upper;
     if (tcp.size() < tcp_size) return fault = "short TCP header", std::nullopt;
     const std::size_t offset = (tcp[12] >> 4) * 4u;
     if (offset < tcp_size || offset > tcp.size()) return fault = "wrong TCP data offset", std::nullopt;
-    if (fold(tcp_sum(packet.data(), tcp)) != 0) return fault = "wrong TCP checksum", std::nullopt;
+    if (fold(upper_sum(packet->ip, 6, tcp)) != 0) return fault = "wrong TCP checksum", std::nullopt;
     Segment s;
     s.to_mac = destination_mac(frame);
     s.from_mac = source_mac(frame);
-    s.from = {read_v4(&packet[12]), read16(&tcp[0])};
-    s.to = {read_v4(&packet[16]), read16(&tcp[2])};
+    const bool v6 = packet->ip[0] >> 4 == 6;
+    s.from = {v6 ? read_v6(packet->ip + 8) : read_v4(packet->ip + 12), read16(&tcp[0])};
+    s.to = {v6 ? read_v6(packet->ip + 24) : read_v4(packet->ip + 16), read16(&tcp[2])};
     s.seq = {read32(&tcp[4])};
     s.ack = {read32(&tcp[8])};
     s.flags = tcp[13];
@@ -215,7 +308,8 @@ std::optional<Segment> read_segment(const Bytes& frame, std::string& fault) {
     return s;
 }
 
-Bytes write_arp(const Arp& a, MacAddress to) {
+Bytes write_resolution(const Resolution& a, MacAddress to) {
+    if (!a.target.is_v4()) return write_discovery(a, to);
     Bytes out;
     put_ethernet(out, to, a.from_mac, ethertype_arp);
     put32(out, 0x00010800);
@@ -228,27 +322,32 @@ Bytes write_arp(const Arp& a, MacAddress to) {
     return out;
 }
 
-std::optional<Arp> read_arp(const Bytes& frame) {
+std::optional<Resolution> read_resolution(const Bytes& frame) {
+    if (frame.size() >= eth_size && ethertype(frame) == ethertype_ipv6) return read_discovery(frame);
     if (frame.size() < eth_size + 28 || ethertype(frame) != ethertype_arp) return std::nullopt;
     const std::uint8_t* p = frame.data() + eth_size;
     if (read32(p) != 0x00010800 || read16(p + 4) != 0x0604) return std::nullopt;
-    return Arp{read16(p + 6),    source_mac(frame), read_mac(p + 8),
-               read_mac(p + 18), read_v4(p + 14),   read_v4(p + 24)};
+    return Resolution{read16(p + 6),    source_mac(frame), read_mac(p + 8),
+                      read_mac(p + 18), read_v4(p + 14),   read_v4(p + 24)};
 }
 
 std::optional<Bytes> echo_reply(const Bytes& frame) {
     std::string fault;
-    if (ethertype(frame) != ethertype_ipv4) return std::nullopt;
     const auto packet = ip_packet(frame, fault);
-    if (packet.size() < ip_size + 8 || packet[9] != 1 || (packet[0] & 15) != 5 || packet[20] != 8)
+    const bool v6 = packet && packet->ip[0] >> 4 == 6;
+    if (!packet || packet->upper.size() < 8 || packet->protocol != (v6 ? icmpv6 : 1) ||
+        packet->upper[0] != (v6 ? 128 : 8))
         return std::nullopt;
     Bytes out = frame;
     std::swap_ranges(out.begin(), out.begin() + 6, out.begin() + 6);
-    std::swap_ranges(out.begin() + 26, out.begin() + 30, out.begin() + 30);
-    const auto icmp = eth_size + ip_size;
-    out[icmp] = 0;
+    const auto width = v6 ? 16 : 4;
+    const auto addresses = out.begin() + static_cast<std::ptrdiff_t>(eth_size + (v6 ? 8 : 12));
+    std::swap_ranges(addresses, addresses + width, addresses + width);
+    const auto icmp = static_cast<std::size_t>(packet->upper.data() - frame.data());
+    out[icmp] = v6 ? 129 : 0;
     patch16(out, icmp + 2, 0);
-    patch16(out, icmp + 2, fold(ones_sum({out.data() + icmp, packet.size() - ip_size})));
+    const std::span message(out.data() + icmp, packet->upper.size());
+    patch16(out, icmp + 2, fold(v6 ? upper_sum(out.data() + eth_size, icmpv6, message) : ones_sum(message)));
     return out;
 }
 

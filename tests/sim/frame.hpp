@@ -21,6 +21,7 @@ using Frame = std::shared_ptr<const Bytes>;
 
 inline constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 inline constexpr std::uint16_t ethertype_arp = 0x0806;
+inline constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
 
 /// Flags of a TCP header, as bits.
 namespace flag {
@@ -48,8 +49,8 @@ struct TcpOptions {
     std::span<const SackRange> ranges() const { return {sack.data(), sack_count}; }
 };
 
-/// One TCP segment over IPv4 over Ethernet. `payload` points into the frame it was read from, or at bytes of
-/// the writer.
+/// One TCP segment over IPv4 or IPv6 over Ethernet. `payload` points into the frame it was read from, or at
+/// bytes of the writer.
 struct Segment {
     MacAddress from_mac, to_mac;
     Endpoint from, to;
@@ -67,7 +68,8 @@ struct Segment {
     }
 };
 
-struct Arp {
+/// Who has an address: ARP, or neighbour discovery where the target is an IPv6 address.
+struct Resolution {
     std::uint16_t operation = 0;  ///< 1 request, 2 reply
     MacAddress from_mac, sender_mac, target_mac;
     IpAddress sender, target;
@@ -76,16 +78,17 @@ struct Arp {
 MacAddress destination_mac(const Bytes& frame);
 MacAddress source_mac(const Bytes& frame);
 std::uint16_t ethertype(const Bytes& frame);
-/// Source address of an IPv4 packet or of an ARP message; nullopt for anything else.
+/// Source address of an IP packet or of an ARP message; nullopt for anything else.
 std::optional<IpAddress> source_address(const Bytes& frame);
 
 Bytes write_segment(const Segment& s);
-/// The segment in `frame`; nullopt when it is not TCP over IPv4, and then `fault` says what is wrong, or
-/// stays empty for a frame of another protocol. Both checksums are verified.
+/// The segment in `frame`; nullopt when it is not TCP, and then `fault` says what is wrong, or
+/// stays empty for a frame of another protocol. The checksums are verified.
 std::optional<Segment> read_segment(const Bytes& frame, std::string& fault);
 
-Bytes write_arp(const Arp& a, MacAddress to);
-std::optional<Arp> read_arp(const Bytes& frame);
+/// For IPv6, `to` broadcast means the group that the protocol provides for.
+Bytes write_resolution(const Resolution& a, MacAddress to);
+std::optional<Resolution> read_resolution(const Bytes& frame);
 
 /// The reply to an ICMP echo request in `frame`, or nullopt when it is none.
 std::optional<Bytes> echo_reply(const Bytes& frame);

@@ -34,7 +34,7 @@ void Host::frame_arrives(const Frame& frame) {
     if (deaf_) return;
     const auto to = destination_mac(*frame);
     if (to != mac_ && !to.is_multicast()) return;
-    if (const auto arp = read_arp(*frame)) return take_arp(*arp);
+    if (const auto arp = read_resolution(*frame)) return take_resolution(*arp);
     if (to.is_multicast()) return;
     std::string fault;
     const auto segment = read_segment(*frame, fault);
@@ -46,7 +46,7 @@ void Host::frame_arrives(const Frame& frame) {
     if (segment->to.address == address_) take_segment(*segment);
 }
 
-void Host::take_arp(const Arp& arp) {
+void Host::take_resolution(const Resolution& arp) {
     const bool for_us = arp.target == address_;
     const auto known = neighbours_.find(arp.sender);
     if (known != neighbours_.end() || (for_us && arp.operation == 1)) {
@@ -59,13 +59,13 @@ void Host::take_arp(const Arp& arp) {
     }
     if (for_us && arp.operation == 1)
         out_->send(std::make_shared<Bytes>(
-            write_arp({2, mac_, mac_, arp.sender_mac, address_, arp.sender}, arp.sender_mac)));
+            write_resolution({2, mac_, mac_, arp.sender_mac, address_, arp.sender}, arp.sender_mac)));
 }
 
 void Host::ask(const IpAddress& address) {
     neighbours_[address].asked_at = scheduler_.now();
-    out_->send(
-        std::make_shared<Bytes>(write_arp({1, mac_, mac_, {}, address_, address}, MacAddress::broadcast())));
+    out_->send(std::make_shared<Bytes>(
+        write_resolution({1, mac_, mac_, {}, address_, address}, MacAddress::broadcast())));
 }
 
 void Host::take_segment(const Segment& s) {

@@ -56,7 +56,7 @@ class Host : public FrameSink, public Actor, public SocketOwner {
         Instant asked_at{};
     };
 
-    void take_arp(const Arp& arp);
+    void take_resolution(const Resolution& arp);
     void ask(const IpAddress& address);
     void take_segment(const Segment& s);
     Talker* accept(const Segment& syn);

@@ -15,12 +15,14 @@
 
 namespace holdfast::sim {
 
-/// Addresses of the simulated site; the same in every run.
+/// Addresses of the simulated site: the same in every run, but for the family that each network speaks.
 struct Site {
-    static IpAddress client_host();
-    static IpAddress server_host();
-    static Endpoint virtual_address();
-    static IpAddress snat();
+    bool client_v6 = false, server_v6 = false;
+
+    IpAddress client_host() const;
+    IpAddress server_host() const;
+    Endpoint virtual_address() const;
+    IpAddress snat() const;
     static MacAddress client_virtual_mac();
     static MacAddress server_virtual_mac();
 };
@@ -38,6 +40,7 @@ struct LossPattern {
 
 struct Options {
     std::uint64_t seed = 0;
+    Site site;
     std::array<MachineOptions, 2> machines;
     Duration second_boots_after{};
     /// Host to switch and switch to host, for the client and the server network; and to and from each node's
@@ -53,7 +56,7 @@ struct Options {
 };
 
 /// A run without chance on the network and without faults: what the exhaustive scenarios start from.
-Options plain_options(std::uint64_t seed);
+Options plain_options(std::uint64_t seed, const Site& site = {});
 Options draw_options(std::uint64_t seed);
 /// One small transfer both ways under `pattern`; with Moment::takeover the active node dies in the middle of
 /// it.

@@ -1,16 +1,14 @@
 #include "tests/sim/speaker_checker.hpp"
 
-#include "tests/sim/options.hpp"
-
 namespace holdfast::sim {
 
 /// The frame claims to come from an address that belongs to the pair.
-bool SpeakerChecker::is_virtual(const Machine& machine, std::size_t port, const Bytes& frame) {
+bool SpeakerChecker::is_virtual(const Machine& machine, std::size_t port, const Bytes& frame) const {
     const auto& mac = machine.options().ports[port].virtual_mac;
     if (source_mac(frame) == mac) return true;
-    if (const auto arp = read_arp(frame); arp && arp->sender_mac == mac) return true;
+    if (const auto arp = read_resolution(frame); arp && arp->sender_mac == mac) return true;
     const auto from = source_address(frame);
-    return from && (*from == Site::virtual_address().address || *from == Site::snat());
+    return from && (*from == site_.virtual_address().address || *from == site_.snat());
 }
 
 bool SpeakerChecker::node_sends(const Machine& machine, std::size_t port, const Bytes& frame) {

@@ -34,7 +34,7 @@ Track* WireChecker::find_by_snat(const Endpoint& snat) {
 
 Track* WireChecker::find(Side side, const Endpoint& endpoint) {
     if (side == Side::server) return find_by_snat(endpoint);
-    if (endpoint.address != Site::client_host()) return nullptr;
+    if (endpoint.address != site_.client_host()) return nullptr;
     const auto it = std::find_if(tracks_.begin(), tracks_.end(),
                                  [&](const Track& t) { return t.plan->client_port == endpoint.port; });
     return it == tracks_.end() ? nullptr : &*it;
@@ -185,7 +185,7 @@ void WireChecker::check_window(const View& v) {
 
 /// Translated mode forwards what was overtaken on its way, too.
 bool WireChecker::is_late_forward(const View& v, Position edge) const {
-    const auto row = find_row(v.machine.node(), {Site::client_host(), v.track.plan->client_port});
+    const auto row = find_row(v.machine.node(), {site_.client_host(), v.track.plan->client_port});
     if (!row || row->mode != "translated") return false;
     const auto grant = v.far.grants.find(v.ack());
     return grant != v.far.grants.end() && grant->second <= edge;
@@ -220,7 +220,7 @@ void WireChecker::check_promises() {
         const auto promise = *track.promise;
         const auto &active = *machines_[promise.active], &standby = *machines_[1 - promise.active];
         const bool same = active.life() == promise.active_life && standby.life() == promise.standby_life;
-        const Endpoint client{Site::client_host(), track.plan->client_port};
+        const Endpoint client{site_.client_host(), track.plan->client_port};
         if (same && standby.runs_since(promise.due - listing_time) && active.is_active() &&
             !standby.is_active() && has_open_row(active.node(), client) && !find_row(standby.node(), client))
             journal_.violate("R2", track.plan->client.label +

@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "tests/sim/host.hpp"
+#include "tests/sim/options.hpp"
 #include "tests/sim/track.hpp"
 
 namespace holdfast::sim {
 
 class WireChecker {
   public:
-    WireChecker(Scheduler& scheduler, Journal& journal, std::vector<Track>& tracks,
+    WireChecker(Scheduler& scheduler, Journal& journal, const Site& site, std::vector<Track>& tracks,
                 const std::array<std::unique_ptr<Machine>, 2>& machines)
-        : scheduler_(scheduler), journal_(journal), tracks_(tracks), machines_(machines) {}
+        : scheduler_(scheduler), journal_(journal), site_(site), tracks_(tracks), machines_(machines) {}
 
     void node_sends(Machine& machine, Side side, const Segment& s);
     void node_receives(Machine& machine, Side side, const Segment& s);
@@ -47,6 +48,7 @@ class WireChecker {
 
     Scheduler& scheduler_;
     Journal& journal_;
+    Site site_;
     std::vector<Track>& tracks_;
     const std::array<std::unique_ptr<Machine>, 2>& machines_;
     std::uint64_t acks_checked_ = 0, peak_withheld_ = 0;

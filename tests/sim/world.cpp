@@ -16,12 +16,12 @@ World::World(const Options& options, bool verbose)
       journal_(verbose),
       random_(mix64(options.seed ^ 0xf417)),
       tracks_(options_.conversations.size()),
-      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, Site::client_host()),
-      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, Site::server_host()),
+      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, options_.site.client_host()),
+      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
       client_switch_(scheduler_),
       server_switch_(scheduler_),
-      wire_checker_(scheduler_, journal_, tracks_, machines_),
-      speaker_checker_(journal_),
+      wire_checker_(scheduler_, journal_, options.site, tracks_, machines_),
+      speaker_checker_(journal_, options.site),
       protection_(options_.conversations.size()) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) tracks_[i].plan = &options_.conversations[i];
     attach_machines();
@@ -241,7 +241,7 @@ void World::wake(std::uint64_t token, const Frame&) {
         case Token::start_machine: restart(argument); break;
         case Token::start_conversation: {
             const auto& plan = *tracks_[argument].plan;
-            client_.connect(plan.client_port, Site::virtual_address(), plan.client);
+            client_.connect(plan.client_port, options_.site.virtual_address(), plan.client);
             break;
         }
         case Token::heal_link: set_link(argument / port_count, argument % port_count, true); [[fallthrough]];

@@ -114,7 +114,7 @@ void World::inflict(const Fault& fault) {
 void World::check_terminated(const Machine& machine) {
     if (outcome_.takeovers > 1) return;
     for (const auto& track : tracks_) {
-        const auto row = find_row(machine.node(), {Site::client_host(), track.plan->client_port});
+        const auto row = find_row(machine.node(), {options_.site.client_host(), track.plan->client_port});
         if (row && row->mode == "translated")
             journal_.violate("terminated", track.plan->client.label + " is translated in normal operation");
     }
@@ -163,7 +163,8 @@ void World::set_link(std::size_t machine, std::size_t port, bool up) {
 /// What a node says of its sessions, when it is asked for the last time.
 void World::remember_protection(const Machine& machine) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
-        const auto row = find_row(machine.node(), {Site::client_host(), tracks_[i].plan->client_port});
+        const auto row =
+            find_row(machine.node(), {options_.site.client_host(), tracks_[i].plan->client_port});
         protection_[i] = !row                     ? "no session"
                          : row->mode == "closing" ? "closing"
                                                   : std::string(row->protection);
@@ -186,7 +187,8 @@ void World::assess(Track& track, const Machine& heir) {
     if (!track.begun() || track.complete() || !track.excuse.empty()) return;
     const auto client = track.leg[0].talker->socket().state();
     if (client == State::syn_sent) track.handshake_hit = true;
-    if (client == State::syn_sent || find_row(heir.node(), {Site::client_host(), track.plan->client_port}))
+    if (client == State::syn_sent ||
+        find_row(heir.node(), {options_.site.client_host(), track.plan->client_port}))
         return;
     if (track.over()) return;
     const auto& said = protection_[track.plan->number];

@@ -36,18 +36,20 @@ class InterfaceRig {
     explicit InterfaceRig(net::InterfaceSettings settings = interface_settings(), unsigned mbufs = 255)
         : mbufs(mbufs), pool_(this->mbufs.get()), net(std::move(settings), pool_, counters) {}
 
-    /// A frame arrives, if it is ARP or ICMP; returns what the guard may want to know.
-    std::optional<net::ArpHeard> receive(const Bytes& bytes) {
+    /// A frame of ARP or ICMP arrives; returns what the guard may want to know.
+    std::optional<net::NeighbourHeard> receive(const Bytes& bytes) {
         auto* m = mbufs.receive(bytes);
         REQUIRE(m != nullptr);
         wire::Frame f;
         const auto kind = wire::parse_frame(m, false, f);
-        REQUIRE((kind == wire::FrameKind::arp || kind == wire::FrameKind::icmp));
+        REQUIRE((kind == wire::FrameKind::arp || kind == wire::FrameKind::icmp ||
+                 kind == wire::FrameKind::icmpv6));
         return net.receive(m, f, now);
     }
     void receive_arp(bool reply, const IpAddress& sender, const MacAddress& mac, const IpAddress& target) {
-        receive(sim::write_arp({static_cast<std::uint16_t>(reply ? 2 : 1), mac, mac, {}, sender, target},
-                               MacAddress::broadcast()));
+        receive(
+            sim::write_resolution({static_cast<std::uint16_t>(reply ? 2 : 1), mac, mac, {}, sender, target},
+                                  MacAddress::broadcast()));
     }
 
     /// A packet of `marker` in its source port for `to`, as TCP hands it over. False when it was dropped.
@@ -72,10 +74,10 @@ class InterfaceRig {
         return frames;
     }
     /// The one ARP packet that leaves now; a test fails when there is none or more.
-    sim::Arp transmitted_arp() {
+    sim::Resolution transmitted_arp() {
         const auto frames = transmitted();
         REQUIRE(frames.size() == 1);
-        const auto arp = sim::read_arp(frames[0]);
+        const auto arp = sim::read_resolution(frames[0]);
         REQUIRE(arp);
         return *arp;
     }

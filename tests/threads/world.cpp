@@ -29,8 +29,8 @@ sim::MachineOptions machine_options(unsigned number) {
     for (std::uint16_t i = 0; i < std::size(talks); ++i) {
         const auto port = static_cast<std::uint16_t>(first_port + i);
         c.services.push_back({"service" + std::to_string(i),
-                              {sim::Site::virtual_address().address, port},
-                              {{sim::Site::server_host(), port}},
+                              {sim::Site{}.virtual_address().address, port},
+                              {{sim::Site{}.server_host(), port}},
                               Gate::peer});
     }
     for (auto& port : m.ports) {
@@ -48,8 +48,8 @@ bool is_established(const sim::Talker& talker) {
 }  // namespace
 
 World::World(std::size_t nodes, bool plant_race)
-    : client_(scheduler_, journal_, observer_, "client", {{2, 0, 0, 0, 0, 1}}, sim::Site::client_host()),
-      server_(scheduler_, journal_, observer_, "server", {{2, 0, 0, 0, 0, 2}}, sim::Site::server_host()),
+    : client_(scheduler_, journal_, observer_, "client", {{2, 0, 0, 0, 0, 1}}, sim::Site{}.client_host()),
+      server_(scheduler_, journal_, observer_, "server", {{2, 0, 0, 0, 0, 2}}, sim::Site{}.server_host()),
       client_switch_(scheduler_),
       server_switch_(scheduler_) {
     attach(client_, client_switch_);
@@ -142,7 +142,7 @@ void World::boot() {
 void World::open_sessions() {
     for (std::uint16_t i = 0; i < conversations_.size(); ++i) {
         const auto& c = conversations_[i];
-        const Endpoint service{sim::Site::virtual_address().address,
+        const Endpoint service{sim::Site{}.virtual_address().address,
                                static_cast<std::uint16_t>(first_port + i)};
         const auto& talker = client_.connect(c.client_port, service, c.client);
         wait("session " + std::to_string(i), session_limit, [&] {

@@ -96,8 +96,8 @@ TEST_CASE("arp: our own frames, heard again, change nothing and are not answered
 
 TEST_CASE("arp: what was heard is told to the guard", "[net]") {
     InterfaceRig rig;
-    const auto heard =
-        rig.receive(sim::write_arp({2, neighbour_mac, neighbour_mac, own_mac, vip, own_address}, own_mac));
+    const auto heard = rig.receive(
+        sim::write_resolution({2, neighbour_mac, neighbour_mac, own_mac, vip, own_address}, own_mac));
     REQUIRE(heard);
     CHECK(heard->sender == vip);
     CHECK(heard->mac == neighbour_mac);
@@ -113,7 +113,7 @@ TEST_CASE("arp: an announcement names every virtual address, under the virtual M
     const auto frames = rig.transmitted();
     REQUIRE(frames.size() == 2);
     for (std::size_t i = 0; i < 2; ++i) {
-        const auto arp = sim::read_arp(frames[i]);
+        const auto arp = sim::read_resolution(frames[i]);
         REQUIRE(arp);
         CHECK(arp->operation == 1);
         CHECK(arp->from_mac == virtual_mac);
@@ -122,7 +122,7 @@ TEST_CASE("arp: an announcement names every virtual address, under the virtual M
         CHECK(arp->target == arp->sender);
         CHECK(sim::destination_mac(frames[i]) == MacAddress::broadcast());
     }
-    CHECK(rig.count(Counter::arp_announcements_sent) == 2);
+    CHECK(rig.count(Counter::announcements_sent) == 2);
 }
 
 TEST_CASE("arp: a query gives our own address, a probe gives none", "[net]") {

@@ -38,7 +38,8 @@ Bytes good_segment() {
 }
 
 Bytes good_arp() {
-    return sim::write_arp({1, theirs, theirs, {}, client.address, service.address}, MacAddress::broadcast());
+    return sim::write_resolution({1, theirs, theirs, {}, client.address, service.address},
+                                 MacAddress::broadcast());
 }
 
 class Parser {
@@ -121,7 +122,7 @@ TEST_CASE("frame: ethertypes", "[wire]") {
     put16(heartbeat, 12, 0x88b5);
     CHECK(parse(heartbeat) == FrameKind::heartbeat);
     CHECK(parse.frame.payload_len == heartbeat.size() - 14);
-    for (const std::uint16_t type : {0x86dd, 0x8100, 0x88cc, 0x05dc}) {
+    for (const std::uint16_t type : {0x8847, 0x8100, 0x88cc, 0x05dc}) {
         put16(heartbeat, 12, type);
         CHECK(parse(heartbeat) == FrameKind::unknown_ethertype);
     }

@@ -92,7 +92,7 @@ TEST_CASE("neighbour: a resolved one is asked anew in use, and serves meanwhile"
     rig.send(neighbour);
     const auto frames = rig.transmitted();
     REQUIRE(frames.size() == 2);
-    CHECK(sim::read_arp(frames[0]).has_value());
+    CHECK(sim::read_resolution(frames[0]).has_value());
     CHECK(marker_of(frames[1]) == 1);
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("neighbour: a next hop that is kept is asked anew when it was not hear
     CHECK(rig.send_to(hop, 2));
     const auto frames = rig.transmitted();
     REQUIRE(frames.size() == 2);
-    CHECK(sim::read_arp(frames[0]).has_value());
+    CHECK(sim::read_resolution(frames[0]).has_value());
     CHECK(marker_of(frames[1]) == 2);
 }
 
