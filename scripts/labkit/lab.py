@@ -57,8 +57,8 @@ class Lab:
         self.data = _BIG_DATA / f"holdfast-lab-{self.name}"
         self.logs = self.directory / "logs"
         self.processes = ProcessTable(self.directory / "processes")
-        build = os.environ.get("HOLDFAST_BUILD", "build")
-        self._engine = (REPOSITORY / build / "engine").resolve()
+        self.build = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
+        self._engine = self.build / "engine"
 
     # ---- the whole lab -------------------------------------------------------------------------------------
 

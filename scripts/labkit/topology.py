@@ -14,6 +14,7 @@ from pathlib import Path
 from labkit.shell import LabError, in_namespace, run
 
 NODES = ("a", "b")
+ENDPOINTS = ("client", "server")
 NETWORKS = ("client", "server", "mirror")
 ENDPOINT_DEVICE = "eth0"
 
@@ -65,14 +66,19 @@ class Names:
         return f"{self.lab}-{place}"
 
     def all(self) -> list[str]:
+        """Every namespace that `up` makes."""
         return [self.of(place) for place in ("client", "server", *NODES, "sw1", "sw2")]
+
+    def wire(self, endpoint: str) -> str:
+        """The namespace of the wire between an endpoint and its switch; see labkit/wire.py."""
+        return self.of(f"wire-{endpoint}")
 
     def switch(self, network: str) -> str:
         return self.of("sw1" if network == "client" else "sw2")
 
     def existing(self) -> list[str]:
         present = {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()}
-        return [name for name in self.all() if name in present]
+        return [name for name in (*map(self.wire, ENDPOINTS), *self.all()) if name in present]
 
 
 def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
@@ -115,6 +121,50 @@ def detach_xdp(namespace: str, device: str) -> None:
         run("ip", "-n", namespace, "link", "set", "dev", device, mode, "off", check=False)
 
 
+# ---- the wire between an endpoint and its switch ------------------------------------------------------------
+#
+#     eth0 --- host [bridge]                                          without it
+#     eth0 --- host <the wire's program> switch --- wire [bridge]     with it; the veth pair of eth0 is the same
+
+HOST_END, SWITCH_END = "host", "switch"
+_WIRE_PORT = "wire"
+
+
+def put_wire_in(names: Names, endpoint: str) -> None:
+    """Move the switch's end of the endpoint's cable into a namespace of its own, and give the switch a new cable there.
+
+    The endpoint keeps its device, and sees its carrier go and come. Nothing passes before a program joins both ends.
+    """
+    switch, wire = names.switch(endpoint), names.wire(endpoint)
+    _ip("", [f"netns add {wire}"])
+    _settle(wire)
+    _join(switch, _WIRE_PORT, wire, SWITCH_END, _mtu(switch, HOST_END))
+    _ip(switch, [f"link set dev {HOST_END} netns {wire}"])
+    _ip(wire, [f"link set dev {HOST_END} up"])
+
+
+def take_wire_out(names: Names, endpoint: str) -> None:
+    """Undo put_wire_in; the program must be gone."""
+    switch, wire = names.switch(endpoint), names.wire(endpoint)
+    if _has_device(wire, HOST_END):  # else put_wire_in was interrupted before it took it
+        _ip(wire, [f"link set dev {HOST_END} netns {switch}"])
+        _ip(switch, [f"link set dev {HOST_END} master br0 up"])
+    run("ip", "netns", "delete", wire)
+    # The namespace goes in its own time: without its other end the switch's port may linger for a moment.
+    run("ip", "-n", switch, "link", "delete", "dev", _WIRE_PORT, check=False)
+
+
+def _has_device(namespace: str, device: str) -> bool:
+    return bool(run("ip", "-n", namespace, "-o", "link", "show", "dev", device, check=False))
+
+
+def _mtu(namespace: str, device: str) -> int:
+    return int(run(*in_namespace(namespace, "cat", f"/sys/class/net/{device}/mtu")))
+
+
+# ---- details ------------------------------------------------------------------------------------------------
+
+
 def _join(switch: str, port: str, namespace: str, device: str, mtu: int) -> None:
     _veth(switch, port, namespace, device, mtu)
     _ip(switch, [f"link set dev {port} master br0"])
@@ -124,9 +174,10 @@ def _veth(near: str, near_device: str, far: str, far_device: str, mtu: int) -> N
     _ip("", [f"link add name {near_device} netns {near} mtu {mtu} type veth "
              f"peer name {far_device} netns {far} mtu {mtu}"])
     for namespace, device in ((near, near_device), (far, far_device)):
-        # A veth hands over unfinished checksums and 64 KB segments, which no wire carries.
+        # A veth hands over unfinished checksums and 64 KB segments, which no wire carries, and VLAN tags beside the
+        # bytes, where a node's XDP program does not see them.
         run(*in_namespace(namespace, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off",
-                          "gso", "off", "gro", "off"))
+                          "gso", "off", "gro", "off", "txvlan", "off", "rxvlan", "off"))
         _ip(namespace, [f"link set dev {device} up"])
 
 
