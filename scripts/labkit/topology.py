@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +18,25 @@ NODES = ("a", "b")
 ENDPOINTS = ("client", "server")
 NETWORKS = ("client", "server", "mirror")
 ENDPOINT_DEVICE = "eth0"
+_IPV6_MTU_MIN = 1280
 
 CLIENT_ADDRESS = "10.77.1.10"
 SERVER_ADDRESS = "10.77.2.20"
 VIP = "10.77.1.100"
 SNAT = "10.77.2.100"
+CLIENT_ADDRESS6 = "fd77:1::10"
+SERVER_ADDRESS6 = "fd77:2::20"
+VIP6 = "fd77:1::100"
+SNAT6 = "fd77:2::100"
 VIRTUAL_MAC = {"client": "02:48:46:00:01:00", "server": "02:48:46:00:02:00"}
 
 
 def node_address(node: str, network: str) -> str:
     return f"10.77.{NETWORKS.index(network) + 1}.{2 + NODES.index(node)}"
+
+
+def node_address6(node: str, network: str) -> str:
+    return f"fd77:{NETWORKS.index(network) + 1}::{2 + NODES.index(node)}"
 
 
 def other(node: str) -> str:
@@ -97,8 +107,11 @@ def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
     if mirror_veth:
         _veth(names.of("a"), "mirror", names.of("b"), "mirror", mtu.of("mirror"))
 
-    for endpoint, address in (("client", CLIENT_ADDRESS), ("server", SERVER_ADDRESS)):
+    for endpoint, address, address6 in (("client", CLIENT_ADDRESS, CLIENT_ADDRESS6),
+                                        ("server", SERVER_ADDRESS, SERVER_ADDRESS6)):
         _ip(names.of(endpoint), [f"address add {address}/24 dev {ENDPOINT_DEVICE}", "link set dev lo up"])
+        if mtu.of(endpoint) >= _IPV6_MTU_MIN:
+            _ip(names.of(endpoint), [f"address add {address6}/64 dev {ENDPOINT_DEVICE} nodad"])
 
 
 def destroy(names: Names) -> None:
@@ -182,9 +195,14 @@ def _veth(near: str, near_device: str, far: str, far_device: str, mtu: int) -> N
 
 
 def _settle(namespace: str) -> None:
-    """IPv4 only, nothing said unasked: the kernel in a node's namespace must stay silent."""
-    quiet = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-             "net.ipv4.ip_forward=0", "net.ipv4.tcp_no_metrics_save=1"]
+    """Nothing said unasked: the kernel in a node's namespace must stay silent. IPv6 only where an endpoint lives."""
+    endpoint = re.fullmatch(rf"[^-]+-({'|'.join(ENDPOINTS)})", namespace)
+    ipv6 = {"disable_ipv6": 0, "accept_ra": 0, "autoconf": 0, "accept_dad": 0, "router_solicitations": 0} if endpoint \
+        else {"disable_ipv6": 1}
+    quiet = [f"net.ipv6.conf.{scope}.{name}={value}" for scope in ("all", "default") for name, value in ipv6.items()]
+    quiet += ["net.ipv4.ip_forward=0", "net.ipv4.tcp_no_metrics_save=1"]
+    if endpoint:
+        quiet += ["net.ipv6.ip_nonlocal_bind=1"]  # servers listen at their IPv6 address even if the MTU is too small for it
     if namespace.endswith(("-a", "-b")):
         quiet += ["net.ipv4.conf.all.arp_ignore=8", "net.ipv4.conf.default.arp_ignore=8"]
     run(*in_namespace(namespace, "sysctl", "-qw", *quiet))
