@@ -130,14 +130,14 @@ def rejoin(lab: Lab, victim: str) -> float:
 # ---- sockets in the lab ------------------------------------------------------------------------------------
 
 
-def socket_in(namespace: str) -> socket.socket:
-    """A TCP socket of a namespace; it stays there while this thread comes back."""
+def socket_in(namespace: str, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A socket of a namespace, TCP if nothing else is said; it stays there while this thread comes back."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
         if libc.setns(there.fileno(), _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), f"can not enter namespace {namespace}")
         try:
-            return socket.socket()
+            return socket.socket(family, kind)
         finally:
             libc.setns(home.fileno(), _CLONE_NEWNET)
 
