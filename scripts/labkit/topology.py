@@ -83,12 +83,16 @@ class Names:
         """The namespace of the wire between an endpoint and its switch; see labkit/wire.py."""
         return self.of(f"wire-{endpoint}")
 
+    def router(self) -> str:
+        """The namespace that put_router_in makes."""
+        return self.of("router")
+
     def switch(self, network: str) -> str:
         return self.of("sw1" if network == "client" else "sw2")
 
     def existing(self) -> list[str]:
         present = {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()}
-        return [name for name in (*map(self.wire, ENDPOINTS), *self.all()) if name in present]
+        return [name for name in (*map(self.wire, ENDPOINTS), self.router(), *self.all()) if name in present]
 
 
 def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
@@ -173,6 +177,22 @@ def _has_device(namespace: str, device: str) -> bool:
 
 def _mtu(namespace: str, device: str) -> int:
     return int(run(*in_namespace(namespace, "cat", f"/sys/class/net/{device}/mtu")))
+
+
+# ---- the direct path ----------------------------------------------------------------------------------------
+
+
+def put_router_in(names: Names) -> None:
+    """Forward between client and server, kernel to kernel, beside the nodes; it goes with the lab."""
+    router = names.router()
+    _ip("", [f"netns add {router}"])
+    _settle(router)
+    for number, endpoint in enumerate(ENDPOINTS, 1):
+        switch = names.switch(endpoint)
+        _join(switch, "router", router, endpoint, _mtu(switch, NODES[0]))
+        _ip(router, [f"address add 10.77.{number}.1/24 dev {endpoint}"])
+        _ip(names.of(endpoint), [f"route add 10.77.{3 - number}.0/24 via 10.77.{number}.1"])
+    run(*in_namespace(router, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
 
 
 # ---- details ------------------------------------------------------------------------------------------------

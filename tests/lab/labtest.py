@@ -66,12 +66,13 @@ def main(test: Callable[[argparse.Namespace], str], options: argparse.ArgumentPa
 
 
 @contextlib.contextmanager
-def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None) -> Iterator[Lab]:
-    """A lab of one's own; logs and captures of a failed test are kept in lab-logs of the build directory."""
+def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None,
+               extra: nodeconf.Table | None = None) -> Iterator[Lab]:
+    """A lab of one's own, with `extra` over both nodes' settings; logs and captures of a failed test are kept in lab-logs of the build directory."""
     lab = Lab(name or os.environ.get("HOLDFAST_LAB", "hft"))
     lab.down()
     try:
-        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu(), gate))
+        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu(), gate), extra=extra)
         yield lab
     except BaseException:
         kept = _KEPT_LOGS / Path(sys.argv[0]).stem
