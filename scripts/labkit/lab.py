@@ -57,8 +57,8 @@ class Lab:
         self.data = _BIG_DATA / f"holdfast-lab-{self.name}"
         self.logs = self.directory / "logs"
         self.processes = ProcessTable(self.directory / "processes")
-        build = os.environ.get("HOLDFAST_BUILD", "build")
-        self._engine = (REPOSITORY / build / "engine").resolve()
+        self.build = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
+        self._engine = self.build / "engine"
 
     # ---- the whole lab -------------------------------------------------------------------------------------
 
@@ -105,6 +105,11 @@ class Lab:
             "LAB_DATA": str(self.data), "VIP": topology.VIP, "PORT": str(nodeconf.WEB_PORT),
             "PEER_PORT": str(nodeconf.PEER_PORT), "CLOSED_PORT": str(nodeconf.CLOSED_PORT),
             "CLIENT": topology.CLIENT_ADDRESS, "SERVER": topology.SERVER_ADDRESS, "SNAT": topology.SNAT,
+            "VIP6": topology.VIP6, "CLIENT6": topology.CLIENT_ADDRESS6, "SERVER6": topology.SERVER_ADDRESS6,
+            "SNAT6": topology.SNAT6,
+            **{f"NODE_{node.upper()}_{network.upper()}{version}": address(node, network)
+               for version, address in (("", topology.node_address), ("6", topology.node_address6))
+               for node in NODES for network in topology.NETWORKS},
             **{f"NS_{place.upper()}": self.names.of(place)
                for place in ("client", "server", "a", "b", "sw1", "sw2")},
             "DEV_CLIENT": ENDPOINT_DEVICE, "DEV_SERVER": ENDPOINT_DEVICE,

@@ -8,24 +8,35 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.shell import LabError, in_namespace, run
 
 NODES = ("a", "b")
+ENDPOINTS = ("client", "server")
 NETWORKS = ("client", "server", "mirror")
 ENDPOINT_DEVICE = "eth0"
+_IPV6_MTU_MIN = 1280
 
 CLIENT_ADDRESS = "10.77.1.10"
 SERVER_ADDRESS = "10.77.2.20"
 VIP = "10.77.1.100"
 SNAT = "10.77.2.100"
+CLIENT_ADDRESS6 = "fd77:1::10"
+SERVER_ADDRESS6 = "fd77:2::20"
+VIP6 = "fd77:1::100"
+SNAT6 = "fd77:2::100"
 VIRTUAL_MAC = {"client": "02:48:46:00:01:00", "server": "02:48:46:00:02:00"}
 
 
 def node_address(node: str, network: str) -> str:
     return f"10.77.{NETWORKS.index(network) + 1}.{2 + NODES.index(node)}"
+
+
+def node_address6(node: str, network: str) -> str:
+    return f"fd77:{NETWORKS.index(network) + 1}::{2 + NODES.index(node)}"
 
 
 def other(node: str) -> str:
@@ -65,14 +76,23 @@ class Names:
         return f"{self.lab}-{place}"
 
     def all(self) -> list[str]:
+        """Every namespace that `up` makes."""
         return [self.of(place) for place in ("client", "server", *NODES, "sw1", "sw2")]
+
+    def wire(self, endpoint: str) -> str:
+        """The namespace of the wire between an endpoint and its switch; see labkit/wire.py."""
+        return self.of(f"wire-{endpoint}")
+
+    def router(self) -> str:
+        """The namespace that put_router_in makes."""
+        return self.of("router")
 
     def switch(self, network: str) -> str:
         return self.of("sw1" if network == "client" else "sw2")
 
     def existing(self) -> list[str]:
         present = {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()}
-        return [name for name in self.all() if name in present]
+        return [name for name in (*map(self.wire, ENDPOINTS), self.router(), *self.all()) if name in present]
 
 
 def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
@@ -91,8 +111,11 @@ def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
     if mirror_veth:
         _veth(names.of("a"), "mirror", names.of("b"), "mirror", mtu.of("mirror"))
 
-    for endpoint, address in (("client", CLIENT_ADDRESS), ("server", SERVER_ADDRESS)):
+    for endpoint, address, address6 in (("client", CLIENT_ADDRESS, CLIENT_ADDRESS6),
+                                        ("server", SERVER_ADDRESS, SERVER_ADDRESS6)):
         _ip(names.of(endpoint), [f"address add {address}/24 dev {ENDPOINT_DEVICE}", "link set dev lo up"])
+        if mtu.of(endpoint) >= _IPV6_MTU_MIN:
+            _ip(names.of(endpoint), [f"address add {address6}/64 dev {ENDPOINT_DEVICE} nodad"])
 
 
 def destroy(names: Names) -> None:
@@ -115,6 +138,66 @@ def detach_xdp(namespace: str, device: str) -> None:
         run("ip", "-n", namespace, "link", "set", "dev", device, mode, "off", check=False)
 
 
+# ---- the wire between an endpoint and its switch ------------------------------------------------------------
+#
+#     eth0 --- host [bridge]                                          without it
+#     eth0 --- host <the wire's program> switch --- wire [bridge]     with it; the veth pair of eth0 is the same
+
+HOST_END, SWITCH_END = "host", "switch"
+_WIRE_PORT = "wire"
+
+
+def put_wire_in(names: Names, endpoint: str) -> None:
+    """Move the switch's end of the endpoint's cable into a namespace of its own, and give the switch a new cable there.
+
+    The endpoint keeps its device, and sees its carrier go and come. Nothing passes before a program joins both ends.
+    """
+    switch, wire = names.switch(endpoint), names.wire(endpoint)
+    _ip("", [f"netns add {wire}"])
+    _settle(wire)
+    _join(switch, _WIRE_PORT, wire, SWITCH_END, _mtu(switch, HOST_END))
+    _ip(switch, [f"link set dev {HOST_END} netns {wire}"])
+    _ip(wire, [f"link set dev {HOST_END} up"])
+
+
+def take_wire_out(names: Names, endpoint: str) -> None:
+    """Undo put_wire_in; the program must be gone."""
+    switch, wire = names.switch(endpoint), names.wire(endpoint)
+    if _has_device(wire, HOST_END):  # else put_wire_in was interrupted before it took it
+        _ip(wire, [f"link set dev {HOST_END} netns {switch}"])
+        _ip(switch, [f"link set dev {HOST_END} master br0 up"])
+    run("ip", "netns", "delete", wire)
+    # The namespace goes in its own time: without its other end the switch's port may linger for a moment.
+    run("ip", "-n", switch, "link", "delete", "dev", _WIRE_PORT, check=False)
+
+
+def _has_device(namespace: str, device: str) -> bool:
+    return bool(run("ip", "-n", namespace, "-o", "link", "show", "dev", device, check=False))
+
+
+def _mtu(namespace: str, device: str) -> int:
+    return int(run(*in_namespace(namespace, "cat", f"/sys/class/net/{device}/mtu")))
+
+
+# ---- the direct path ----------------------------------------------------------------------------------------
+
+
+def put_router_in(names: Names) -> None:
+    """Forward between client and server, kernel to kernel, beside the nodes; it goes with the lab."""
+    router = names.router()
+    _ip("", [f"netns add {router}"])
+    _settle(router)
+    for number, endpoint in enumerate(ENDPOINTS, 1):
+        switch = names.switch(endpoint)
+        _join(switch, "router", router, endpoint, _mtu(switch, NODES[0]))
+        _ip(router, [f"address add 10.77.{number}.1/24 dev {endpoint}"])
+        _ip(names.of(endpoint), [f"route add 10.77.{3 - number}.0/24 via 10.77.{number}.1"])
+    run(*in_namespace(router, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
+
+
+# ---- details ------------------------------------------------------------------------------------------------
+
+
 def _join(switch: str, port: str, namespace: str, device: str, mtu: int) -> None:
     _veth(switch, port, namespace, device, mtu)
     _ip(switch, [f"link set dev {port} master br0"])
@@ -124,16 +207,22 @@ def _veth(near: str, near_device: str, far: str, far_device: str, mtu: int) -> N
     _ip("", [f"link add name {near_device} netns {near} mtu {mtu} type veth "
              f"peer name {far_device} netns {far} mtu {mtu}"])
     for namespace, device in ((near, near_device), (far, far_device)):
-        # A veth hands over unfinished checksums and 64 KB segments, which no wire carries.
+        # A veth hands over unfinished checksums and 64 KB segments, which no wire carries, and VLAN tags beside the
+        # bytes, where a node's XDP program does not see them.
         run(*in_namespace(namespace, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off",
-                          "gso", "off", "gro", "off"))
+                          "gso", "off", "gro", "off", "txvlan", "off", "rxvlan", "off"))
         _ip(namespace, [f"link set dev {device} up"])
 
 
 def _settle(namespace: str) -> None:
-    """IPv4 only, nothing said unasked: the kernel in a node's namespace must stay silent."""
-    quiet = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-             "net.ipv4.ip_forward=0", "net.ipv4.tcp_no_metrics_save=1"]
+    """Nothing said unasked: the kernel in a node's namespace must stay silent. IPv6 only where an endpoint lives."""
+    endpoint = re.fullmatch(rf"[^-]+-({'|'.join(ENDPOINTS)})", namespace)
+    ipv6 = {"disable_ipv6": 0, "accept_ra": 0, "autoconf": 0, "accept_dad": 0, "router_solicitations": 0} if endpoint \
+        else {"disable_ipv6": 1}
+    quiet = [f"net.ipv6.conf.{scope}.{name}={value}" for scope in ("all", "default") for name, value in ipv6.items()]
+    quiet += ["net.ipv4.ip_forward=0", "net.ipv4.tcp_no_metrics_save=1"]
+    if endpoint:
+        quiet += ["net.ipv6.ip_nonlocal_bind=1"]  # servers listen at their IPv6 address even if the MTU is too small for it
     if namespace.endswith(("-a", "-b")):
         quiet += ["net.ipv4.conf.all.arp_ignore=8", "net.ipv4.conf.default.arp_ignore=8"]
     run(*in_namespace(namespace, "sysctl", "-qw", *quiet))

@@ -41,7 +41,7 @@ def start_peer_server(lab: Lab) -> None:
     ready.unlink(missing_ok=True)
     process = lab.spawn("peer-server", "server", [
         sys.executable, str(_PROGRAMS / "peer_server.py"), "--address", topology.SERVER_ADDRESS,
-        "--port", str(nodeconf.PEER_PORT), "--ready", str(ready)])
+        topology.SERVER_ADDRESS6, "--port", str(nodeconf.PEER_PORT), "--ready", str(ready)])
     deadline = time.monotonic() + 10
     while not ready.exists():
         if not process.alive() or time.monotonic() > deadline:

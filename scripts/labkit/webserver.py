@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from labkit.nodeconf import WEB_PORT
-from labkit.topology import SERVER_ADDRESS
+from labkit.topology import SERVER_ADDRESS, SERVER_ADDRESS6
 
 BIG_FILE = "big.bin"
 BIG_BYTES = 256 << 20
@@ -39,6 +39,7 @@ http {{
     map $arg_rate $pace {{ "" 0; default $arg_rate; }}
     server {{
         listen {address}:{port} backlog=4096;
+        listen [{address6}]:{port} backlog=4096;
         root {data}/files;
         # GET /big.bin?rate=6m is paced here, at the server.
         location / {{ limit_rate $pace; }}
@@ -56,7 +57,8 @@ def prepare(data: Path, log: Path) -> list[str]:
     random_file(data / "files" / BIG_FILE, BIG_BYTES)
     random_file(data / "files" / SMALL_FILE, SMALL_BYTES)
     configuration = data / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(data=data, log=log, address=SERVER_ADDRESS, port=WEB_PORT))
+    configuration.write_text(_CONFIGURATION.format(data=data, log=log, address=SERVER_ADDRESS, address6=SERVER_ADDRESS6,
+                                                   port=WEB_PORT))
     return ["nginx", "-p", str(data), "-c", str(configuration), "-e", str(log)]
 
 

@@ -21,6 +21,15 @@ def fetch(lab: Lab) -> bool:
     return got == "4096"
 
 
+def check_ipv6(lab: Lab) -> None:
+    """The endpoints have it, and the nodes' kernels do not know of it."""
+    run(*in_namespace(lab.names.of("server"), "curl", "-sf", "-m", "5", "-o", "/dev/null",
+                      f"http://[{topology.SERVER_ADDRESS6}]/small.bin"))
+    for node in topology.NODES:
+        found = run("ip", "-n", lab.names.of(node), "-6", "address").strip()
+        check(not found, f"node {node}'s kernel has IPv6 addresses: {found}")
+
+
 def check_gone(lab: Lab) -> None:
     check(not lab.names.existing(), f"namespaces left: {lab.names.existing()}")
     for path in (lab.directory, lab.data):
@@ -32,6 +41,7 @@ def test(arguments: argparse.Namespace) -> str:
         with labtest.laboratory(arguments, name="hft2") as second:
             check(fetch(first) and fetch(second), "two labs at once: no answer through one of them")
             labtest.check_nodes_have_no_sockets(first)
+            check_ipv6(first)
             try:
                 second.up(second.options()[0])
                 raise labtest.Failure("up on a lab that is up was not refused")

@@ -66,12 +66,13 @@ def main(test: Callable[[argparse.Namespace], str], options: argparse.ArgumentPa
 
 
 @contextlib.contextmanager
-def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None) -> Iterator[Lab]:
-    """A lab of one's own; logs and captures of a failed test are kept in lab-logs of the build directory."""
+def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None,
+               extra: nodeconf.Table | None = None) -> Iterator[Lab]:
+    """A lab of one's own, with `extra` over both nodes' settings; logs and captures of a failed test are kept in lab-logs of the build directory."""
     lab = Lab(name or os.environ.get("HOLDFAST_LAB", "hft"))
     lab.down()
     try:
-        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu(), gate))
+        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu(), gate), extra=extra)
         yield lab
     except BaseException:
         kept = _KEPT_LOGS / Path(sys.argv[0]).stem
@@ -130,14 +131,14 @@ def rejoin(lab: Lab, victim: str) -> float:
 # ---- sockets in the lab ------------------------------------------------------------------------------------
 
 
-def socket_in(namespace: str) -> socket.socket:
-    """A TCP socket of a namespace; it stays there while this thread comes back."""
+def socket_in(namespace: str, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A socket of a namespace, TCP if nothing else is said; it stays there while this thread comes back."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
         if libc.setns(there.fileno(), _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), f"can not enter namespace {namespace}")
         try:
-            return socket.socket()
+            return socket.socket(family, kind)
         finally:
             libc.setns(home.fileno(), _CLONE_NEWNET)
 

@@ -103,7 +103,7 @@ class PeerServer:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--address", required=True)
+    parser.add_argument("--address", nargs="+", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ready", type=Path, required=True, help="made once the server listens")
     arguments = parser.parse_args()

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Goodput through Holdfast over a lossy wire, next to the direct path over the same wire.
+
+The wire is on the near leg (client) or on the far leg (server). The direct path is the same client and the same server,
+kernel to kernel, through a namespace that forwards between the two networks and is there only for this program. The two
+paths take turns, with the same seed of the wire. Figures, no verdict: only a transfer that fails is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from dataclasses import dataclass
+
+import labtest
+from labtest import check
+from labkit import nodeconf, table, topology, webserver
+from labkit.lab import Lab
+from labkit.shell import LabError, in_namespace, run
+from labkit.wire import Wire
+
+_BULK_PORT = 5201
+_PATHS = {"direct": topology.SERVER_ADDRESS, "holdfast": topology.VIP}
+_LEGS = {"near": "client", "far": "server"}
+_LOADS = ("up", "down", "curl")
+
+
+@dataclass(frozen=True)
+class Cell:
+    leg: str
+    loss: float  # percent
+    delay: float  # ms one way
+
+
+# ---- one transfer ------------------------------------------------------------------------------------------
+
+
+def iperf(lab: Lab, address: str, seconds: float, down: bool) -> float:
+    """Mbit/s of one stream, as its receiver saw it."""
+    lab.spawn("iperf3", "server", ["iperf3", "-s", "-1", "-B", topology.SERVER_ADDRESS, "-p", str(_BULK_PORT)])
+    try:
+        deadline = time.monotonic() + 5
+        while not run(*in_namespace(lab.names.of("server"), "ss", "-Hltn", "sport", f"= :{_BULK_PORT}")):
+            check(time.monotonic() < deadline, f"iperf3 does not listen: see {lab.logs}/iperf3.log")
+            time.sleep(0.02)
+        said = run(*in_namespace(lab.names.of("client"), "iperf3", "-J", "-c", address, "-p", str(_BULK_PORT), "-t",
+                                 f"{seconds:g}", "--connect-timeout", "10000", *(["-R"] if down else [])),
+                   timeout=seconds + 40, check=False)
+    finally:
+        lab.processes.end("iperf3", grace_s=1)
+    try:
+        return json.loads(said)["end"]["sum_received"]["bits_per_second"] / 1e6
+    except (ValueError, KeyError):
+        raise LabError(f"iperf3 to {address}: {said.strip()[-300:]}") from None
+
+
+def curl(lab: Lab, address: str, seconds: float) -> float:
+    """Mbit/s of a download that is cut off when the time is over."""
+    said = run(*in_namespace(lab.names.of("client"), "curl", "-s", "-o", "/dev/null", "-m", f"{seconds:g}", "-w",
+                             "%{speed_download}", f"http://{address}:{nodeconf.WEB_PORT}/{webserver.BIG_FILE}"),
+               timeout=seconds + 20, check=False)
+    check(float(said or 0) > 0, f"curl to {address} got nothing in {seconds:g} s")
+    return float(said) * 8e-6
+
+
+def transfer(lab: Lab, load: str, address: str, seconds: float) -> float:
+    return curl(lab, address, seconds) if load == "curl" else iperf(lab, address, seconds, down=load == "down")
+
+
+# ---- the table ---------------------------------------------------------------------------------------------
+
+
+def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace) -> dict[tuple[str, str], float]:
+    """Mbit/s by load and path: medians over the rounds."""
+    place = Wire(lab, _LEGS[cell.leg])
+    found: dict[tuple[str, str], list[float]] = {}
+    for number, load, (path, address) in itertools.product(range(arguments.rounds), arguments.loads, _PATHS.items()):
+        place.set({"loss": cell.loss, "delay": cell.delay, "rate": arguments.rate, "seed": number})
+        found.setdefault((load, path), []).append(transfer(lab, load, address, arguments.seconds))
+    counts = place.counters()
+    for direction, name in itertools.product(counts, ("missed", "store_full", "send_failed", "oversized", "unfinished")):
+        check(counts[direction][name] == 0, f"{cell}: the wire itself failed, {direction} {name} {counts[direction][name]}")
+    place.remove()
+    return {key: statistics.median(values) for key, values in found.items()}
+
+
+def heading(loads: list[str]) -> list[str]:
+    return ["leg", "loss %", "delay ms", *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio"))]
+
+
+def row(cell: Cell, rates: dict[tuple[str, str], float], loads: list[str]) -> list[str]:
+    cells = [cell.leg, f"{cell.loss:g}", f"{cell.delay:g}"]
+    for load in loads:
+        direct, holdfast = (rates[load, path] for path in _PATHS)
+        cells += [f"{direct:.1f}", f"{holdfast:.1f}", f"{holdfast / direct:.2f}"]
+    return cells
+
+
+def test(arguments: argparse.Namespace) -> str:
+    check(0.1 <= arguments.rate <= 500, "--rate: give 0.1 to 500 Mbit/s: more measures the CPU")
+    service = [{"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"],
+                "gate": ["peer"]} for name, port in (("web", nodeconf.WEB_PORT), ("bulk", _BULK_PORT))]
+    cells = [Cell(*each) for each in itertools.product(arguments.legs, arguments.losses, arguments.delays)]
+    rows = [heading(arguments.loads)]
+    ratios = []
+    with labtest.laboratory(arguments, extra={"service": service}) as lab:
+        topology.put_router_in(lab.names)
+        for cell in cells:
+            rates = measure(lab, cell, arguments)
+            rows.append(row(cell, rates, arguments.loads))
+            print("  ".join(rows[-1]), flush=True)
+            ratios += [(rates[load, "holdfast"] / rates[load, "direct"], load, cell) for load in arguments.loads]
+        labtest.check_no_reneging(lab)
+    print(f"\nMbit/s, delay one way, rate {arguments.rate:g} Mbit/s, {arguments.seconds:g} s each, "
+          f"median of {arguments.rounds}\n{table.render(rows)}")
+    worst, load, cell = min(ratios, key=lambda each: each[0])
+    return (f"{len(ratios)} ratios to the direct path, median {statistics.median(each[0] for each in ratios):.2f}, worst "
+            f"{worst:.2f} ({load}, {cell.leg} leg, loss {cell.loss:g} %, delay {cell.delay:g} ms)")
+
+
+def numbers(text: str) -> list[float]:
+    return [float(each) for each in text.split(",")]
+
+
+def words(allowed: tuple[str, ...]):
+    def parse(text: str) -> list[str]:
+        found = text.split(",")
+        if not set(found) <= set(allowed):
+            raise argparse.ArgumentTypeError(f"{text}: give some of {','.join(allowed)}")
+        return found
+    return parse
+
+
+if __name__ == "__main__":
+    options = labtest.parser(__doc__)
+    options.add_argument("--legs", type=words(tuple(_LEGS)), default=list(_LEGS), metavar="near,far")
+    options.add_argument("--losses", type=numbers, default=[0, 0.1, 1, 3], metavar="P,P...", help="percent")
+    options.add_argument("--delays", type=numbers, default=[0, 20, 50], metavar="MS,MS...", help="one way")
+    options.add_argument("--loads", type=words(_LOADS), default=list(_LOADS), metavar=",".join(_LOADS),
+                         help="iperf3 up and down, curl down")
+    options.add_argument("--rate", type=float, default=200, metavar="MBIT", help="of the wire, at most 500")
+    options.add_argument("--seconds", type=float, default=4, metavar="S", help="of one transfer")
+    options.add_argument("--rounds", type=int, default=1)
+    labtest.main(test, options)
