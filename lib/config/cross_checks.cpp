@@ -50,6 +50,11 @@ void check_gateway(const Prefix& network, const IpAddress& gateway, const std::s
 void check_port(const PortConfig& port, const std::string& section, Problems& problems) {
     check_gateway(port.address, port.gateway, section + ".gateway", problems);
     check_gateway(port.address6, port.gateway6, section + ".gateway6", problems);
+    constexpr std::uint16_t ipv6_mtu_min = 1280;  // RFC 8200 section 5
+    if (port.own(IpAddress{}) != nullptr && port.mtu < ipv6_mtu_min)
+        problems.add(section + ".mtu", std::to_string(port.mtu) +
+                                           " bytes are too few for IPv6; choose at least " +
+                                           std::to_string(ipv6_mtu_min) + " or leave out the IPv6 address");
     if (port.address6.address.is_unspecified()) return;
     if (port.address6.address.is_v4())
         problems.add(

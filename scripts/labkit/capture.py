@@ -24,7 +24,7 @@ def start(processes: ProcessTable, namespace: str, device: str, file: Path, expr
     report.unlink(missing_ok=True)
     # The headers and the first bytes of the payload are enough, and the buffer covers a busy disk. No change of
     # user: the file belongs to whoever captures.
-    argv = ["tcpdump", "-i", device, "-w", str(file), "-s", "128", "-B", "65536", "-n", "-Z", "root",
+    argv = ["tcpdump", "-i", device, "-w", str(file), "-s", "160", "-B", "65536", "-n", "-Z", "root",
             "-Q", direction, "--time-stamp-precision=nano", expression]
     process = processes.spawn(name, in_namespace(namespace, *argv), report)
     deadline = time.monotonic() + 5

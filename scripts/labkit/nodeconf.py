@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from labkit import topology
@@ -15,6 +15,7 @@ from labkit.topology import Mtu
 WEB_PORT = 80
 PEER_PORT = 7001    # tests/lab/peer_server.py
 CLOSED_PORT = 7009  # nobody listens behind this service: its clients are refused
+_CROSSING = 1000    # added to a port: the same service, with a backend of the other family
 
 Table = dict[str, Any]
 
@@ -29,7 +30,25 @@ class NodeOptions:
     gate: str  # peer or none
 
 
-def settings(node: str, options: NodeOptions, home: Path) -> Table:
+@dataclass(frozen=True)
+class Path:
+    """One way to the lab's servers: a virtual address and the ports of its services."""
+
+    vip: str
+    web_port: int
+    peer_port: int
+
+
+def paths(mtu: Mtu) -> list[Path]:
+    """A path for each pair of families, the clients' and the servers'; only IPv4 where an MTU is too small for IPv6."""
+    both = [Path(topology.VIP, WEB_PORT, PEER_PORT)]
+    if mtu.carries_ipv6():
+        crossing = WEB_PORT + _CROSSING, PEER_PORT + _CROSSING
+        both += [Path(topology.VIP6, WEB_PORT, PEER_PORT), Path(topology.VIP, *crossing), Path(topology.VIP6, *crossing)]
+    return both
+
+
+def settings(node: str, options: NodeOptions, home: pathlib.Path) -> Table:
     """The configuration of one node as a table of tables."""
 
     def port(network: str) -> Table:
@@ -39,17 +58,34 @@ def settings(node: str, options: NodeOptions, home: Path) -> Table:
             table["virtual_mac"] = topology.VIRTUAL_MAC[network]
         if network == "server":
             table["snat"] = [topology.SNAT]
+        if ipv6 and network != "mirror":
+            table["address6"] = f"{topology.node_address6(node, network)}/64"
+            if network == "server":
+                table["snat"].append(topology.SNAT6)
         return table
 
-    def service(name: str, number: int) -> Table:
-        return {"name": name, "address": f"{topology.VIP}:{number}",
-                "backends": [f"{topology.SERVER_ADDRESS}:{number}"], "gate": [options.gate]}
+    def service(name: str, vip: str, number: int, backend: str, backend_number: int) -> Table:
+        return {"name": name, "address": endpoint(vip, number), "backends": [endpoint(backend, backend_number)],
+                "gate": [options.gate]}
+
+    def services() -> list[Table]:
+        v4, v6 = (topology.VIP, topology.SERVER_ADDRESS), (topology.VIP6, topology.SERVER_ADDRESS6)
+        table = []
+        for name, number in (("web", WEB_PORT), ("peer", PEER_PORT), ("closed", CLOSED_PORT)):
+            table.append(service(name, v4[0], number, v4[1], number))
+            if ipv6:
+                table += [service(f"{name}-66", v6[0], number, v6[1], number),
+                          service(f"{name}-46", v4[0], number + _CROSSING, v6[1], number),
+                          service(f"{name}-64", v6[0], number + _CROSSING, v4[1], number)]
+        return table
+
+    ipv6 = options.mtu.carries_ipv6()
 
     return {
         "node": {"id": topology.NODES.index(node), "name": node, "state_dir": str(home / "state")},
         "port": {network: port(network) for network in topology.NETWORKS},
         "mirror": {"peer": topology.node_address(topology.other(node), "mirror"), "tcp_port": 7070},
-        "service": [service("web", WEB_PORT), service("peer", PEER_PORT), service("closed", CLOSED_PORT)],
+        "service": services(),
         # Two cores carry everything here, so a node may be off the CPU for tens of milliseconds.
         "guard": {"key_file": str(home / "key"), "heartbeat_ms": 20, "lease_ms": 150, "lease_margin_ms": 50,
                   "boot_wait_ms": 1000, "reference": [topology.SERVER_ADDRESS], "on_isolation": "serve"},
@@ -57,7 +93,7 @@ def settings(node: str, options: NodeOptions, home: Path) -> Table:
     }
 
 
-def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: Path) -> list[str]:
+def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: pathlib.Path) -> list[str]:
     """No hugepages, no PCI; four lcores on the two CPUs: control, mirror and guard, client side, server side."""
     argv = ["--no-huge", "--no-pci", "-m", "512", "--file-prefix", f"hf-{lab}-{node}",
             "--lcores", "0@0,1@0,2@1,3@0"]
@@ -76,7 +112,7 @@ def merge(into: Table, extra: Table) -> Table:
     return into
 
 
-def read_extra(path: Path) -> Table:
+def read_extra(path: pathlib.Path) -> Table:
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:
@@ -100,6 +136,11 @@ def to_toml(table: Table, prefix: str = "") -> str:
     return "".join(lines) + "".join(nested)
 
 
+def endpoint(address: str, number: int) -> str:
+    """As it stands in a configuration or a URL."""
+    return f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
+
+
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -117,7 +158,7 @@ def _device(network: str, options: NodeOptions) -> str:
     return f"net_{options.ports}{topology.NETWORKS.index(network)}"
 
 
-def _vdev(network: str, node: str, options: NodeOptions, memif_socket: Path) -> str:
+def _vdev(network: str, node: str, options: NodeOptions, memif_socket: pathlib.Path) -> str:
     device = _device(network, options)
     if device.startswith("net_memif"):
         role = "server" if node == "a" else "client"

@@ -64,6 +64,10 @@ class Mtu:
     def of(self, network: str) -> int:
         return {"client": self.client, "server": self.server}.get(network, 1500)
 
+    def carries_ipv6(self) -> bool:
+        """Both networks do."""
+        return min(self.client, self.server) >= _IPV6_MTU_MIN
+
 
 @dataclass(frozen=True)
 class Names:

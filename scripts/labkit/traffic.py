@@ -58,8 +58,9 @@ class Workload:
         start_peer_server(lab)
         run_id = int(time.time()) % 100_000 * 10 + Workload._next_run_id
         Workload._next_run_id += 1
-        argv = [sys.executable, str(_PROGRAMS / "workload.py"), "--vip", topology.VIP,
-                "--web-port", str(nodeconf.WEB_PORT), "--peer-port", str(nodeconf.PEER_PORT),
+        paths = nodeconf.paths(lab.options()[0].mtu)
+        argv = [sys.executable, str(_PROGRAMS / "workload.py"),
+                *(f"--path={path.vip},{path.web_port},{path.peer_port}" for path in paths),
                 "--small-file", str(lab.data / "files" / webserver.SMALL_FILE), "--run-id", str(run_id),
                 "--mix", ",".join(f"{kind}={count}" for kind, count in mix.items() if count),
                 "--interval", str(interval_s)]

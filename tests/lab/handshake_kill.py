@@ -45,7 +45,7 @@ PHASES = (
 
 
 def hold(lab: Lab, phase: Phase) -> None:
-    rules = (f"table ip holding {{ chain stop_here {{ type filter hook {phase.hook} priority 0; "
+    rules = (f"table inet holding {{ chain stop_here {{ type filter hook {phase.hook} priority 0; "
              f"{phase.match} counter drop; }}; }}\n")
     run(*in_namespace(lab.names.of(phase.place), "nft", "-f", "-"), stdin=rules)
 
@@ -53,18 +53,19 @@ def hold(lab: Lab, phase: Phase) -> None:
 def release(lab: Lab, phase: Phase) -> int:
     """Let packets through again; how many had been held."""
     nft = in_namespace(lab.names.of(phase.place), "nft")
-    rules = run(*nft, "list", "table", "ip", "holding")
-    run(*nft, "delete", "table", "ip", "holding")
+    rules = run(*nft, "list", "table", "inet", "holding")
+    run(*nft, "delete", "table", "inet", "holding")
     return int(rules.split("packets ")[1].split()[0])
 
 
 def begin(lab: Lab, count: int) -> list[socket.socket]:
     """Connections under way; nobody waits for them."""
     started = []
-    for _ in range(count):
-        client = labtest.socket_in(lab.names.of("client"))
+    for number in range(count):
+        vip = (topology.VIP, topology.VIP6)[number % 2]
+        client = labtest.socket_in(lab.names.of("client"), socket.AF_INET6 if ":" in vip else socket.AF_INET)
         client.setblocking(False)
-        client.connect_ex((topology.VIP, _PORT))
+        client.connect_ex((vip, _PORT))
         started.append(client)
     return started
 

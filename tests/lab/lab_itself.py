@@ -8,17 +8,18 @@ import signal
 
 import labtest
 from labtest import check
-from labkit import topology
+from labkit import nodeconf, topology
 from labkit.lab import Lab
 from labkit.shell import LabError, in_namespace, run
 
 
 def fetch(lab: Lab) -> bool:
-    """A small file through the proxy."""
-    url = f"http://{topology.VIP}/small.bin"
-    got = run(*in_namespace(lab.names.of("client"), "curl", "-sf", "-m", "5", "-o", "/dev/null",
-                            "-w", "%{size_download}", url), check=False)
-    return got == "4096"
+    """A small file through the proxy, by each pair of families."""
+    paths = nodeconf.paths(lab.options()[0].mtu)
+    urls = [f"http://{nodeconf.endpoint(path.vip, path.web_port)}/small.bin" for path in paths]
+    sizes = [run(*in_namespace(lab.names.of("client"), "curl", "-sf", "-m", "5", "-o", "/dev/null",
+                               "-w", "%{size_download}", url), check=False) for url in urls]
+    return len(sizes) == 4 and all(size == "4096" for size in sizes)
 
 
 def check_ipv6(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -31,6 +32,9 @@ _CLONE_NEWNET = 0x40000000
 _CAPTURE = "capture"
 _BUILD = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
 _KEPT_LOGS = _BUILD / "lab-logs"
+
+
+_turns = itertools.count()
 
 
 class Failure(Exception):
@@ -143,11 +147,13 @@ def socket_in(namespace: str, family: int = socket.AF_INET, kind: int = socket.S
             libc.setns(home.fileno(), _CLONE_NEWNET)
 
 
-def connect(lab: Lab, port: int = nodeconf.PEER_PORT, timeout_s: float = 20) -> socket.socket:
-    """A client's connection to a service."""
-    client = socket_in(lab.names.of("client"))
+def connect(lab: Lab, timeout_s: float = 20) -> socket.socket:
+    """A client's connection to the peer server, each time by another pair of families."""
+    paths = nodeconf.paths(lab.options()[0].mtu)
+    path = paths[next(_turns) % len(paths)]
+    client = socket_in(lab.names.of("client"), socket.AF_INET6 if ":" in path.vip else socket.AF_INET)
     client.settimeout(timeout_s)
-    client.connect((topology.VIP, port))
+    client.connect((path.vip, path.peer_port))
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
-CLIENT, VIP, SNAT, SERVER = "10.77.1.10", "10.77.1.100", "10.77.2.100", "10.77.2.20"
+ADDRESSES = {4: ("10.77.1.10", "10.77.1.100", "10.77.2.100", "10.77.2.20"),
+             6: ("fd77:1::10", "fd77:1::100", "fd77:2::100", "fd77:2::20")}
 _CHECKER = ""
 
 
@@ -30,9 +32,11 @@ class Capture:
             payload: bytes, options: bytes = b"") -> None:
         tcp = struct.pack("!HHIIBBHHH", source[1], target[1], seq % 2**32, ack % 2**32, (5 + len(options) // 4) << 4,
                           flags, 1000, 0, 0) + options
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp) + len(payload), 0, 0, 64, 6, 0, _address(source[0]),
-                         _address(target[0]))
-        frame = bytes(12) + b"\x08\x00" + ip + tcp + payload
+        length = len(tcp) + len(payload)
+        ends = _address(source[0]) + _address(target[0])
+        ip, kind = (struct.pack("!IHBB", 0x60000000, length, 6, 64), b"\x86\xdd") if ":" in source[0] else \
+            (struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, 6, 0), b"\x08\x00")
+        frame = bytes(12) + kind + ip + ends + tcp + payload
         nanoseconds = int(at_ms * 1e6)
         seen = frame[:128]
         self._packets.append(struct.pack("<IIII", nanoseconds // 10**9, nanoseconds % 10**9, len(seen), len(frame)) + seen)
@@ -45,7 +49,7 @@ class Capture:
 
 
 def _address(text: str) -> bytes:
-    return bytes(map(int, text.split(".")))
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
 class Run:
@@ -56,8 +60,8 @@ class Run:
         self.server = Capture(directory / "server.pcap", dropped)
         self.directory = directory
 
-    def session(self, port: int = 4000, isn: int = 1000) -> Session:
-        return Session(self, port, isn)
+    def session(self, port: int = 4000, isn: int = 1000, families: tuple[int, int] = (4, 4)) -> Session:
+        return Session(self, port, isn, families)
 
     def check(self, *options: str, client: str = "client.pcap", acks: int = 1) -> tuple[int, dict]:
         self.client.write()
@@ -68,10 +72,12 @@ class Run:
 
 
 class Session:
-    def __init__(self, run: Run, port: int, isn: int) -> None:
+    def __init__(self, run: Run, port: int, isn: int, families: tuple[int, int]) -> None:
         self._run = run
-        self._client, self._vip = (CLIENT, port), (VIP, 80)
-        self._snat, self._server = (SNAT, port + 10_000), (SERVER, 80)
+        client, vip, _, _ = ADDRESSES[families[0]]
+        _, _, snat, server = ADDRESSES[families[1]]
+        self._client, self._vip = (client, port), (vip, 80)
+        self._snat, self._server = (snat, port + 10_000), (server, 80)
         self._isn = {"client": isn, "vip": isn + 7_777, "snat": isn + 99, "server": isn + 123_456}
 
     # Each takes a time, the offset of its first byte, the offset it acknowledges up to, and payload.
@@ -146,6 +152,16 @@ class R1Check(unittest.TestCase):
         session.client_gets(11, 1, 1, b"b" * 50)
         session.server_gets(12, 1, 51)
         session.client_sends(13, 1, 51)
+        self.assert_violations(1)
+
+    def test_each_pair_of_families_is_judged_alike(self) -> None:
+        for number, families in enumerate(((4, 6), (6, 4), (6, 6))):
+            self.run_.session(4001 + number, 1000 * number, families).opens().uploads(10, 1, b"%d" % number * 100)
+        verdict = self.assert_violations(0)
+        self.assertEqual((verdict["acks"], verdict["sessions"]), (12, 3))
+        session = self.run_.session(5000, 70_000, (6, 6)).opens(40)
+        session.client_sends(50, 1, 1, b"a" * 100)
+        session.client_gets(51, 1, 101)
         self.assert_violations(1)
 
     def test_one_byte_too_many_fails(self) -> None:

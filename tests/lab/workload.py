@@ -335,6 +335,13 @@ def parse_mix(text: str) -> list[str]:
     return kinds
 
 
+def parse_path(text: str) -> tuple[str, int, int]:
+    vip, *ports = text.split(",")
+    if len(ports) != 2 or not all(port.isdigit() for port in ports):
+        raise argparse.ArgumentTypeError(f"{text}: give VIP,WEB_PORT,PEER_PORT")
+    return vip, int(ports[0]), int(ports[1])
+
+
 def _progress(sessions: list[Session]) -> str:
     table: dict[str, dict[str, int]] = {}
     for session in sessions:
@@ -356,19 +363,17 @@ async def _wait_for_stop(stop: asyncio.Event) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--vip", required=True)
-    parser.add_argument("--web-port", type=int, required=True)
-    parser.add_argument("--peer-port", type=int, required=True)
+    parser.add_argument("--path", type=parse_path, required=True, action="append", metavar="VIP,WEB_PORT,PEER_PORT",
+                        help="where to connect to; given several times, sessions take them in turn")
     parser.add_argument("--small-file", type=Path, required=True, help="what nginx serves as /small.bin")
     parser.add_argument("--run-id", type=int, default=1)
     parser.add_argument("--mix", type=parse_mix, required=True, metavar="KIND=COUNT,...")
     parser.add_argument("--interval", type=float, default=0.1, help="seconds between the messages of a session")
     arguments = parser.parse_args()
 
-    targets = Targets(arguments.vip, arguments.web_port, arguments.peer_port, arguments.small_file.read_bytes(),
-                      arguments.run_id)
+    targets = [Targets(*path, arguments.small_file.read_bytes(), arguments.run_id) for path in arguments.path]
     stop = asyncio.Event()
-    sessions = [KINDS[kind](number, targets, stop, arguments.interval) for number, kind in enumerate(arguments.mix)]
+    sessions = [KINDS[kind](number, targets[number % len(targets)], stop, arguments.interval) for number, kind in enumerate(arguments.mix)]
     tasks = []
     commands = asyncio.create_task(_wait_for_stop(stop))
     for session in sessions:

@@ -77,6 +77,10 @@ TEST_CASE("ipv6: what does not go together is named with its mend") {
          "c.toml:40: service[1].address: fd77:1::100 is not on the network fd77:9::2/64; choose an address "
          "there or "
          "set port.client.gateway6"},
+        {"mtu = 1500\n\n[port.server]", "mtu = 1279\n\n[port.server]",
+         "c.toml:11: port.client.mtu: 1279 bytes are too few for IPv6; choose at least 1280 or leave out the "
+         "IPv6 "
+         "address"},
         {", \"fd77:2::100\"]", "]",
          "c.toml:41: service[1].backends: [fd77:2::20]:80 is an IPv6 address, and no source address is; add "
          "one to "

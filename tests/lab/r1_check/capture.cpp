@@ -1,5 +1,8 @@
 #include "capture.hpp"
 
+#include <arpa/inet.h>
+
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -26,13 +29,40 @@ PcapFile open_capture(const std::string& path) {
     return file;
 }
 
-/// Where the TCP header of a captured frame lies, if it is TCP over IPv4.
-std::optional<std::size_t> tcp_header(const std::uint8_t* frame, std::size_t captured) {
-    constexpr std::size_t kEthernet = 14;
-    if (captured < kEthernet + 20 || be16(frame + 12) != 0x0800) return std::nullopt;
-    const std::size_t tcp = kEthernet + (frame[kEthernet] & 15u) * 4u;
-    if (frame[kEthernet + 9] != 6 || captured < tcp + 20) return std::nullopt;
-    return tcp;
+/// The TCP segment of a captured frame.
+struct Found {
+    Endpoint source, target;
+    std::size_t tcp_at = 0;  ///< from the frame's start
+    std::size_t size = 0;    ///< bytes of TCP header and payload, captured or not
+};
+
+/// Finds it in a frame of TCP over IPv4, or over IPv6 without extension headers.
+std::optional<Found> find_tcp(const std::uint8_t* frame, std::size_t captured) {
+    constexpr std::size_t kEthernet = 14, kIpv6 = 40;
+    if (captured < kEthernet + 20) return std::nullopt;
+    const std::uint8_t* ip = frame + kEthernet;
+    Found found;
+    if (be16(frame + 12) == 0x0800) {
+        const std::size_t header = (ip[0] & 15u) * 4u;
+        if (ip[9] != 6) return std::nullopt;
+        found.tcp_at = kEthernet + header;
+        found.size = be16(ip + 2) - header;
+        for (auto* end : {&found.source, &found.target}) end->address[10] = end->address[11] = 0xff;
+        std::memcpy(&found.source.address[12], ip + 12, 4);
+        std::memcpy(&found.target.address[12], ip + 16, 4);
+    } else if (be16(frame + 12) == 0x86dd) {
+        if (captured < kEthernet + kIpv6 || ip[6] != 6) return std::nullopt;
+        found.tcp_at = kEthernet + kIpv6;
+        found.size = be16(ip + 4);
+        std::memcpy(found.source.address.data(), ip + 8, 16);
+        std::memcpy(found.target.address.data(), ip + 24, 16);
+    } else {
+        return std::nullopt;
+    }
+    if (captured < found.tcp_at + 20) return std::nullopt;
+    found.source.port = be16(frame + found.tcp_at);
+    found.target.port = be16(frame + found.tcp_at + 2);
+    return found;
 }
 
 /// Keeps the SACK blocks of a segment, if it has any.
@@ -58,9 +88,11 @@ void note_sacks(const std::uint8_t* tcp, std::size_t header, Leg& leg, Packet& p
 }  // namespace
 
 std::string name(const Endpoint& end) {
-    const std::uint32_t a = end.address;
-    return std::to_string(a >> 24) + '.' + std::to_string(a >> 16 & 255) + '.' +
-           std::to_string(a >> 8 & 255) + '.' + std::to_string(a & 255) + ':' + std::to_string(end.port);
+    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const bool v4 = std::equal(kMapped.begin(), kMapped.end(), end.address.begin());
+    char text[INET6_ADDRSTRLEN];
+    inet_ntop(v4 ? AF_INET : AF_INET6, &end.address[v4 ? 12 : 0], text, sizeof text);
+    return (v4 ? std::string(text) : "[" + std::string(text) + "]") + ":" + std::to_string(end.port);
 }
 
 Capture::Capture(const std::string& path, Side side) : side_(side) {
@@ -75,13 +107,13 @@ Capture::Capture(const std::string& path, Side side) : side_(side) {
 }
 
 void Capture::take(const pcap_pkthdr& header, const std::uint8_t* frame, std::size_t index) {
-    const auto tcp_at = tcp_header(frame, header.caplen);
-    if (!tcp_at) return;
-    const std::uint8_t* ip = frame + 14;
-    const std::uint8_t* tcp = frame + *tcp_at;
-    const Endpoint source{be32(ip + 12), be16(tcp)}, target{be32(ip + 16), be16(tcp + 2)};
-    const std::size_t payload_at = *tcp_at + (tcp[12] >> 4) * 4u;
-    const std::size_t payload = be16(ip + 2) + 14u - payload_at;
+    const auto found = find_tcp(frame, header.caplen);
+    if (!found) return;
+    const std::uint8_t* tcp = frame + found->tcp_at;
+    const auto &source = found->source, &target = found->target;
+    const std::size_t tcp_header = (tcp[12] >> 4) * 4u;
+    const std::size_t payload_at = found->tcp_at + tcp_header;
+    const std::size_t payload = found->size - tcp_header;
 
     Packet packet;
     packet.time_ns = std::int64_t{header.ts.tv_sec} * 1'000'000'000 + header.ts.tv_usec;
@@ -98,7 +130,7 @@ void Capture::take(const pcap_pkthdr& header, const std::uint8_t* frame, std::si
     }
     packet.from_endpoint = source == leg->endpoint;
     if (!packet.from_endpoint)
-        note_sacks(tcp, std::min<std::size_t>(payload_at - *tcp_at, header.caplen - *tcp_at), *leg, packet);
+        note_sacks(tcp, std::min<std::size_t>(tcp_header, header.caplen - found->tcp_at), *leg, packet);
     auto& isn = packet.from_endpoint ? leg->endpoint_isn : leg->proxy_isn;
     if ((packet.flags & kSyn) && !isn) isn = packet.seq;
     if ((packet.flags & kSyn) && (packet.flags & kAck) && !leg->syn_ack_ns) leg->syn_ack_ns = packet.time_ns;
@@ -148,7 +180,7 @@ void write_corrupt(const std::string& from, const std::string& to, std::size_t v
     for (std::size_t index = 0; pcap_next_ex(file.get(), &header, &frame) == 1; ++index) {
         std::vector<std::uint8_t> copy(frame, frame + header->caplen);
         if (index == victim) {
-            std::uint8_t* ack = copy.data() + *tcp_header(frame, header->caplen) + 8;
+            std::uint8_t* ack = copy.data() + find_tcp(frame, header->caplen)->tcp_at + 8;
             const std::uint32_t raised = be32(ack) + 1;
             for (int i = 0; i < 4; ++i) ack[i] = static_cast<std::uint8_t>(raised >> (24 - 8 * i));
         }

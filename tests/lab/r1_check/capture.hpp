@@ -21,7 +21,7 @@ constexpr std::size_t kFingerprint = 512;  ///< bytes from the start of a stream
 
 /// One end of a connection.
 struct Endpoint {
-    std::uint32_t address = 0;
+    std::array<std::uint8_t, 16> address{};  ///< IPv4 as ::ffff:a.b.c.d
     std::uint16_t port = 0;
     auto operator<=>(const Endpoint&) const = default;
 };
