@@ -170,9 +170,9 @@ def take_wire_out(names: Names, endpoint: str) -> None:
     if _has_device(wire, HOST_END):  # else put_wire_in was interrupted before it took it
         _ip(wire, [f"link set dev {HOST_END} netns {switch}"])
         _ip(switch, [f"link set dev {HOST_END} master br0 up"])
-    run("ip", "netns", "delete", wire)
-    # The namespace goes in its own time: without its other end the switch's port may linger for a moment.
+    # A namespace goes in its own time; the switch's port must be gone at once, or the next wire finds its name taken.
     run("ip", "-n", switch, "link", "delete", "dev", _WIRE_PORT, check=False)
+    run("ip", "netns", "delete", wire)
 
 
 def _has_device(namespace: str, device: str) -> bool:

@@ -37,6 +37,9 @@ class Option:
     default: float = 0
     whole: bool = False
 
+    def describe(self) -> str:
+        return f"{self.low:g} to {self.high:g} {self.unit}".rstrip() + f": {self.help}"
+
     def check(self, value: float) -> None:
         if not self.low <= value <= self.high:
             raise LabError(f"--{self.name} {value:g}: give {self.low:g} to {self.high:g} {self.unit}".rstrip())
@@ -51,12 +54,12 @@ OPTIONS = (
     Option("reorder", "%", 0, 100, "reorder_ppm", 10_000, "share of frames held back so that later ones overtake them"),
     Option("reorder-by", "ms", 0.1, 1000, "reorder_by_ns", 1e6, "how long those are held back (2)", default=2),
     Option("dup", "%", 0, 100, "dup_ppm", 10_000, "share of frames that arrive twice"),
-    Option("rate", "Mbit/s", 0, 10_000, "rate_bps", 1e6, "in each direction; 0: no limit"),
+    Option("rate", "Mbit/s", 0, 10_000, "rate_bps", 1e6, "in each direction; 0 is no limit"),
     Option("queue", "KB", 0, 65_536, "queue_bytes", 1024,
-           "what may wait for the rate, the rest is dropped; 0: rate x 2 x delay, at least 64"),
+           "what may wait for the rate, the rest is dropped; 0 is rate x 2 x delay, at least 64"),
     Option("vlan", "", 0, 4094, "vlan", 1, "802.1Q tag on frames toward the switch, required and removed toward the host; "
-           "0: none", whole=True),
-    Option("seed", "", 0, 2**53, "seed", 1, "begin the random numbers anew, so that a run can be repeated (1 at first)",
+           "0 is none", whole=True),
+    Option("seed", "", 0, 999_999, "seed", 1, "begin the random numbers anew, so that a run can be repeated (1 at first)",
            whole=True),
 )
 DIRECTIONS = {"to_switch": "to the switch", "to_host": "to the host"}
@@ -129,8 +132,9 @@ class Wire:
         head = f"wire {self._endpoint}  {describe_settings(self.settings())}"
         if not self._lab.processes.find(self._name):
             return f"{head}\n  broken, its program has ended: see {self._log()}; scripts/lab wire {self._endpoint} off"
-        lines = [f"  {DIRECTIONS[direction] + ':':15} {_describe_counts(counts)}" for direction, counts in self.counters().items()]
-        return "\n".join([head, *reversed(lines)])
+        counters = self.counters()
+        return "\n".join([head, *(f"  {words + ':':15} {_describe_counts(counters[direction])}"
+                                  for direction, words in DIRECTIONS.items())])
 
     def _put_in(self, values: Values) -> None:
         if not self._program.exists():

@@ -18,7 +18,7 @@ _REQUEST, _REPLY = 1, 2
 
 
 class Responder:
-    """Answers ARP for ADDRESS: first untagged under a wrong MAC, which must not arrive, then with the tag that was asked with."""
+    """Answers ARP for ADDRESS: first untagged and with a wrong MAC, which must not arrive, then with the tag of the question."""
 
     def __init__(self, namespace: str, device: str) -> None:
         self._socket = labtest.socket_in(namespace, socket.AF_PACKET, socket.SOCK_RAW)

@@ -23,7 +23,7 @@ from labkit import topology, webserver
 from labkit.lab import Lab
 from labkit.shell import LabError, in_namespace, run
 from labkit.traffic import start_peer_server
-from labkit.wire import Wire
+from labkit.wire import DIRECTIONS, Wire
 
 _SWITCH = "10.77.1.1"
 _LATE_MS = 8  # how late this shared machine may be; a median over many
@@ -201,10 +201,10 @@ def load(lab: Lab, place: Wire, seconds: float) -> str:
     before, began = on_cpu_s(), place.counters()
     iperf(lab, seconds, "-u", "-b", "480M", "-l", "1472", "--bidir")
     now = place.counters()
-    mbit = {direction: 8e-6 * (now[direction]["passed_bytes"] - began[direction]["passed_bytes"]) / seconds for direction in now}
+    share = 100 * (on_cpu_s() - before) / seconds
+    mbit = [8e-6 * (now[each]["passed_bytes"] - began[each]["passed_bytes"]) / seconds for each in DIRECTIONS]
     missed = sum(each["missed"] for each in now.values())
-    return (f"{mbit['to_switch']:.0f} and {mbit['to_host']:.0f} Mbit/s with {100 * (on_cpu_s() - before) / seconds:.0f} % of a "
-            f"CPU, {missed} frames missed")
+    return f"{mbit[0]:.0f} and {mbit[1]:.0f} Mbit/s with {share:.0f} % of a CPU, {missed} frames missed"
 
 
 def test(arguments: argparse.Namespace) -> str:
