@@ -15,6 +15,7 @@ namespace holdfast::net {
     X(solicitations_sent, "neighbour solicitations sent")                                                    \
     X(announcements_sent, "gratuitous ARP frames and unsolicited neighbour advertisements sent")             \
     X(icmp_echo_answered, "ICMP echo requests answered")                                                     \
+    X(icmp_errors, "ICMP and ICMPv6 errors about segments from our addresses")                               \
     X(icmp_ignored, "ICMP and ICMPv6 messages that asked nothing of us")                                     \
     X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                    \
     X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \

@@ -1,4 +1,5 @@
-// ICMP and ICMPv6: echo (RFC 792, RFC 4443). Neighbour discovery has a file of its own.
+// ICMP and ICMPv6 (RFC 792, RFC 4443): echo is answered, errors are passed on. Neighbour discovery has a file
+// of its own.
 #include <cstring>
 
 #include "cores/net/interface.hpp"
@@ -26,7 +27,7 @@ void adjust_sum(std::uint8_t* sum, std::uint8_t before, std::uint8_t after) {
 
 }  // namespace
 
-std::optional<NeighbourHeard> Interface::receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now) {
+Heard Interface::receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now) {
     const auto* message = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, frame.payload_offset);
     const bool v6 = frame.kind == wire::FrameKind::icmpv6;
     const bool sound = frame.payload_len >= 8 && (v6 ? wire::icmpv6_sum_right(message, frame)
@@ -34,17 +35,24 @@ std::optional<NeighbourHeard> Interface::receive_icmp(rte_mbuf* m, const wire::F
     if (sound && v6 && message[0] >= discovery_first && message[0] <= discovery_last) {
         const auto heard = receive_discovery(message, frame, now);
         rte_pktmbuf_free(m);
-        return heard;
+        return {heard, {}};
     }
     const bool is_echo = sound && message[0] == (v6 ? echo_request6 : echo_request) && message[1] == 0;
     const auto asked = self_of(frame.destination);
+    if (sound && asked) {
+        if (const auto error = wire::read_icmp_error(message, frame)) {
+            counters_.add(Counter::icmp_errors);
+            rte_pktmbuf_free(m);
+            return {{}, error};
+        }
+    }
     if (is_echo && asked && !frame.source.is_any() && !frame.source.is_multicast()) {
         answer_echo(m, frame, *asked, now);
     } else {
         counters_.add(Counter::icmp_ignored);
         rte_pktmbuf_free(m);
     }
-    return std::nullopt;
+    return {};
 }
 
 //= rfc1122#3.2.2.6

@@ -197,8 +197,9 @@ void Interface::announce() {
     }
 }
 
-std::optional<NeighbourHeard> Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
-    return frame.kind == wire::FrameKind::arp ? receive_arp(m, now) : receive_icmp(m, frame, now);
+Heard Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
+    if (frame.kind == wire::FrameKind::arp) return {receive_arp(m, now), {}};
+    return receive_icmp(m, frame, now);
 }
 
 void Interface::advance(Instant now) {

@@ -16,7 +16,7 @@
 #include "lib/base/time.hpp"
 #include "lib/packet/burst.hpp"
 #include "lib/packet/packet.hpp"
-#include "lib/wire/frame.hpp"
+#include "lib/wire/icmp_error.hpp"
 
 namespace holdfast::net {
 
@@ -50,6 +50,12 @@ struct NeighbourHeard {
     bool is_probe() const { return !is_reply && sender.is_any(); }
 };
 
+/// What a frame of ARP or ICMP said that others want to know.
+struct Heard {
+    std::optional<NeighbourHeard> neighbour;
+    std::optional<wire::IcmpError> error;  ///< about a segment of ours; not checked against what is in flight
+};
+
 class Interface {
   public:
     Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& counters);
@@ -58,9 +64,8 @@ class Interface {
 
     const InterfaceSettings& settings() const { return settings_; }
 
-    /// Handles a parsed frame of kind arp, icmp or icmpv6; takes ownership of `m`. Returns what it said of a
-    /// neighbour.
-    std::optional<NeighbourHeard> receive(rte_mbuf* m, const wire::Frame& frame, Instant now);
+    /// Handles a parsed frame of kind arp, icmp or icmpv6; takes ownership of `m`.
+    Heard receive(rte_mbuf* m, const wire::Frame& frame, Instant now);
     /// True when the destination is one of our MACs, broadcast, or a group of IPv6, whatever group.
     bool is_for_us(const wire::Frame& frame) const {
         const auto to = frame.destination_mac.as_integer();
@@ -140,7 +145,7 @@ class Interface {
     std::optional<NeighbourHeard> receive_discovery(const std::uint8_t* message, const wire::Frame& frame,
                                                     Instant now);
     // icmp.cpp
-    std::optional<NeighbourHeard> receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
+    Heard receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
     void answer_echo(rte_mbuf* m, const wire::Frame& frame, Self self, Instant now);
 
     InterfaceSettings settings_;

@@ -46,6 +46,12 @@ void ProtocolCore::tell_node(const Control& c) {
     if (!control_.to_node.push(c)) net_counters_.add(net::Counter::control_refused);
 }
 
+void ProtocolCore::icmp_error(const wire::IcmpError& error, Instant now) {
+    // What came before it is taken before it.
+    flush(now);
+    sessions_.icmp_error(error, now);
+}
+
 /// Another node speaks under our virtual MAC: the switches may have learned its port.
 void ProtocolCore::own_mac_heard(Instant now) {
     net_counters_.add(net::Counter::own_virtual_mac_heard);
@@ -71,7 +77,8 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
             if (!net_.is_for_us(f)) break;
             [[fallthrough]];
         case wire::FrameKind::arp: {
-            const auto heard = net_.receive(m, f, now);
+            const auto [heard, error] = net_.receive(m, f, now);
+            if (error) icmp_error(*error, now);
             if (!heard) return;
             Control c;
             c.kind = ControlKind::neighbour_heard;

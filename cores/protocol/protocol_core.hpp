@@ -30,6 +30,7 @@ class ProtocolCore final : public Core {
   private:
     void dispatch(rte_mbuf* m, Instant now);
     void tell_node(const Control& c);
+    void icmp_error(const wire::IcmpError& error, Instant now);
     void own_mac_heard(Instant now);
     void flush(Instant now);
     std::uint32_t take_control(Instant now);

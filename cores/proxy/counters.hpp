@@ -48,6 +48,9 @@ namespace holdfast::proxy {
     X(journal_refused, "records delayed because the ring to the mirror was full")                        \
     X(progress_sent, "progress records written")                                                         \
     X(install_refused, "mirrored sessions that could not be installed")                                  \
+    X(icmp_error_unknown, "ICMP errors about segments of no known session")                              \
+    X(icmp_error_blind, "ICMP errors about segments that are not in flight: not believed (RFC 5927)")    \
+    X(icmp_error_noted, "ICMP errors that ask for nothing: a destination out of reach, a size known")    \
     X(stale_message, "messages between cores for a session that was gone")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_PROXY_ROWS);

@@ -50,6 +50,9 @@ class Sessions {
 
     /// TCP segments of one burst, parsed; takes ownership of the packets.
     void receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packets, Instant now);
+    /// An ICMP error about a segment from one of our addresses; believed only if that segment may be in
+    /// flight.
+    void icmp_error(const wire::IcmpError& error, Instant now);
     /// Rings, cells and timers. Returns how much there was to do.
     std::uint32_t advance(Instant now);
     Instant next_deadline() const;
@@ -87,6 +90,7 @@ class Sessions {
         touched_.push_back(slot);
     }
     void service_touched();
+    void take_icmp_error(std::uint32_t slot, const wire::IcmpError& error);
     void segment(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
     void unknown_segment(const wire::Frame& frame, Packet packet);
     void take_messages();

@@ -48,6 +48,7 @@ namespace holdfast::tcp {
     X(copied_busy, "segments not sent in place because the port still held their mbuf")                  \
     X(chained, "of those, sent as headers chained to the payload where it lies; the others were copied") \
     X(copied_recut, "segments not sent in place because they had to be cut anew")                        \
+    X(path_mtu_lowered, "ICMP errors that made segments smaller: their path carries less (RFC 1191)")    \
     X(no_buffer, "segments not sent because the mbuf pool was empty")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_TCP_ROWS);

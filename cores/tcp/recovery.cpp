@@ -88,6 +88,14 @@ void uncover_next_hole(Tcb& t) {
 
 }  // namespace
 
+void mark_oversized_lost(Tcb& t) {
+    auto& s = t.soft.snd;
+    const auto mss = effective_mss(t);
+    for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next)
+        if (meta(m).payload_len > mss && fully_sent(s, m)) mark_lost(s, m);
+    s.repeat_now = s.repeat_now || s.lost_bytes > 0;
+}
+
 void mark_all_lost(Tcb& t) {
     auto& s = t.soft.snd;
     const auto mss = effective_mss(t);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cores/tcp/emit.hpp"
+#include "cores/tcp/path_mtu.hpp"
 #include "cores/tcp/recovery.hpp"
 
 namespace holdfast::tcp {
@@ -385,6 +386,7 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
         }
         s.backoff = 0;
         s.tlp_outstanding = false;
+        retry_path_mtu(t, c);
         //= rfc6298#5
         //  (5.3) An ACK of new data restarts the timer: send_ready() chooses it anew.
         arm(s, SendTimer::none, Instant::never());

@@ -16,7 +16,7 @@
 
 namespace holdfast::tcp {
 
-/// What a standby cannot rebuild. Constant once the handshake is over.
+/// What a standby cannot rebuild. Constant once the handshake is over, but for leg.mss_send (path MTU).
 struct TcbHard {
     LegRecord leg;
     bool sack = false, timestamps = false;
@@ -113,6 +113,8 @@ struct TcbSoft {
     Instant time_wait_until = Instant::never();
     Instant challenge_window{};  ///< start of the present second of challenge ACKs
     std::uint8_t challenges = 0;
+    std::uint16_t mss_full = 0;  ///< hard.leg.mss_send before the path MTU lowered it; 0 = it did not
+    Instant mss_until = Instant::never();      ///< when a larger size may be tried again
     Instant last_oow_ack{-1'000'000'000'000};  ///< last ACK sent in answer to an unacceptable segment
 };
 

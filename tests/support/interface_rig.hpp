@@ -44,7 +44,7 @@ class InterfaceRig {
         const auto kind = wire::parse_frame(m, false, f);
         REQUIRE((kind == wire::FrameKind::arp || kind == wire::FrameKind::icmp ||
                  kind == wire::FrameKind::icmpv6));
-        return net.receive(m, f, now);
+        return net.receive(m, f, now).neighbour;
     }
     void receive_arp(bool reply, const IpAddress& sender, const MacAddress& mac, const IpAddress& target) {
         receive(
