@@ -89,7 +89,7 @@ def settings(node: str, options: NodeOptions, home: pathlib.Path) -> Table:
         # Two cores carry everything here, so a node may be off the CPU for tens of milliseconds.
         "guard": {"key_file": str(home / "key"), "heartbeat_ms": 20, "lease_ms": 150, "lease_margin_ms": 50,
                   "boot_wait_ms": 1000, "reference": [topology.SERVER_ADDRESS], "on_isolation": "serve"},
-        "idle": {"policy": "adaptive", "sleep_max_us": 1000},
+        "idle": {"policy": "interrupt", "sleep_max_us": 1000},
     }
 
 
