@@ -136,8 +136,10 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     // What was clamped is released when the bytes themselves have come: look again then.
     leg.far_changed = !rcv.ledger.release_until(has_peer_gate(leg) ? acknowledged : rcv.ledger.received());
     if (leg.far_changed) s_.tcp_counters.add(tcp::Counter::release_clamped);
-    // Windows are tied: never past what the far end granted, nor past what we are willing to hold.
-    const auto limit = std::min<Position>(edge, acknowledged + s_.config.limits.session_bytes);
+    // Windows are tied: never past what the far end granted, but for a lead that was asked for, nor past what
+    // we are willing to hold.
+    const auto limit =
+        std::min<Position>(edge + s_.config.tcp.window_lead, acknowledged + s_.config.limits.session_bytes);
     rcv.edge_limit = std::max(rcv.edge_limit, limit);
     const auto requests = theirs.probe_requests.load(std::memory_order_relaxed);
     if (requests != leg.probe_requests_seen) {

@@ -292,6 +292,10 @@ constexpr Knob rows[] = {
      "retransmissions of a data segment before the session is given up"},
     {"tcp", "hold_sack", optional, 0, 0, at<&C::tcp, &TcpConfig::hold_sack>(),
      "hold SACKs and duplicate ACKs back while acknowledgments are withheld"},
+    {"tcp", "window_lead", optional, 0, 1 << 30, at<&C::tcp, &TcpConfig::window_lead>(),
+     "bytes that a sender is offered beyond the far end's window, within limits.session_bytes: for long "
+     "paths to "
+     "near backends; while the far end stalls, a sender with so many bytes out may give up"},
 
     {"limits", "sessions", optional, 16, 1 << 20, at<&C::limits, &LimitsConfig::sessions>(),
      "sessions per lane"},

@@ -87,6 +87,11 @@ def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace) -> dict[tuple[s
     return {key: statistics.median(values) for key, values in found.items()}
 
 
+def lead(size: int) -> nodeconf.Table:
+    """A configuration with so many bytes of tcp.window_lead, and room for them."""
+    return {"tcp": {"window_lead": size}, "limits": {"session_bytes": max(2 << 20, 2 * size)}} if size else {}
+
+
 def heading(loads: list[str]) -> list[str]:
     return ["leg", "loss %", "delay ms", *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio"))]
 
@@ -106,7 +111,7 @@ def test(arguments: argparse.Namespace) -> str:
     cells = [Cell(*each) for each in itertools.product(arguments.legs, arguments.losses, arguments.delays)]
     rows = [heading(arguments.loads)]
     ratios = []
-    with labtest.laboratory(arguments, extra={"service": service}) as lab:
+    with labtest.laboratory(arguments, extra={"service": service, **lead(arguments.lead)}) as lab:
         topology.put_router_in(lab.names)
         for cell in cells:
             rates = measure(lab, cell, arguments)
@@ -143,5 +148,6 @@ if __name__ == "__main__":
                          help="iperf3 up and down, curl down")
     options.add_argument("--rate", type=float, default=200, metavar="MBIT", help="of the wire, at most 500")
     options.add_argument("--seconds", type=float, default=4, metavar="S", help="of one transfer")
+    options.add_argument("--lead", type=int, default=0, metavar="BYTES", help="tcp.window_lead of the nodes")
     options.add_argument("--rounds", type=int, default=1)
     labtest.main(test, options)
