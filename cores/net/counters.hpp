@@ -12,6 +12,10 @@ namespace holdfast::net {
     X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
     X(arp_requests_sent, "ARP requests sent")                                                                \
     X(solicitations_answered, "neighbour solicitations for our addresses that were answered")                \
+    X(advertisements_ignored,                                                                                \
+      "neighbour advertisements that nobody asked for, or that may not replace what is known")               \
+    X(group_reports_sent, "MLD reports of the groups in which our IPv6 addresses are asked for")             \
+    X(groups_not_reported, "groups left out of an MLD report because it names too many")                     \
     X(solicitations_sent, "neighbour solicitations sent")                                                    \
     X(announcements_sent, "gratuitous ARP frames and unsolicited neighbour advertisements sent")             \
     X(icmp_echo_answered, "ICMP echo requests answered")                                                     \

@@ -1,5 +1,9 @@
-// Neighbour discovery for IPv6 (RFC 4861): solicitations, advertisements. Our addresses are configured, so
-// there is no duplicate address detection, and routers' advertisements are not listened to.
+// Neighbour discovery for IPv6 (RFC 4861): solicitations, advertisements. Our addresses are configured, and
+// two nodes share the virtual ones: by choice we do not look for duplicates (RFC 4862 section 5.4), the guard
+// does. Routers' advertisements are not listened to.
+#include <algorithm>
+#include <array>
+
 #include "cores/net/interface.hpp"
 #include "lib/wire/neighbour.hpp"
 
@@ -35,10 +39,36 @@ void Interface::advertise(const IpAddress& address, Self self, const IpAddress& 
     queue(packet.release(), self);
 }
 
+/// Says in which groups our addresses are asked for, or a switch that looks at such reports lets no question
+/// through to us. Both nodes say it, at all times: the standby's port must be open when it takes over.
+void Interface::report_groups(Instant now) {
+    std::array<IpAddress, wire::report_groups_max> groups;
+    std::size_t count = 0;
+    const auto add = [&](const IpAddress& address) {
+        if (address.is_unspecified() || address.is_v4()) return;
+        const auto group = wire::solicited_node(address);
+        const auto end = groups.begin() + static_cast<std::ptrdiff_t>(count);
+        if (std::find(groups.begin(), end, group) != end) return;
+        if (count == groups.size()) return counters_.add(Counter::groups_not_reported);
+        groups[count++] = group;
+    };
+    add(settings_.own_address6.address);
+    for (const auto& address : settings_.virtual_addresses) add(address);
+    constexpr int joins = 2;  // the first one may be lost
+    const bool joined = reports_ < joins;
+    reports_ += joined ? 1 : 0;
+    report_at_ = count == 0 ? Instant::never() : now + (reports_ < joins ? seconds(1) : seconds(60));
+    if (count == 0) return;
+    std::uint8_t bytes[wire::report_packet_max];
+    const auto size = wire::write_group_report(bytes, {groups.data(), count}, joined);
+    send_raw({bytes, size}, wire::ethertype_ipv6, wire::multicast_mac(wire::all_mld_routers()));
+    counters_.add(Counter::group_reports_sent);
+}
+
 std::optional<NeighbourHeard> Interface::receive_discovery(const std::uint8_t* bytes,
                                                            const wire::Frame& frame, Instant now) {
     const auto message = wire::parse_neighbour(bytes, frame);
-    if (!message) {
+    if (!message || frame.source_mac.is_multicast() || frame.source_mac.is_zero()) {
         counters_.add(Counter::icmp_ignored);
         return std::nullopt;
     }
@@ -47,22 +77,24 @@ std::optional<NeighbourHeard> Interface::receive_discovery(const std::uint8_t* b
     const bool sender_is_us = mac == settings_.own_mac || mac == settings_.virtual_mac;
     if (m.advertisement) {
         //= rfc4861#7.2.5
-        //  Without the option an advertisement gives no address, and without override it replaces none.
+        //  Without the option an advertisement gives no address, without override it replaces none, and who
+        //  was not asked for is not known: query() has made the entry.
         const auto* known = neighbours_.find(m.target);
         const bool replaces = known != nullptr && known->resolved && known->mac != mac;
-        if (!sender_is_us && !m.link_address.is_zero() && (m.override || !replaces))
-            learn(m.target, mac, m.solicited, now);
-        return NeighbourHeard{m.target, m.target, mac, true};
+        if (known == nullptr || m.link_address.is_zero() || (replaces && !m.override))
+            counters_.add(Counter::advertisements_ignored);
+        else if (!sender_is_us) learn(m.target, mac, false, now);
+        // Who tells all has answered nobody.
+        return NeighbourHeard{m.target, m.target, mac, m.solicited && is_own_address(frame.destination)};
     }
     const auto asked = self_of(m.target);
-    if (!sender_is_us && !m.link_address.is_zero()) learn(frame.source, mac, asked.has_value(), now);
-    if (!sender_is_us && asked) {
-        counters_.add(Counter::solicitations_answered);
-        //= rfc4861#7.2.4
-        //  Somebody without an address is answered by telling all.
-        const auto to = frame.source.is_unspecified() ? wire::all_nodes() : frame.source;
-        advertise(m.target, *asked, to, to.is_multicast() ? wire::multicast_mac(to) : mac);
-    }
+    if (sender_is_us || !asked) return NeighbourHeard{frame.source, m.target, mac, false};
+    if (!m.link_address.is_zero()) learn(frame.source, mac, true, now);
+    counters_.add(Counter::solicitations_answered);
+    //= rfc4861#7.2.4
+    //  Somebody without an address is answered by telling all.
+    const auto to = frame.source.is_unspecified() ? wire::all_nodes() : frame.source;
+    advertise(m.target, *asked, to, to.is_multicast() ? wire::multicast_mac(to) : mac);
     return NeighbourHeard{frame.source, m.target, mac, false};
 }
 

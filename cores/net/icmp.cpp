@@ -1,5 +1,6 @@
 // ICMP and ICMPv6 (RFC 792, RFC 4443): echo is answered, errors are passed on. Neighbour discovery has a file
 // of its own.
+#include <algorithm>
 #include <cstring>
 
 #include "cores/net/interface.hpp"
@@ -36,6 +37,12 @@ Heard Interface::receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now
         const auto heard = receive_discovery(message, frame, now);
         rte_pktmbuf_free(m);
         return {heard, {}};
+    }
+    if (sound && v6 && wire::is_group_query(message, frame)) {
+        // Soon, and not more often than once a second, however many ask.
+        if (reports_ > 0) report_at_ = std::min(report_at_, now + seconds(1));
+        rte_pktmbuf_free(m);
+        return {};
     }
     const bool is_echo = sound && message[0] == (v6 ? echo_request6 : echo_request) && message[1] == 0;
     const auto asked = self_of(frame.destination);

@@ -1,5 +1,6 @@
 #include "cores/net/interface.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,6 +14,8 @@ using wire::ethernet_size;
 
 constexpr Duration query_interval = 200_ms;
 constexpr Duration refresh_after = 30_s;
+constexpr unsigned questions_at_once = 32;
+constexpr Duration question_pause = 5_ms;
 /// Unanswered queries after which waiting frames are dropped: 3 s.
 constexpr unsigned forget_pending_queries = 15;
 
@@ -88,10 +91,9 @@ bool Interface::finish(rte_mbuf* m, const MacAddress& to, Self self) {
 }
 
 void Interface::flush_pending(Neighbour& n) {
-    for (std::uint32_t i = 0; i < n.pending_count; ++i)
-        finish(n.pending[i], n.mac, (n.pending_self >> i & 1) != 0 ? Self::virtual_self : Self::own);
-    n.pending_count = 0;
-    n.pending_self = 0;
+    neighbours_.take_pending(n, [&](rte_mbuf* m, bool as_virtual_self) {
+        finish(m, n.mac, as_virtual_self ? Self::virtual_self : Self::own);
+    });
 }
 
 NextHop Interface::route(const IpAddress& destination, Instant now) {
@@ -124,14 +126,11 @@ bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant n
         if (now - n.asked > 1_s) query(n.address, now);
         return finish(m, n.mac, self);
     }
-    if (n.pending_count == Neighbour::pending_max) {
+    if (!neighbours_.add_pending(n, m, self == Self::virtual_self)) {
         counters_.add(Counter::neighbour_pending_full);
         rte_pktmbuf_free(m);
         return false;
     }
-    if (self == Self::virtual_self)
-        n.pending_self = static_cast<std::uint8_t>(n.pending_self | 1u << n.pending_count);
-    n.pending[n.pending_count++] = m;
     if (now - n.asked >= query_interval) query(n.address, now);
     return true;
 }
@@ -203,8 +202,10 @@ Heard Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
 }
 
 void Interface::advance(Instant now) {
+    if (now >= report_at_) report_groups(now);
     if (now < next_tick_) return;
     next_tick_ = Instant::never();
+    unsigned asked = 0;
     for (auto& n : neighbours_.entries()) {
         if (n.queries == 0) continue;
         if (n.pending_count > 0 && n.queries > forget_pending_queries) neighbours_.drop_pending(n);
@@ -215,8 +216,13 @@ void Interface::advance(Instant now) {
             n.queries = 0;
             continue;
         }
-        if (now - n.asked >= query_interval) query(n.address, now);
-        else next_tick_ = earlier(next_tick_, n.asked + query_interval);
+        // A few at a time: what is sent for the node itself shares the queue, heartbeats for one.
+        if (now - n.asked >= query_interval && asked < questions_at_once) {
+            query(n.address, now);
+            ++asked;
+        } else {
+            next_tick_ = earlier(next_tick_, std::max(n.asked + query_interval, now + question_pause));
+        }
     }
 }
 

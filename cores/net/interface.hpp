@@ -100,9 +100,9 @@ class Interface {
     /// When false the virtual self answers nobody who asks for it, nor ICMP.
     void set_speaking(bool speaking) { speaking_ = speaking; }
 
-    /// Retries unanswered queries and drops what waited too long.
+    /// Retries unanswered queries, drops what waited too long, reports the groups that we listen to.
     void advance(Instant now);
-    Instant next_deadline() const { return next_tick_; }
+    Instant next_deadline() const { return earlier(next_tick_, report_at_); }
 
     /// Moves frames to `out`; without `may_speak` frames of the virtual self are dropped and counted.
     std::uint32_t transmit(std::span<rte_mbuf*> out, bool may_speak);
@@ -116,7 +116,8 @@ class Interface {
 
   private:
     bool is_own_address(const IpAddress& a) const {
-        return a == settings_.own_address.address || a == settings_.own_address6.address;
+        return !a.is_unspecified() &&
+               (a == settings_.own_address.address || a == settings_.own_address6.address);
     }
     /// Whom of us somebody asks for; nothing when it is nobody, or the virtual self may not speak.
     std::optional<Self> self_of(const IpAddress& a) const;
@@ -144,6 +145,7 @@ class Interface {
     void advertise(const IpAddress& address, Self self, const IpAddress& to, const MacAddress& to_mac);
     std::optional<NeighbourHeard> receive_discovery(const std::uint8_t* message, const wire::Frame& frame,
                                                     Instant now);
+    void report_groups(Instant now);
     // icmp.cpp
     Heard receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now);
     void answer_echo(rte_mbuf* m, const wire::Frame& frame, Self self, Instant now);
@@ -156,6 +158,8 @@ class Interface {
     Neighbours neighbours_;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();
+    Instant report_at_{};  ///< when the groups that we listen to are reported
+    int reports_ = 0;      ///< up to the number of those that say we joined
 };
 
 }  // namespace holdfast::net

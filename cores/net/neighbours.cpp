@@ -21,6 +21,8 @@ Neighbours::Neighbours(std::uint32_t size, std::vector<IpAddress> pinned, NetCou
     while (places < size * 2) places *= 2;
     entries_.resize(size);
     index_.resize(places);
+    for (const auto& address : pinned_)
+        if (!address.is_unspecified()) find_or_create(address, Instant{});
 }
 
 Neighbours::~Neighbours() {
@@ -53,17 +55,20 @@ Neighbour* Neighbours::find_or_create(const IpAddress& address, Instant now) {
     return n;
 }
 
-/// Of a few entries in turn, the one that was not used for longest goes. None that frames wait for.
+/// Of a few entries in turn, the one that was not used for longest goes; one that frames wait for only if all
+/// are.
 Neighbour* Neighbours::make_room() {
     constexpr std::uint32_t looked_at = 16;
     Neighbour* oldest = nullptr;
     for (std::uint32_t i = 0; i < looked_at; ++i) {
         auto& n = entries_[room_hand_];
         room_hand_ = room_hand_ + 1 < entries_.size() ? room_hand_ + 1 : 0;
-        if (n.pending_count > 0 || std::ranges::find(pinned_, n.address) != pinned_.end()) continue;
-        if (oldest == nullptr || n.used < oldest->used) oldest = &n;
+        if (std::ranges::find(pinned_, n.address) != pinned_.end()) continue;
+        const auto worth = [](const Neighbour& each) { return std::pair(each.pending_count > 0, each.used); };
+        if (oldest == nullptr || worth(n) < worth(*oldest)) oldest = &n;
     }
     if (oldest == nullptr) return nullptr;
+    drop_pending(*oldest);
     counters_.add(Counter::neighbours_forgotten);
     forget(*oldest);
     const auto generation = static_cast<std::uint16_t>(oldest->generation + 1);
@@ -87,10 +92,28 @@ void Neighbours::forget(const Neighbour& n) {
 }
 
 void Neighbours::drop_pending(Neighbour& n) {
-    for (std::uint32_t i = 0; i < n.pending_count; ++i) rte_pktmbuf_free(n.pending[i]);
     counters_.add(Counter::neighbour_unresolved, n.pending_count);
-    n.pending_count = 0;
-    n.pending_self = 0;
+    take_pending(n, [](rte_mbuf* m, bool) { rte_pktmbuf_free(m); });
+}
+
+/// The frames of some other neighbour make room. In turn: whoever looks for many addresses that nobody has
+/// mostly meets those that he looked for before.
+void Neighbours::drop_others(const Neighbour& n) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        auto& other = entries_[drop_hand_];
+        drop_hand_ = drop_hand_ + 1 < entries_.size() ? drop_hand_ + 1 : 0;
+        if (&other != &n && other.pending_count > 0) return drop_pending(other);
+    }
+}
+
+bool Neighbours::add_pending(Neighbour& n, rte_mbuf* m, bool as_virtual_self) {
+    if (n.pending_count == Neighbour::pending_max) return false;
+    if (pending_ == all_pending_max) drop_others(n);
+    if (pending_ == all_pending_max) return false;
+    if (as_virtual_self) n.pending_self = static_cast<std::uint8_t>(n.pending_self | 1u << n.pending_count);
+    n.pending[n.pending_count++] = m;
+    ++pending_;
+    return true;
 }
 
 }  // namespace holdfast::net

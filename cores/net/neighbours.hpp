@@ -34,7 +34,9 @@ struct Neighbour {
     rte_mbuf* pending[pending_max] = {};
 };
 
-/// A table of both families. Never grows: beyond its size the entry that was not used for longest makes room.
+/// A table of both families. Never grows: beyond its size the entry that was not used for longest makes room,
+/// one that frames wait for last of all (RFC 6583: whoever makes us look for addresses that nobody has shuts
+/// out no neighbour).
 class Neighbours {
   public:
     /// `size` at most 65535. The entries of `pinned` addresses never make room.
@@ -44,7 +46,7 @@ class Neighbours {
     Neighbours& operator=(const Neighbours&) = delete;
 
     Neighbour* find(const IpAddress& address);
-    /// nullptr when the table is full of entries that frames wait for (counted).
+    /// nullptr when there is no room, since only pinned entries were looked at (counted).
     Neighbour* find_or_create(const IpAddress& address, Instant now);
 
     Neighbour& at(NextHop hop) { return entries_[hop & 0xffff]; }
@@ -56,19 +58,35 @@ class Neighbours {
     }
     /// Frees the frames that wait for `n` (counted).
     void drop_pending(Neighbour& n);
+    /// False when too many frames wait for `n` already. Where too many wait in all, another neighbour's make
+    /// room.
+    bool add_pending(Neighbour& n, rte_mbuf* m, bool as_virtual_self);
+    /// Takes the frames that wait for `n`: calls take(frame, as_virtual_self) for each.
+    template <class Take>
+    void take_pending(Neighbour& n, Take take) {
+        pending_ -= n.pending_count;
+        for (std::uint32_t i = 0; i < n.pending_count; ++i)
+            take(n.pending[i], (n.pending_self >> i & 1) != 0);
+        n.pending_count = 0;
+        n.pending_self = 0;
+    }
     std::span<Neighbour> entries() { return entries_; }
     std::span<const Neighbour> entries() const { return entries_; }
 
   private:
+    static constexpr std::uint32_t all_pending_max = 512;
+
     std::uint32_t* index_of(const IpAddress& address);
     void forget(const Neighbour& n);
     Neighbour* make_room();
+    void drop_others(const Neighbour& n);
 
     NetCounters& counters_;
     std::vector<IpAddress> pinned_;
     std::vector<Neighbour> entries_;    ///< never move
     std::vector<std::uint32_t> index_;  ///< by hash, open addressing, power of two: place + 1, 0 = free
-    std::uint32_t count_ = 0, room_hand_ = 0;
+    std::uint32_t count_ = 0, room_hand_ = 0, drop_hand_ = 0;
+    std::uint32_t pending_ = 0;  ///< frames that wait, in all
 };
 
 }  // namespace holdfast::net

@@ -55,10 +55,14 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     auto host = text.substr(0, colon);
-    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    const bool brackets = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+    if (brackets) host = host.substr(1, host.size() - 2);
     const auto address = IpAddress::parse(host);
     Endpoint e;
-    if (!address || !read_number(text.substr(colon + 1), e.port) || e.port == 0) return std::nullopt;
+    // Without brackets nobody knows where an IPv6 address ends.
+    if (!address || address->is_v4() == brackets || !read_number(text.substr(colon + 1), e.port) ||
+        e.port == 0)
+        return std::nullopt;
     e.address = *address;
     return e;
 }

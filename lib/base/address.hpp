@@ -73,6 +73,7 @@ struct IpAddress {
     /// "0.0.0.0" or "::": what stands where a host has no address yet.
     bool is_any() const { return is_unspecified() || (is_v4() && v4() == 0); }
     bool is_multicast() const { return is_v4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff; }
+    bool is_loopback_v6() const { return half(0) == 0 && half(1) == std::uint64_t{1} << 56; }
     /// fe80::/10 (RFC 4291 section 2.5.6)
     bool is_link_local_v6() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
     /// Reads "10.0.0.1" or "fe80::1"; nullopt when it is anything else.

@@ -18,6 +18,10 @@ bool reaches(const PortConfig& port, const IpAddress& address) {
 std::string off_network(const IpAddress& address, const PortConfig& port, const std::string& port_section,
                         const std::string& section) {
     const Prefix* own = port.own(address);
+    if (own == nullptr && address.is_v4() && !port.address.address.is_unspecified())
+        return address.to_string() + " is an IPv4 address, and " + port_section +
+               " has none; write the IPv6 one under " + port_section + ".address6 and an IPv4 one under " +
+               port_section + ".address";
     if (own == nullptr)
         return address.to_string() + " is an " + (address.is_v4() ? "IPv4" : "IPv6") + " address, and " +
                port_section + " has none; set " + port_section + (address.is_v4() ? ".address" : ".address6");
@@ -42,7 +46,7 @@ void check_gateway(const Prefix& network, const IpAddress& gateway, const std::s
     if (gateway.is_unspecified()) return;
     if (network.address.is_unspecified())
         problems.add(name, "stands there without the network that it is on; set the address too");
-    else if (!network.contains(gateway) && !gateway.is_link_local_v6())
+    else if (!network.contains(gateway) && (network.address.is_v4() || !gateway.is_link_local_v6()))
         problems.add(name, gateway.to_string() + " is not on the network " + network.to_string() +
                                "; choose an address there");
 }
@@ -153,10 +157,12 @@ void check_references(const Config& c, Problems& problems) {
                                             "; choose at most " +
                                             std::to_string(GuardConfig::references_max));
     for (const auto& address : reference) {
-        if (!reaches(c.client, address) && !reaches(c.server, address))
-            problems.add(
-                "guard.reference",
-                address.to_string() + " is on neither service network; choose a gateway or a backend");
+        // It is asked for by ARP or neighbour discovery, which nobody off the link answers.
+        const bool asked_somewhere = c.client.is_on_link(address) || c.server.is_on_link(address);
+        if (!asked_somewhere && !address.is_link_local_v6())
+            problems.add("guard.reference", address.to_string() +
+                                                " is on neither service network; choose a gateway's or a "
+                                                "backend's address on one of them");
     }
 }
 

@@ -105,15 +105,34 @@ struct Upper {
     std::size_t offset;  ///< from the IPv6 header on
 };
 
+/// Options of which an end host may know nothing (RFC 8200 section 4.2): those whose two highest bits are
+/// clear.
+bool options_pass(const std::uint8_t* p, std::size_t size) {
+    constexpr std::uint8_t pad1 = 0;
+    for (std::size_t at = 0; at < size;) {
+        if (p[at] == pad1) {
+            ++at;
+            continue;
+        }
+        if ((p[at] & 0xc0) != 0 || at + 2 > size || at + 2 + p[at + 1] > size) return false;
+        at += 2u + p[at + 1];
+    }
+    return true;
+}
+
 /// Passes over extension headers (RFC 8200 section 4), a bounded number of them. `packet` ends where the IPv6
 /// header says.
 Upper find_upper(View packet) {
     constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, destination_options = 60;
     constexpr int most = 8;
     std::uint8_t next = packet.data[6];
+    bool fragmented = false;
     std::size_t at = ipv6_size;
     for (int i = 0; i < most; ++i) {
         const bool options = next == hop_by_hop || next == destination_options;
+        //= rfc6980#5
+        //  Neighbour discovery is never taken out of a fragment, not even a whole one; no ICMPv6 is, here.
+        if (fragmented && next == protocol::icmpv6) return {FrameKind::ip_fragment, 0, 0};
         if (!options && next != routing && next != fragment) return {FrameKind::tcp, next, at};
         const auto* p = packet.data + at;
         if (packet.size < at + 8) return {FrameKind::too_short, 0, 0};
@@ -122,12 +141,14 @@ Upper find_upper(View packet) {
         //= rfc8200#4.1
         //  Hop-by-hop options stand directly behind the IPv6 header or nowhere.
         if (next == hop_by_hop && at != ipv6_size) return {FrameKind::ipv6_extension, 0, 0};
+        if (options && !options_pass(p + 2, size - 2)) return {FrameKind::ipv6_extension, 0, 0};
         //= rfc8200#4.4
         //  A routing header that is not used up is for a router; type 0 is dead (RFC 5095).
         if (next == routing && p[3] != 0) return {FrameKind::ipv6_extension, 0, 0};
         //= rfc6946#4
         //  A fragment that is a whole packet is taken as one.
         if (next == fragment && (load16(p + 2) & 0xfff9) != 0) return {FrameKind::ip_fragment, 0, 0};
+        fragmented = fragmented || next == fragment;
         next = p[0];
         at += size;
     }
@@ -143,6 +164,10 @@ FrameKind parse_ipv6(const rte_mbuf* m, bool verified_before, View packet, Frame
     out.destination = load_ip6(p + 24);
     // A mapped address on the wire would be taken for IPv4 within.
     if (out.source.is_multicast() || out.source.is_v4() || out.destination.is_v4())
+        return FrameKind::bad_ip_header;
+    //= rfc4291#2.5.3
+    //  The loopback address is never on a wire; nobody is at the unspecified one.
+    if (out.source.is_loopback_v6() || out.destination.is_loopback_v6() || out.destination.is_unspecified())
         return FrameKind::bad_ip_header;
     const auto upper = find_upper({p, total});
     if (upper.problem != FrameKind::tcp) return upper.problem;

@@ -78,6 +78,47 @@ std::optional<NeighbourMessage> parse_neighbour(const std::uint8_t* p, const Fra
     return m;
 }
 
+IpAddress all_mld_routers() {
+    IpAddress a = all_nodes();
+    a.bytes[15] = 0x16;
+    return a;
+}
+
+bool is_group_query(const std::uint8_t* p, const Frame& f) {
+    constexpr std::uint8_t type_query = 130;
+    constexpr std::size_t query_size = 24;
+    // RFC 3810 section 5.1.14: from a router of this link, or from nobody.
+    return f.payload_len >= query_size && p[0] == type_query && f.source.is_link_local_v6() && f.ttl == 1;
+}
+
+std::size_t write_group_report(std::uint8_t* out, std::span<const IpAddress> groups, bool joined) {
+    constexpr std::uint8_t type_report = 143, mode_is_exclude = 2, change_to_exclude = 4;
+    // Router alert (RFC 2711), padded: without it nobody on the way looks at a report.
+    constexpr std::uint8_t alert[] = {protocol::icmpv6, 0, 5, 2, 0, 0, 1, 0};
+    const auto length = static_cast<std::uint16_t>(8 + 20 * groups.size());
+    const auto to = all_mld_routers();
+    store32(out, 0x60000000u);
+    store16(out + 4, static_cast<std::uint16_t>(sizeof alert + length));
+    out[6] = 0;
+    out[7] = 1;
+    std::memset(out + 8, 0, 16);
+    std::memcpy(out + 24, to.bytes.data(), 16);
+    std::memcpy(out + ipv6_size, alert, sizeof alert);
+    auto* p = out + ipv6_size + sizeof alert;
+    store32(p, static_cast<std::uint32_t>(type_report) << 24);
+    store32(p + 4, static_cast<std::uint32_t>(groups.size()));
+    auto* row = p + 8;
+    for (const auto& group : groups) {
+        store32(row, static_cast<std::uint32_t>(joined ? change_to_exclude : mode_is_exclude) << 24);
+        std::memcpy(row + 4, group.bytes.data(), 16);
+        row += 20;
+    }
+    const auto sum = static_cast<std::uint16_t>(
+        ~fold(pseudo_header_sum({}, to, length, protocol::icmpv6) + sum_bytes(p, length)));
+    std::memcpy(p + 2, &sum, 2);
+    return ipv6_size + sizeof alert + length;
+}
+
 std::size_t write_neighbour(std::uint8_t* out, const NeighbourMessage& m, const IpAddress& source,
                             const IpAddress& destination) {
     const bool has_option = !m.link_address.is_zero();

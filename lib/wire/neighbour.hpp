@@ -1,9 +1,11 @@
-// Neighbour discovery for IPv6 (RFC 4861): solicitations and advertisements, from bytes to values and back.
+// Neighbour discovery for IPv6 (RFC 4861): solicitations and advertisements, from bytes to values and back;
+// and the reports by which switches learn who listens to which group (RFC 3810).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "lib/base/address.hpp"
 #include "lib/wire/frame.hpp"
@@ -39,5 +41,19 @@ inline constexpr std::size_t neighbour_packet_max = ipv6_size + 24 + 8;
 /// Writes IPv6 header and message at `out`; returns their size in bytes.
 std::size_t write_neighbour(std::uint8_t* out, const NeighbourMessage& message, const IpAddress& source,
                             const IpAddress& destination);
+
+/// Groups that one report may name.
+inline constexpr std::size_t report_groups_max = 48;
+/// Most bytes that write_group_report() writes.
+inline constexpr std::size_t report_packet_max = ipv6_size + 8 + 8 + 20 * report_groups_max;
+
+/// Where reports go: all routers that speak MLDv2, ff02::16.
+IpAddress all_mld_routers();
+/// Whether the message of a frame of kind icmpv6 asks who listens.
+bool is_group_query(const std::uint8_t* message, const Frame& frame);
+
+/// Writes an IPv6 packet at `out` that reports listening to `groups` (at most report_groups_max), from every
+/// source; its own source is unspecified (RFC 3590). `joined`: since now. Returns its size in bytes.
+std::size_t write_group_report(std::uint8_t* out, std::span<const IpAddress> groups, bool joined);
 
 }  // namespace holdfast::wire

@@ -255,6 +255,8 @@ Peer* LaneStage::find_peer(Side side, const sim::Segment& s) {
 void LaneStage::take_frame(Side side, const sim::Bytes& bytes) {
     ++frames_;
     if (const auto arp = sim::read_resolution(bytes)) return answer_resolution(side, *arp);
+    constexpr MacAddress mld_routers{{0x33, 0x33, 0, 0, 0, 0x16}};
+    if (sim::destination_mac(bytes) == mld_routers) return;
     std::string fault;
     const auto segment = sim::read_segment(bytes, fault);
     if (!segment) throw Departure("a frame left that is none: " + fault + "\n" + transcript());

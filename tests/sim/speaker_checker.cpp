@@ -6,9 +6,13 @@ namespace holdfast::sim {
 bool SpeakerChecker::is_virtual(const Machine& machine, std::size_t port, const Bytes& frame) const {
     const auto& mac = machine.options().ports[port].virtual_mac;
     if (source_mac(frame) == mac) return true;
-    if (const auto arp = read_resolution(frame); arp && arp->sender_mac == mac) return true;
+    const auto is_virtual_address = [this](const IpAddress& a) {
+        return a == site_.virtual_address().address || a == site_.snat();
+    };
+    const auto said = read_resolution(frame);
+    if (said && (said->sender_mac == mac || is_virtual_address(said->sender))) return true;
     const auto from = source_address(frame);
-    return from && (*from == site_.virtual_address().address || *from == site_.snat());
+    return from && is_virtual_address(*from);
 }
 
 bool SpeakerChecker::node_sends(const Machine& machine, std::size_t port, const Bytes& frame) {

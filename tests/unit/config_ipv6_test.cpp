@@ -72,8 +72,8 @@ TEST_CASE("ipv6: what does not go together is named with its mend") {
          "c.toml:9: port.client.address6: there is an IPv6 address in port.client.address already; leave one "
          "of them "
          "out\n"
-         "c.toml:34: service[0].address: 10.77.1.100 is an IPv4 address, and port.client has none; set "
-         "port.client.address\n"
+         "c.toml:34: service[0].address: 10.77.1.100 is an IPv4 address, and port.client has none; write "
+         "the IPv6 one under port.client.address6 and an IPv4 one under port.client.address\n"
          "c.toml:40: service[1].address: fd77:1::100 is not on the network fd77:9::2/64; choose an address "
          "there or "
          "set port.client.gateway6"},
@@ -81,6 +81,17 @@ TEST_CASE("ipv6: what does not go together is named with its mend") {
          "c.toml:11: port.client.mtu: 1279 bytes are too few for IPv6; choose at least 1280 or leave out the "
          "IPv6 "
          "address"},
+        {"[fd77:1::100]:80", "fd77:1::100:80",
+         "c.toml:40: service[1].address: \"fd77:1::100:80\" is no address with port; write it like "
+         "\"10.0.0.1:80\" or "
+         "\"[fd00::1]:80\""},
+        {"address6 = \"fd77:1::2/64\"", "address6 = \"fd77:1::2/64\"\ngateway = \"fe80::1\"",
+         "c.toml:10: port.client.gateway: fe80::1 is not on the network 10.77.1.2/24; choose an address "
+         "there"},
+        {"reference = [\"10.77.2.20\"]", "reference = [\"fe80::1\"]",
+         "c.toml:49: guard.reference: fe80::1 is a link-local address, which each link has anew; choose the "
+         "address of a "
+         "host"},
         {", \"fd77:2::100\"]", "]",
          "c.toml:41: service[1].backends: [fd77:2::20]:80 is an IPv6 address, and no source address is; add "
          "one to "

@@ -151,7 +151,9 @@ TEST_CASE("a rule between keys that is broken is named with its mend") {
          "least 200, or 0 for none"},
         {"on_isolation = \"serve\"", "announce_for_ms = 0", ""},
         {"reference = [\"10.77.2.20\"]", "reference = [\"10.9.9.9\"]",
-         "c.toml:43: guard.reference: 10.9.9.9 is on neither service network; choose a gateway or a backend"},
+         "c.toml:43: guard.reference: 10.9.9.9 is on neither service network; choose a gateway's or a "
+         "backend's "
+         "address on one of them"},
         {"rto_min_ms = 20", "rto_initial_ms = 10",
          "c.toml:47: tcp.rto_initial_ms: must lie between rto_min_ms and rto_max_ms; choose one from 20 to "
          "60000"},

@@ -244,3 +244,135 @@ TEST_CASE("discovery: an echo request is answered with the same bytes and a righ
     }
     CHECK(rig.count(Counter::icmp_echo_answered) == 4);
 }
+
+TEST_CASE("discovery: an advertisement that nobody asked for makes no entry, and answers nobody", "[net]") {
+    Rig rig;
+    const auto to_us = rig.hears({2, neighbour_mac, neighbour_mac, own_mac, neighbour6, own6}, own_mac);
+    REQUIRE(to_us);
+    CHECK(to_us->is_reply);  // solicited, so it says
+    const auto to_another =
+        rig.hears({2, neighbour_mac, neighbour_mac, own_mac, neighbour6, ip("fd00::77")}, own_mac);
+    REQUIRE(to_another);
+    CHECK_FALSE(to_another->is_reply);
+    const auto to_all = rig.hears({2, neighbour_mac, neighbour_mac, {}, neighbour6, own6});
+    REQUIRE(to_all);
+    CHECK_FALSE(to_all->is_reply);
+    CHECK(rig.count(Counter::advertisements_ignored) == 3);
+    CHECK_FALSE(rig.knows(neighbour6));
+}
+
+TEST_CASE("discovery: a question for somebody else teaches nothing", "[net]") {
+    Rig rig;
+    rig.is_asked_for(own6);
+    rig.transmitted();
+    const MacAddress moved{{2, 0, 0, 0, 0, 0x77}};
+    rig.hears({1, moved, moved, {}, neighbour6, ip("fd00::55")});
+    CHECK(sim::destination_mac(rig.sends(neighbour6).at(0)) == neighbour_mac);
+}
+
+TEST_CASE("discovery: nothing is answered to a group address of Ethernet", "[net]") {
+    Rig rig;
+    auto question = sim::write_resolution({1, neighbour_mac, neighbour_mac, {}, neighbour6, own6}, own_mac);
+    question.resize(at_icmp + 24);  // no option
+    question[at_ip + 5] = 24;
+    std::fill_n(question.begin() + 6, 6, std::uint8_t{0xff});
+    rig.receive(changed(question, at_icmp, 135));
+    CHECK(rig.transmitted().empty());
+}
+
+TEST_CASE("discovery: a port of IPv6 alone answers for its address, not for the unspecified one", "[net]") {
+    auto s = settings6();
+    s.own_address = {};
+    s.gateway = {};
+    s.virtual_addresses = {vip6};
+    InterfaceRig rig(s);
+    rig.receive(sim::write_resolution({1, neighbour_mac, neighbour_mac, {}, neighbour6, own6}, own_mac));
+    CHECK(answer_in(rig.transmitted()).sender == own6);
+    CHECK_FALSE(rig.net.is_virtual_address({}));
+    CHECK(rig.net.route(ip("10.0.0.9"), rig.now) == net::no_next_hop);
+}
+
+TEST_CASE("discovery: addresses that nobody has shut out no neighbour, nor the node's own frames (RFC 6583)",
+          "[net]") {
+    auto s = settings6();
+    s.neighbours = 1024;
+    InterfaceRig rig(s, 4095);
+    rig.net.set_speaking(true);
+    const auto send = [&](const IpAddress& to) {
+        sim::Segment segment;
+        segment.from = {vip6, 80};
+        segment.to = {to, 4000};
+        segment.flags = sim::flag::ack;
+        return rig.net.send_ip(rig.mbufs.receive(sim::write_segment(segment)), to, net::Self::virtual_self,
+                               rig.now);
+    };
+    for (unsigned i = 1; i <= 2000; ++i) {
+        CHECK(send(ip(("fd00::bad:" + std::to_string(i)).c_str())));
+        rig.transmitted();
+    }
+    CHECK(rig.net.held_mbufs() <= 512);
+    // A real neighbour asks, and is answered.
+    rig.receive(sim::write_resolution({1, neighbour_mac, neighbour_mac, {}, neighbour6, vip6},
+                                      MacAddress::broadcast()));
+    rig.transmitted();
+    CHECK(send(neighbour6));
+    CHECK(rig.transmitted().size() == 1);
+    CHECK(send(gateway6));
+    for (int i = 0; i < 200; ++i) {
+        rig.now = rig.now + 5_ms;
+        rig.net.advance(rig.now);
+        const std::uint8_t heartbeat[40] = {};
+        CHECK(rig.net.send_raw(heartbeat, wire::ethertype_heartbeat, MacAddress::broadcast()));
+        rig.transmitted();
+    }
+    CHECK(rig.count(Counter::neighbour_table_full) == 0);
+}
+
+TEST_CASE(
+    "discovery: the groups in which we are asked for are reported, at the start, in time and when asked",
+    "[net]") {
+    Rig rig;
+    const auto report = [&](std::uint8_t mode) {
+        const auto frames = rig.transmitted();
+        REQUIRE(frames.size() == 1);
+        const auto& f = frames[0];
+        CHECK(sim::source_mac(f) == own_mac);
+        CHECK(sim::destination_mac(f) == MacAddress{{0x33, 0x33, 0, 0, 0, 0x16}});
+        CHECK(f[at_ip + 6] == 0);  // hop-by-hop options: router alert
+        CHECK(f[at_ip + 7] == 1);  // this link
+        CHECK(f[at_icmp + 2] == 5);
+        const auto mld = at_icmp + 8;
+        CHECK(f[mld] == 143);
+        CHECK(f[mld + 7] == 2);  // fd00::2 and fd00::100 lie in different groups
+        CHECK(f[mld + 8] == mode);
+        CHECK(std::equal(f.begin() + static_cast<std::ptrdiff_t>(mld) + 12,
+                         f.begin() + static_cast<std::ptrdiff_t>(mld) + 28,
+                         wire::solicited_node(own6).bytes.begin()));
+        const auto length = f.size() - mld;
+        const auto sum = sim::ones_sum({&f[at_ip + 8], 32}) + 58 + static_cast<std::uint32_t>(length);
+        CHECK(sim::fold(sim::ones_sum({&f[mld], length}, sum)) == 0);
+    };
+    rig.net.advance(rig.now);
+    report(4);
+    rig.now = rig.now + 1_s;
+    rig.net.advance(rig.now);
+    report(4);
+    rig.now = rig.now + 59_s;
+    rig.net.advance(rig.now);
+    CHECK(rig.transmitted().empty());
+    rig.now = rig.now + 1_s;
+    rig.net.advance(rig.now);
+    report(2);
+    // A querier of the link asks, again and again.
+    const auto router = ip("fe80::1");
+    auto query = sim::write_resolution({1, neighbour_mac, neighbour_mac, {}, router, own6}, own_mac);
+    query.resize(at_icmp + 24);
+    query[at_ip + 5] = 24;
+    query[at_ip + 7] = 1;
+    query = changed(query, at_icmp, 130);
+    for (int i = 0; i < 5; ++i) rig.receive(query);
+    rig.now = rig.now + 1_s;
+    rig.net.advance(rig.now);
+    report(2);
+    CHECK(rig.count(Counter::group_reports_sent) == 4);
+}

@@ -128,6 +128,11 @@ TEST_CASE("frame6: extension headers that are refused, each with its reason", "[
     CHECK(kind_of(with_extensions({{fragment, {0, 0, 8, 9, 9, 9, 9}}})) ==
           FrameKind::ip_fragment);                                                  // not the first
     CHECK(kind_of(with_extensions({{51, eight}})) == FrameKind::unknown_protocol);  // authentication
+    // Options that say "discard" to whoever does not know them (home address), and one that passes the
+    // header's end.
+    CHECK(kind_of(with_extensions({{options, {0, 0xc9, 4, 0, 0, 0, 0}}})) == FrameKind::ipv6_extension);
+    CHECK(kind_of(with_extensions({{options, {0, 1, 5, 0, 0, 0, 0}}})) == FrameKind::ipv6_extension);
+    CHECK(kind_of(with_extensions({{hop_by_hop, {0, 5, 2, 0, 0, 1, 0}}})) == FrameKind::tcp);  // router alert
     const std::vector<std::pair<std::uint8_t, Bytes>> many(9, {options, eight});
     CHECK(kind_of(with_extensions(many)) == FrameKind::ipv6_extension);
 }
@@ -135,7 +140,7 @@ TEST_CASE("frame6: extension headers that are refused, each with its reason", "[
 TEST_CASE("frame6: an extension header that passes the packet's end is refused", "[wire]") {
     CHECK(kind_of(with_extensions({{options, {200, 1, 4, 0, 0, 0, 0}}})) == FrameKind::too_short);
     // What pads the frame is not the packet.
-    auto frame = with_extensions({{options, {5, 1, 4, 0, 0, 0, 0}}});
+    auto frame = with_extensions({{options, {6, 1, 4, 0, 0, 0, 0}}});
     frame.insert(frame.end(), 60, 0);
     CHECK(kind_of(frame) == FrameKind::too_short);
 }
@@ -154,6 +159,24 @@ TEST_CASE("frame6: impossible headers", "[wire]") {
         mapped = good_segment();
         std::copy(v4.bytes.begin(), v4.bytes.end(), mapped.begin() + static_cast<std::ptrdiff_t>(at));
         CHECK(kind_of(mapped) == FrameKind::bad_ip_header);
+    }
+}
+
+TEST_CASE("frame6: ICMPv6 is not taken out of a fragment, not even a whole one (RFC 6980)", "[wire]") {
+    auto frame = with_extensions({{fragment, {0, 0, 0, 9, 9, 9, 9}}});
+    frame[at_upper] = 58;
+    CHECK(kind_of(frame) == FrameKind::ip_fragment);
+}
+
+TEST_CASE("frame6: nobody is at the loopback or the unspecified address", "[wire]") {
+    const auto loopback = *IpAddress::parse("::1");
+    for (const std::size_t at : {at_ip + 8, at_ip + 24}) {
+        auto frame = good_segment();
+        std::copy(loopback.bytes.begin(), loopback.bytes.end(),
+                  frame.begin() + static_cast<std::ptrdiff_t>(at));
+        CHECK(kind_of(frame) == FrameKind::bad_ip_header);
+        std::fill_n(frame.begin() + static_cast<std::ptrdiff_t>(at), 16, std::uint8_t{0});
+        CHECK(kind_of(frame) == FrameKind::bad_ip_header);
     }
 }
 

@@ -112,6 +112,7 @@ TEST_CASE("neighbour: addresses off the network go to the gateway, and without o
 TEST_CASE("neighbour: when the table is full the one not used for longest makes room", "[net]") {
     auto settings = interface_settings();
     settings.neighbours = 4;
+    settings.gateway = {};
     InterfaceRig rig(settings);
     const auto host = [](std::uint32_t i) { return IpAddress::from_v4(ip("10.0.0.20").v4() + (i << 24)); };
     for (std::uint32_t i = 0; i < 4; ++i) rig.receive_arp(false, host(i), neighbour_mac, own_address);
