@@ -318,7 +318,7 @@ void Interface::receive_icmp(rte_mbuf* m, const wire::Frame& frame, Instant now)
     rte_pktmbuf_trim(m, static_cast<std::uint16_t>(m->pkt_len - frame.payload_offset - frame.payload_len));
     rte_pktmbuf_adj(m, frame.payload_offset);
     auto* ip = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, wire::ipv4_size));
-    m->ol_flags = 0;
+    set_offloads(m, 0);
     const std::uint32_t from = frame.destination.v4(), to = frame.source.v4();
     wire::store32(ip, 0x45000000u | (frame.payload_len + static_cast<std::uint32_t>(wire::ipv4_size)));
     wire::store32(ip + 4, 0);

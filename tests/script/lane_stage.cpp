@@ -95,6 +95,8 @@ LaneStage::LaneStage(const LaneOptions& options)
                    client_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 1, begin_),
       server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_,
                    server_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
+    if (options.exact_frames)
+        for (auto& pool : pools_) pool.end_exactly();
     lane_.node.speak_until_ns = Instant::never().ns;
     another();
     if (options.starts_as_standby) {

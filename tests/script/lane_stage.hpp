@@ -26,6 +26,7 @@ struct LaneOptions {
     TcpConfig tcp{};
     LimitsConfig limits{64, 2u << 20, 1023, 256};
     Duration store_wait = 50_ms;
+    bool exact_frames = false;  ///< received frames end where their memory ends (address sanitizer)
 };
 
 /// One connection through the lane: its two ends. The server's is known once the proxy has connected to it.
