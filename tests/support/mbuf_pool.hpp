@@ -5,7 +5,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
-#include <cstring>
+#include <algorithm>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -45,8 +45,8 @@ class MbufPool {
         rte_mbuf* m = rte_pktmbuf_alloc(pool_);
         if (m == nullptr) return nullptr;
         if (exact_) attach_exact_buffer(m, frame.size());
-        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(),
-                    frame.size());
+        auto* to = rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size()));
+        std::copy(frame.begin(), frame.end(), reinterpret_cast<std::uint8_t*>(to));
         return m;
     }
 
