@@ -170,8 +170,10 @@ class Program {
         fuzz::Bytes bytes(mirror::record_size_max);
         bytes.resize(mirror::encode(r, bytes));
         auto changes = in_.u8();
-        for (changes = changes < 128 ? 0 : changes & 7; changes > 0; --changes)
-            bytes[2 + in_.u8() % (bytes.size() - 6)] = in_.u8();
+        for (changes = changes < 128 ? 0 : changes & 7; changes > 0; --changes) {
+            const auto at = 2 + in_.u8() % (bytes.size() - 6);
+            bytes[at] = in_.u8();
+        }
         const auto crc = test::crc32c(std::span(bytes).subspan(2, bytes.size() - 6));
         for (unsigned i = 0; i < 4; ++i)
             bytes[bytes.size() - 4 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
