@@ -152,8 +152,11 @@ struct Fields {
     }
 };
 
+/// Of at most record_size_max bytes. DPDK's CRC takes whole words, which have to be aligned.
 std::uint32_t checksum(const std::uint8_t* data, std::size_t size) {
-    return rte_hash_crc(data, static_cast<std::uint32_t>(size), 0xffffffff);
+    alignas(std::uint64_t) std::uint8_t words[record_size_max];
+    std::memcpy(words, data, size);
+    return rte_hash_crc(words, static_cast<std::uint32_t>(size), 0xffffffff);
 }
 
 template <std::size_t I = 0>
