@@ -152,8 +152,11 @@ struct Fields {
     }
 };
 
+/// Of at most record_size_max bytes. DPDK's CRC takes whole words, which have to be aligned.
 std::uint32_t checksum(const std::uint8_t* data, std::size_t size) {
-    return rte_hash_crc(data, static_cast<std::uint32_t>(size), 0xffffffff);
+    alignas(std::uint64_t) std::uint8_t words[record_size_max];
+    std::memcpy(words, data, size);
+    return rte_hash_crc(words, static_cast<std::uint32_t>(size), 0xffffffff);
 }
 
 template <std::size_t I = 0>
@@ -168,13 +171,18 @@ bool read_as(std::size_t type, Reader& reader, Record& out) {
     }
 }
 
+/// The pair's clock counts from a boot: a time outside of 146 years would overflow when it is reckoned with.
+bool clock_possible(std::int64_t ns) { return ns >= 0 && ns < std::int64_t{1} << 62; }
+
 bool sane(const Record& r) {
     const auto side_ok = [](Side s) { return s == Side::client || s == Side::server; };
     if (const auto* p = std::get_if<Progress>(&r)) return side_ok(p->record.side);
     if (const auto* e = std::get_if<EpochStart>(&r)) return side_ok(e->side);
     if (const auto* s = std::get_if<SnapshotEnd>(&r)) return side_ok(s->side);
     if (const auto* o = std::get_if<Opened>(&r))
-        return o->record.scale_client <= 14 && o->record.scale_server <= 14;
+        return o->record.scale_client <= 14 && o->record.scale_server <= 14 &&
+               clock_possible(o->record.opened_at.ns);
+    if (const auto* h = std::get_if<Hello>(&r)) return clock_possible(h->shared_clock_ns);
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;
 }

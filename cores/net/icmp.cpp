@@ -74,7 +74,7 @@ void Interface::answer_echo(rte_mbuf* m, const wire::Frame& frame, Self self, In
     rte_pktmbuf_adj(m, frame.payload_offset);
     const auto size = v6 ? wire::ipv6_size : wire::ipv4_size;
     auto* ip = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(size)));
-    m->ol_flags = 0;
+    set_offloads(m, 0);
     if (v6) {
         wire::store32(ip, 0x60000000u);
         wire::store16(ip + 4, frame.payload_len);

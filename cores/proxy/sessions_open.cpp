@@ -346,6 +346,8 @@ void Sessions::abandon(std::uint32_t slot) {
         return;
     }
     if (legs_[slot].phase == Phase::accepted) emit_leg_reset(slot);
+    // A SYN-ACK that comes all the same has no ACK to repeat, and no number of the server's to make one of.
+    legs_[slot].reset_sent = true;
     post(slot, MessageKind::refused);
     bury(slot, reset_quarantine);
 }

@@ -73,7 +73,7 @@ bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
             ? wire::fold(pseudo)
             : static_cast<std::uint16_t>(~wire::fold(pseudo + wire::sum_bytes(tcp, header) + o.payload_sum));
     std::memcpy(tcp + 16, &sum, 2);
-    m->ol_flags = offload_flags(port, v4);
+    set_offloads(m, offload_flags(port, v4));
     m->tx_offload = rte_mbuf_tx_offload(ethernet_size, ip_size, header, 0, 0, 0, 0);
     c.counters.add(Counter::segments_sent);
     return c.net.send_to(m, o.hop, c.self, c.now);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,7 @@ class Problems {
     /// Notes that `name` is wrong; `text` is "what is wrong; how to mend".
     void add(const std::string& name, const std::string& text) {
         const std::uint32_t line = line_of(name);
-        found_.emplace_back(line, file_ + ":" + std::to_string(line) + ": " + name + ": " + text);
+        found_.emplace_back(line, printable(file_ + ":" + std::to_string(line) + ": " + name + ": " + text));
     }
 
     bool empty() const { return found_.empty(); }
@@ -37,6 +38,18 @@ class Problems {
     }
 
   private:
+    /// Problems go to a terminal, and quote what the file holds: control characters as \x1b and the like.
+    static std::string printable(const std::string& text) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        std::string out;
+        for (const char c : text) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte >= ' ' && byte != 0x7f) out += c;
+            else out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+        }
+        return out;
+    }
+
     /// The line of the name itself, or of the nearest section around it, or the first.
     std::uint32_t line_of(std::string name) const {
         while (true) {

@@ -54,6 +54,12 @@ inline const std::uint8_t* payload(const rte_mbuf* m) {
     return static_cast<const std::uint8_t*>(m->buf_addr) + meta(m).payload_offset;
 }
 
+/// What the port is to do with `m`. Whose buffer it holds stays as it is: a driver's own (mlx5, vhost) is
+/// given back to the driver.
+inline void set_offloads(rte_mbuf* m, std::uint64_t flags) {
+    m->ol_flags = (m->ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) | flags;
+}
+
 /// An owned mbuf; frees it unless released.
 class Packet {
   public:

@@ -26,6 +26,7 @@ struct LaneOptions {
     TcpConfig tcp{};
     LimitsConfig limits{64, 2u << 20, 1023, 256};
     Duration store_wait = 50_ms;
+    bool exact_frames = false;  ///< received frames end where their memory ends (address sanitizer)
 };
 
 /// One connection through the lane: its two ends. The server's is known once the proxy has connected to it.
@@ -113,6 +114,12 @@ class LaneStage : public PeerStage {
     void ignore_rest() { ignores_rest_ = true; }
     /// For stories in which an end lies: R1 and windows are not judged.
     void trust_nobody() { checks_ = false; }
+    /// For ends that send anything at all: frames that leave have to be well formed, and nothing more.
+    void judge_form_only() { form_only_ = true; }
+    /// Segments may leave for ends that the story does not play.
+    void ignore_strangers() { ignores_strangers_ = true; }
+    /// Frames that left until now, of any kind.
+    std::uint64_t frames_sent() const { return frames_; }
 
     static constexpr SeqNum client_isn{0xfffffc00}, server_isn{0xfffffa00};
     static MacAddress virtual_mac(Side side) {
@@ -153,8 +160,8 @@ class LaneStage : public PeerStage {
     std::deque<Conversation> conversations_;
     std::deque<std::string> transcript_;
     std::vector<std::string> order_;
-    bool checks_ = true, ignores_rest_ = false;
-    std::uint64_t frames_ = 0;  ///< that left, of any kind
+    bool checks_ = true, form_only_ = false, ignores_rest_ = false, ignores_strangers_ = false;
+    std::uint64_t frames_ = 0;
     std::uint32_t mirror_epochs_ = 0;
 };
 

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,8 +20,20 @@ namespace holdfast::script {
 
 using namespace holdfast::literals;
 
-/// Where in a story something was said.
-using Where = std::source_location;
+/// Where in a story something was said: std::source_location, which clang 14 can not compile.
+class Where {
+  public:
+    static constexpr Where current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+        return Where(file, line);
+    }
+    constexpr const char* file_name() const { return file_; }
+    constexpr unsigned line() const { return line_; }
+
+  private:
+    constexpr Where(const char* file, unsigned line) : file_(file), line_(line) {}
+    const char* file_;
+    unsigned line_;
+};
 
 /// What happened is not what the story tells.
 class Departure : public std::runtime_error {

@@ -58,6 +58,8 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
          "c.toml:39: guard.hearbeat_ms: unknown key; did you mean \"heartbeat_ms\"?"},
         {"heartbeat_ms", "colour",
          "c.toml:39: guard.colour: unknown key; remove it, or see holdfast --config-keys"},
+        {"heartbeat_ms", "\"\\u001b[2J\"",
+         "c.toml:39: guard.\\x1b[2J: unknown key; remove it, or see holdfast --config-keys"},
         {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
         {"[\"peer\"]", "[\"standby\"]",
          "c.toml:35: service[0].gate: gate 'standby' is not available in this version; "

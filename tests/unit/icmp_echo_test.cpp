@@ -70,6 +70,13 @@ TEST_CASE("echo: our own address answers with the same bytes", "[net]") {
     CHECK(rig.mbufs.in_use() == 0);
 }
 
+TEST_CASE("echo: a buffer that the driver brought is given back to it", "[net]") {
+    // The pool counts them when the test ends.
+    Rig rig;
+    rig.mbufs.end_exactly();
+    CHECK(rig.answers(echo_request(own_address)).size() == 1);
+}
+
 TEST_CASE("echo: IP options are not sent back", "[net]") {
     Rig rig;
     const auto frames = rig.answers(echo_request(own_address, 64, 10));

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <limits>
 #include <vector>
 
 #include "lib/base/random.hpp"
@@ -193,6 +194,22 @@ TEST_CASE("mirror codec: impossible values are refused though their CRC is good"
     s = test::session_record();
     s.scale_server = 15;
     CHECK(refused(Opened{1, s}));
+}
+
+TEST_CASE("mirror codec: times that no pair's clock shows are refused", "[mirror]") {
+    Hello h;
+    auto s = test::session_record();
+    const auto verdict = [&](std::int64_t clock) {
+        h.shared_clock_ns = s.opened_at.ns = clock;
+        const auto hello = decode(encoded(h)).verdict;
+        REQUIRE(decode(encoded(Opened{1, s})).verdict == hello);
+        return hello;
+    };
+    CHECK(verdict(std::numeric_limits<std::int64_t>::min()) == Verdict::malformed);
+    CHECK(verdict(-1) == Verdict::malformed);
+    CHECK(verdict(0) == Verdict::complete);
+    CHECK(verdict((std::int64_t{1} << 62) - 1) == Verdict::complete);
+    CHECK(verdict(std::int64_t{1} << 62) == Verdict::malformed);
 }
 
 TEST_CASE("mirror codec: a length that no record has is refused before it is waited for", "[mirror]") {

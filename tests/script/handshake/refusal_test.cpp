@@ -17,6 +17,16 @@ STORY("handshake: a backend's refusal becomes a RST to the client", "[handshake]
     lane.expect_count(Side::client, "sessions_opened", 2);
 }
 
+STORY("handshake: a SYN-ACK after the refusal is answered by RST", "[handshake]") {
+    LaneStage lane;
+    lane.pass_syn();
+    lane.server().sends(rst(0).ack(1));
+    lane.client().expects(rst(0).ack(1));
+    lane.server().sends(syn_ack());
+    lane.server().expects(rst(1).without_ack());
+    lane.client().expects_nothing();
+}
+
 STORY("handshake: a RST that does not acknowledge our SYN refuses nothing", "[handshake]") {
     LaneStage lane;
     lane.pass_syn();

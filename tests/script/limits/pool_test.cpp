@@ -94,3 +94,15 @@ STORY("pool: payload goes in place and needs no mbuf of ours", "[limits]") {
     lane.client().sends(data(1, 1001));
     lane.server().expects(data(1, 1001));
 }
+
+STORY("pool: buffers that a driver brought are given back to it", "[limits]") {
+    // The stage's pools count them when the story ends.
+    LaneStage lane({.exact_frames = true});
+    lane.establish();
+    lane.client().sends(data(1, 1001));
+    lane.server().expects(data(1, 1001));
+    lane.server().sends(data(1, 501).ack(1001));
+    lane.client().expects(data(1, 501).ack(1001));
+    lane.client().sends(ack(501));
+    lane.server().expects(ack(501));
+}
