@@ -40,7 +40,8 @@ std::string check_key(int fd, const std::string& path, std::vector<std::uint8_t>
 
 void read_key_file(Config& config, Problems& problems) {
     const std::string& path = config.guard.key_file;
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // Without waiting: it may be a pipe that nobody writes to, which check_key() refuses.
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         problems.add("guard.key_file", path + ": " + std::strerror(errno) +
                                            "; make one with: head -c 32 /dev/urandom > " + path +

@@ -71,7 +71,7 @@ std::vector<sim::Segment> segments() {
 
 Bytes arp(std::uint16_t operation, const IpAddress& target) {
     return sim::write_resolution({operation, peer_mac, peer_mac, {}, client.address, target},
-                          MacAddress::broadcast());
+                                 MacAddress::broadcast());
 }
 
 /// An echo request for the virtual address, on the way of a segment's addresses.

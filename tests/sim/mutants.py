@@ -15,7 +15,7 @@ import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-COPIED = ("meson.build", "lib", "cores", "tests/sim")
+COPIED = ("meson.build", "meson_options.txt", "lib", "cores", "tests/sim")
 
 
 def pattern_of(text):
