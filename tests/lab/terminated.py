@@ -9,6 +9,7 @@ import time
 
 import labtest
 from labtest import check
+from labkit import nodeconf
 from labkit.lab import Lab, Status
 from labkit.traffic import Workload, start_peer_server
 
@@ -28,7 +29,7 @@ def all_terminated(status: Status, count: int) -> bool:
 def not_terminated(lab: Lab, node: str, connections: list[socket.socket]) -> list[object]:
     """The rows of those of our connections that the node does not serve with its own TCP, or does not know."""
     rows = {row["client"]: row for row in lab.ask(node, "sessions")}
-    ours = ["{}:{}".format(*each.getsockname()) for each in connections]
+    ours = [nodeconf.endpoint(*each.getsockname()[:2]) for each in connections]
     return [rows.get(client, f"{client} is unknown") for client in ours
             if rows.get(client, {}).get("mode") != "terminated"]
 

@@ -1,5 +1,7 @@
 // Options: the server is offered what the client offers, the client what the server accepts, and both legs
 // carry the same.
+#include <algorithm>
+
 #include "tests/script/lane_stage.hpp"
 
 using namespace holdfast;
@@ -142,4 +144,48 @@ STORY("options: an option that nobody knows changes nothing and is not passed on
     lane.deliver_raw(Side::client, sim::write_segment(raw));
     const auto s = lane.server().expects(syn());
     expect_equal(s.raw.options.length, 4, "an MSS and nothing else");
+}
+
+namespace {
+
+/// Both ports carry 1500 bytes, whatever family their networks speak; the ends offer what fits theirs.
+struct SameMtu : LaneStage {
+    SameMtu() : LaneStage({.client_mtu = less(Side::client), .server_mtu = less(Side::server)}) {
+        client().offer.mss = most(Side::client);
+        server().offer.mss = most(Side::server);
+        pass_syn();
+        pass_syn_ack();
+        client().sends(ack(1));
+        server().expects(ack(1));
+    }
+    static std::uint16_t most(Side side) { return speaks_ipv6(side) ? 1440 : 1460; }
+    /// What the stage adds for the larger header is taken off again.
+    static std::uint16_t less(Side side) { return speaks_ipv6(side) ? 1480 : 1500; }
+    static std::uint16_t mss() { return std::min(most(Side::client), most(Side::server)); }
+};
+
+}  // namespace
+
+STORY("options: at one MTU both ends are told the MSS of the family with the larger header", "[options]") {
+    LaneStage lane({.client_mtu = SameMtu::less(Side::client), .server_mtu = SameMtu::less(Side::server)});
+    lane.client().offer.mss = SameMtu::most(Side::client);
+    lane.server().offer.mss = SameMtu::most(Side::server);
+    lane.client().sends(syn());
+    lane.server().expects(syn().mss(SameMtu::mss()));
+    lane.server().sends(syn_ack());
+    lane.client().expects(syn_ack().mss(SameMtu::mss()));
+}
+
+STORY("options: at one MTU full segments pass whole between the families, larger ones are cut", "[options]") {
+    SameMtu lane;
+    const Position full = SameMtu::mss() - 12;
+    lane.client().sends(data(1, 1 + full));
+    lane.server().expects(data(1, 1 + full));
+    lane.server().sends(data(1, 1 + full).ack(1 + full));
+    lane.client().expects(data(1, 1 + full).ack(1 + full));
+    // An end that takes its own MTU for the path's.
+    const Position large = SameMtu::most(Side::client) - 12;
+    lane.client().sends(data(1 + full, 1 + full + large).ack(1 + full));
+    lane.server().expects(data(1 + full, 1 + full + std::min(full, large)));
+    if (large > full) lane.server().expects(data(1 + 2 * full, 1 + full + large));
 }
