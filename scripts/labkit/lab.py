@@ -57,8 +57,8 @@ class Lab:
         self.data = _BIG_DATA / f"holdfast-lab-{self.name}"
         self.logs = self.directory / "logs"
         self.processes = ProcessTable(self.directory / "processes")
-        self.build = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
-        self._engine = self.build / "engine"
+        self.build_directory = (REPOSITORY / os.environ.get("HOLDFAST_BUILD", "build")).resolve()
+        self._engine = self.build_directory / "engine"
 
     # ---- the whole lab -------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class Wire:
         self._name = f"wire-{endpoint}"
         self._socket = lab.directory / f"{self._name}.sock"
         self._saved = lab.directory / f"{self._name}.json"
-        self._program = lab.build / "tests" / "lab" / "wire"
+        self._program = lab.build_directory / "tests" / "lab" / "wire"
 
     def present(self) -> bool:
         return self._lab.names.wire(self._endpoint) in self._lab.names.existing()
@@ -138,7 +138,7 @@ class Wire:
 
     def _put_in(self, values: Values) -> None:
         if not self._program.exists():
-            raise LabError(f"{self._program} does not exist: ninja -C {self._lab.build} builds it")
+            raise LabError(f"{self._program} does not exist: ninja -C {self._lab.build_directory} builds it")
         self._socket.unlink(missing_ok=True)
         topology.put_wire_in(self._lab.names, self._endpoint)
         process = self._lab.spawn(self._name, self._name, [
