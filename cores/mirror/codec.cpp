@@ -91,6 +91,8 @@ void session(Io& io, R& r) {
     io.number(r.window_scaling);
     io.number(r.scale_client);
     io.number(r.scale_server);
+    io.number(r.scale_to_client);
+    io.number(r.cookie);
     io.number(r.syn_window);
     leg(io, r.leg[0]);
     leg(io, r.leg[1]);
@@ -181,7 +183,7 @@ bool sane(const Record& r) {
     if (const auto* s = std::get_if<SnapshotEnd>(&r)) return side_ok(s->side);
     if (const auto* o = std::get_if<Opened>(&r))
         return o->record.scale_client <= 14 && o->record.scale_server <= 14 &&
-               clock_possible(o->record.opened_at.ns);
+               o->record.scale_to_client <= 14 && clock_possible(o->record.opened_at.ns);
     if (const auto* h = std::get_if<Hello>(&r)) return clock_possible(h->shared_clock_ns);
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;

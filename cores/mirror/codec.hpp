@@ -13,7 +13,7 @@
 
 namespace holdfast::mirror {
 
-inline constexpr std::uint8_t record_version = 1;
+inline constexpr std::uint8_t record_version = 2;
 /// Longest record on the wire, all included.
 inline constexpr std::size_t record_size_max = 256;
 

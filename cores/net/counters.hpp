@@ -25,6 +25,7 @@ namespace holdfast::net {
     X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \
     X(neighbour_table_full, "neighbours not learnt because the table is full of those that frames wait for") \
     X(neighbour_pending_full, "frames dropped because too many wait for the same next hop")                  \
+    X(sender_is_group, "answers not sent because the frame claimed to come from a group address")            \
     X(no_route, "frames dropped because no network or gateway leads to their destination")                   \
     X(pool_empty, "frames not built because the mbuf pool was empty")                                        \
     X(tx_queue_full, "frames not queued because the port did not keep up")                                   \

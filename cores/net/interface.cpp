@@ -120,6 +120,14 @@ bool Interface::send_to(rte_mbuf* m, NextHop hop, Self self, Instant now) {
     return now <= n.fresh_until ? finish(m, n.mac, self) : send_unconfirmed(m, n, self, now);
 }
 
+bool Interface::send_back(rte_mbuf* m, const wire::Frame& frame, Self self, Instant now) {
+    if (!is_on_link(frame.source)) return send_ip(m, frame.source, self, now);
+    if (!frame.source_mac.is_multicast()) return finish(m, frame.source_mac, self);
+    counters_.add(Counter::sender_is_group);
+    rte_pktmbuf_free(m);
+    return false;
+}
+
 /// The neighbour was never heard, or not for long.
 bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now) {
     if (n.resolved) {

@@ -85,6 +85,9 @@ class Interface {
     bool send_to(rte_mbuf* m, NextHop hop, Self self, Instant now);
     /// The same for a frame whose next hop is not kept.
     bool send_ip(rte_mbuf* m, const IpAddress& destination, Self self, Instant now);
+    /// The same in answer to `frame`, whose sender is not to be remembered: on the link it goes back to where
+    /// the frame came from, so that strangers who claim thousands of addresses cost no entry and no question.
+    bool send_back(rte_mbuf* m, const wire::Frame& frame, Self self, Instant now);
     /// Queues a raw frame of `payload` bytes under our own MAC.
     bool send_raw(std::span<const std::uint8_t> payload, std::uint16_t ethertype, MacAddress to);
 

@@ -63,6 +63,9 @@ std::string describe(const Event& e) {
             return count_of(e.a, "session") + " forgotten: another node serves them";
         case EventKind::store_late:
             return count_of(e.a, "session") + " went on unprotected: the standby was slower than store_wait";
+        case EventKind::cookies_on:
+            return a + " sessions or more are half-open: SYNs are answered by cookies";
+        case EventKind::cookies_off: return "SYNs open sessions again, after " + count_of(e.a, "cookie");
         case EventKind::heartbeat_forged:
             return "a heartbeat on " + path_name(e.a) + " failed its HMAC or was replayed";
         case EventKind::handed_over: return "resigned term " + a + " before the stop";

@@ -212,6 +212,7 @@ std::uint32_t NodeCore::advance(Instant now) {
     work += mirror_.advance(now);
     net_.advance(now);
     report_late_stores(now);
+    report_cookies(now);
     publish_status(now);
     return work;
 }
@@ -234,6 +235,19 @@ void NodeCore::report_late_stores(Instant now) {
     const auto late = client_counters_.get(proxy::Counter::sessions_store_late);
     if (late != late_stores_told_) tell({now, EventKind::store_late, 0, 0, late - late_stores_told_, 0});
     late_stores_told_ = late;
+}
+
+/// A flood begins, or is over. At most once a second: it may come and go.
+void NodeCore::report_cookies(Instant now) {
+    const bool on = role_ == proxy::Role::active &&
+                    lane_.core[index(Side::client)].cookies.load(std::memory_order_relaxed);
+    if (on == cookies_told_ || now < cookies_at_) return;
+    cookies_at_ = now + seconds(1);
+    cookies_told_ = on;
+    const auto sent = client_counters_.get(proxy::Counter::cookies_sent);
+    if (on) tell({now, EventKind::cookies_on, 0, 0, config_.limits.half_open, 0});
+    else tell({now, EventKind::cookies_off, 0, 0, sent - cookies_before_, 0});
+    cookies_before_ = sent;
 }
 
 void NodeCore::publish_status(Instant now) {

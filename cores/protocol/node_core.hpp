@@ -75,6 +75,7 @@ class NodeCore final : public Core {
     void publish_lease();
     void resign_now(Instant now);
     void report_late_stores(Instant now);
+    void report_cookies(Instant now);
     void publish_status(Instant now);
     bool table_followed() const;
 
@@ -101,6 +102,9 @@ class NodeCore final : public Core {
     std::atomic<bool> resign_wanted_{false};
     std::uint64_t late_stores_told_ = 0;
     Instant late_stores_at_{};  ///< next look
+    bool cookies_told_ = false;
+    std::uint64_t cookies_before_ = 0;  ///< cookies sent when they went on
+    Instant cookies_at_{};              ///< next look
 };
 
 }  // namespace holdfast::protocol

@@ -24,6 +24,11 @@ namespace holdfast::proxy {
     X(sessions_dropped, "sessions dropped because this node lost the active role")                       \
     X(sessions_anchored, "sessions that went back from translated to terminated")                        \
     X(sessions_unproven_reset, "sessions of gate none reset after a takeover: bytes may have been lost") \
+    X(cookies_sent, "SYNs answered by a cookie: nothing is kept of them")                                \
+    X(cookies_accepted, "sessions that began with the answer to a cookie")                               \
+    X(cookies_refused, "segments of no session that answer no good cookie, while some may be out")       \
+    X(cookie_sessions_reset, "clients that answered a cookie and were reset, as no backend took them")   \
+    X(cookie_options_refused, "backends that did not accept what a cookie had agreed on")                \
     X(syn_to_no_service, "SYNs for an address and port that no service has")                             \
     X(unknown_flow, "segments of no known session")                                                      \
     X(unknown_flow_quiet, "segments of no known session dropped in silence just after a takeover")       \

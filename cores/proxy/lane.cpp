@@ -18,6 +18,7 @@ Lane::Lane(const std::string& prefix, const Config& config, int socket)
       dirty{DirtySet(slots), DirtySet(slots)},
       to{{prefix + "_toc", config.limits.ring, socket}, {prefix + "_tos", config.limits.ring, socket}},
       journal{{prefix + "_jc", mirror_ring(config), socket}, {prefix + "_js", mirror_ring(config), socket}},
-      install{{prefix + "_ic", mirror_ring(config), socket}, {prefix + "_is", mirror_ring(config), socket}} {}
+      install{{prefix + "_ic", mirror_ring(config), socket}, {prefix + "_is", mirror_ring(config), socket}},
+      backend_options(config) {}
 
 }  // namespace holdfast::proxy

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 
+#include "cores/proxy/backend_options.hpp"
 #include "lib/config/config.hpp"
 #include "lib/ring/dirty_set.hpp"
 #include "lib/ring/ring.hpp"
@@ -119,6 +120,7 @@ struct alignas(64) CoreCells {
     std::atomic<std::uint32_t> role_epoch_done{0};  ///< the role change that the core has carried out
     std::atomic<std::uint32_t> sessions{0};
     std::atomic<std::uint32_t> held_mbufs{0};  ///< mbufs held by legs of this core
+    std::atomic<bool> cookies{false};          ///< client core: SYNs are answered by cookies
 };
 
 /// The shared memory of one lane.
@@ -145,6 +147,7 @@ struct Lane {
     Ring<Message> to[2];                   ///< by receiving Side
     Ring<JournalEntry> journal[2];         ///< by writing Side, to the mirror core
     Ring<InstallEntry> install[2];         ///< by receiving Side, from the mirror core
+    BackendOptions backend_options;        ///< written by the server core
     NodeCells node;
     CoreCells core[2];
 };

@@ -72,6 +72,8 @@ struct Leg {
     bool far_changed = true;       ///< the other core's cell is to be looked at
     bool retry = false;            ///< a ring refused; try again next cycle
     bool established = false;      ///< the endpoint is past its handshake
+    bool half_open = false;        ///< client leg: counted among the half-open sessions
+    bool cookie = false;           ///< client leg: it answered a cookie, the server is yet to be asked
     bool fin_received = false;     ///< and its FIN was acknowledged by the far end
     std::uint8_t idle_probes = 0;  ///< unanswered
     std::uint16_t pending = 0;     ///< bit per MessageKind that the ring refused
@@ -109,6 +111,14 @@ inline FlowKey key_of(const LegRecord& r) {
     return {r.local.address, r.remote.address, r.local.port, r.remote.port, 0};
 }
 inline FlowKey key_of(const Leg& leg) { return key_of(leg.tcb.hard.leg); }
+
+/// The MSS of a leg to `remote`: what was offered, and fits the port. An MSS leaves out the headers without
+/// options (RFC 6691).
+inline std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpAddress& remote) {
+    const auto headers = wire::ip_size(remote) + wire::tcp_size;
+    return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88),
+                                   static_cast<std::uint16_t>(mtu - headers));
+}
 
 inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
 

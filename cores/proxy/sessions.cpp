@@ -24,6 +24,7 @@ Sessions::Sessions(const SessionsSettings& settings)
     retry_.reserve(legs_.size());
     retrying_.reserve(legs_.size());
     if (!is_client()) return;
+    count_half_open(0);
     storing_.reserve(legs_.size() * 2);
     free_slots_.reserve(legs_.size());
     listed_free_.assign(legs_.size(), true);
@@ -143,7 +144,10 @@ void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& pa
     switch (leg.phase) {
         case Phase::opening:
         case Phase::storing:
-        case Phase::answering: in_handshake(slot, frame, std::move(packet)); break;
+        case Phase::answering:
+            if (leg.cookie) in_terminated(slot, frame, std::move(packet));
+            else in_handshake(slot, frame, std::move(packet));
+            break;
         case Phase::connecting:
         case Phase::accepted: in_connecting(slot, frame); break;
         case Phase::terminated: in_terminated(slot, frame, std::move(packet)); break;
@@ -164,6 +168,7 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
         return s_.net.counters().add(net::Counter::frames_not_for_us);
     const bool is_syn = frame.tcp.has(wire::flag::syn) && !frame.tcp.has(wire::flag::ack);
     if (is_client() && is_syn) return open(frame, std::move(packet));
+    if (open_by_cookie(frame, std::move(packet))) return;
     s_.counters.add(Counter::unknown_flow);
     if (frame.tcp.has(wire::flag::rst)) return;
     // Just after a takeover an unknown flow may be one whose record is still on its way from the old active's
@@ -359,6 +364,7 @@ void Sessions::free_leg(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& inherited = inherited_[slot];
     if (leg.phase == Phase::free && !inherited.waiting) return;
+    leave_half_open(slot);
     unlist(slot);
     if (inherited.waiting) {
         inherited.waiting = false;

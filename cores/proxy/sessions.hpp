@@ -4,7 +4,7 @@
 //     sessions.cpp           tables, dispatch, timers      sessions_open.cpp       handshakes
 //     sessions_relay.cpp     terminated mode               sessions_translate.cpp  translated mode, anchoring
 //     sessions_takeover.cpp  install, takeover, probes     sessions_close.cpp      ends and quarantine
-//     sessions_journal.cpp   records for the mirror
+//     sessions_journal.cpp   records for the mirror        sessions_cookie.cpp     SYN cookies
 #pragma once
 
 #include <array>
@@ -61,6 +61,10 @@ class Sessions {
 
   private:
     using Message = proxy::Message;
+    /// Initial sequence numbers of a client leg.
+    struct Numbers {
+        SeqNum irs, iss;
+    };
     Sessions(const Sessions&) = delete;
     Sessions& operator=(const Sessions&) = delete;
 
@@ -110,6 +114,8 @@ class Sessions {
     // sessions_open.cpp
     void open(const wire::Frame& frame, Packet packet);
     const ServiceConfig* find_service(const Endpoint& address, std::uint16_t& index) const;
+    std::uint32_t begin(const wire::Frame& frame, std::uint16_t service, const Numbers& numbers,
+                        const tcp::HandshakeOffer& offer);
     void take_open(SessionId id);
     void connect(SessionId id);
     bool choose_source(SessionRecord& r);
@@ -123,6 +129,13 @@ class Sessions {
     void client_established(std::uint32_t slot);
     void server_established(std::uint32_t slot);
     void abandon(std::uint32_t slot);
+
+    // sessions_cookie.cpp
+    void count_half_open(std::int32_t change);
+    void leave_half_open(std::uint32_t slot);
+    void answer_by_cookie(const wire::Frame& frame, std::uint16_t service);
+    bool open_by_cookie(const wire::Frame& frame, Packet&& packet);
+    void establish_by_cookie(std::uint32_t slot);
 
     // sessions_relay.cpp
     void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
@@ -226,6 +239,10 @@ class Sessions {
     Instant quiet_until_{};  ///< unknown flows are dropped in silence until then
     std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
     std::uint32_t takeover_next_ = 0xffffffff;
+
+    std::uint32_t half_open_ = 0;
+    bool cookies_ = false;     ///< SYNs are answered by cookies
+    Instant cookies_until_{};  ///< cookies that are still good may be out until then
 
     std::uint32_t mirror_epoch_ = 0;
     std::uint64_t journal_sequence_ = 0;

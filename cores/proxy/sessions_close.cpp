@@ -18,6 +18,7 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
         case Phase::installed: return;
         case Phase::opening:
         case Phase::storing: {
+            if (leg.cookie) break;
             // The client has no number of ours yet: as for a closed port (RFC 9293 section 3.10.7.1).
             wire::TcpHeader h;
             h.source_port = leg.tcb.hard.leg.local.port;
@@ -85,6 +86,7 @@ void Sessions::finish_if_closed(std::uint32_t slot) {
 void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     auto& leg = legs_[slot];
     if (leg.phase == Phase::dead || leg.phase == Phase::free) return;
+    leave_half_open(slot);
     tcp::discard_queue(leg.tcb);
     recount(slot);
     unlist(slot);
@@ -121,6 +123,10 @@ void Sessions::in_dead(std::uint32_t slot, const wire::Frame& frame, Packet pack
             leg.reset_sent || tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
         if (newer) return open(frame, std::move(packet));
     }
+    // The same for the answer to the cookie that such a SYN got. What repeats the old connection is not
+    // beyond it.
+    const bool beyond = tcp::receive_seq(leg.tcb, leg.tcb.soft.rcv.ledger.received()) < frame.tcp.seq;
+    if (beyond && open_by_cookie(frame, std::move(packet))) return;
     const auto& c = context_;
     if (leg.reset_sent) return tcp::emit_reset_reply(frame, c);
     // TIME-WAIT: whatever still comes is answered by the last ACK.

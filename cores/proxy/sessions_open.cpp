@@ -17,18 +17,6 @@ namespace holdfast::proxy {
 using namespace literals;
 namespace flag = wire::flag;
 
-namespace {
-
-/// The MSS of a leg to `remote`: what was offered, and fits the port. An MSS leaves out the headers without
-/// options (RFC 6691).
-std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpAddress& remote) {
-    const auto headers = wire::ip_size(remote) + wire::tcp_size;
-    return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88),
-                                   static_cast<std::uint16_t>(mtu - headers));
-}
-
-}  // namespace
-
 const ServiceConfig* Sessions::find_service(const Endpoint& address, std::uint16_t& position) const {
     for (std::size_t i = 0; i < s_.config.services.size(); ++i)
         if (s_.config.services[i].address == address) {
@@ -60,34 +48,53 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
         s_.counters.add(Counter::wrong_phase);
         return;
     }
+    if (cookies_) return answer_by_cookie(frame, position);
+    const Numbers numbers{frame.tcp.seq, s_.secrets.initial_sequence(local, remote, shared_now())};
+    const auto slot = begin(frame, position, numbers, tcp::read_offer(frame.tcp));
+    if (slot == FlowTable::none) return;
+    if (!s_.lane.to[index(Side::server)].push({MessageKind::open, 0, 0, record(slot).id, 0, nullptr, 0, 0})) {
+        // The client will send its SYN again: nothing is kept.
+        s_.counters.add(Counter::ring_refused);
+        free_leg(slot);
+        return;
+    }
+    legs_[slot].half_open = true;
+    count_half_open(+1);
+    set_view(slot, View::handshake);
+    s_.counters.add(Counter::sessions_opened);
+}
+
+/// The client's half of a session: its record and its leg, in phase opening. Returns the slot, or none
+/// (counted).
+std::uint32_t Sessions::begin(const wire::Frame& frame, std::uint16_t service, const Numbers& numbers,
+                              const tcp::HandshakeOffer& offer) {
     const auto slot = allocate_slot();
     if (slot == FlowTable::none) {
         s_.counters.add(Counter::sessions_no_slot);
-        return;
+        return FlowTable::none;
     }
-    const auto offer = tcp::read_offer(frame.tcp);
     auto& r = record(slot);
     const auto generation = last_generation(slot) + 1;
     r = SessionRecord{};
     r.id = {slot, generation};
     r.term = s_.lane.node.term.load(std::memory_order_relaxed);
-    r.service = position;
-    r.gates = static_cast<std::uint8_t>(service->gate);
+    r.service = service;
+    r.gates = static_cast<std::uint8_t>(s_.config.services[service].gate);
     r.sack = offer.sack;
     r.timestamps = offer.timestamps;
     r.window_scaling = offer.window_scaling;
     r.scale_client = offer.scale;
     r.opened_at = shared_now();
     auto& c = r.leg[index(Side::client)];
-    c.local = local;
-    c.remote = remote;
-    c.irs = frame.tcp.seq;
-    c.iss = s_.secrets.initial_sequence(local, remote, shared_now());
-    c.ts_offset = s_.secrets.timestamp_offset(local, remote);
-    c.mss_send = mss_for(offer.mss, s_.net.settings().mtu, remote.address);
+    c.local = {frame.destination, frame.tcp.destination_port};
+    c.remote = {frame.source, frame.tcp.source_port};
+    c.irs = numbers.irs;
+    c.iss = numbers.iss;
+    c.ts_offset = s_.secrets.timestamp_offset(c.local, c.remote);
+    c.mss_send = mss_for(offer.mss, s_.net.settings().mtu, c.remote.address);
     start_leg(slot, generation, c);
     auto& leg = legs_[slot];
-    leg.service = position;
+    leg.service = service;
     leg.gates = r.gates;
     leg.offer = offer;  // the client's own offer, until the server has answered
     leg.tcb.soft.rcv.ts_recent = frame.tcp.options.ts_value;
@@ -101,16 +108,9 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     if (!flows_.insert(key_of(leg), slot)) {
         s_.counters.add(Counter::sessions_no_flow);
         free_leg(slot);
-        return;
+        return FlowTable::none;
     }
-    if (!s_.lane.to[index(Side::server)].push({MessageKind::open, 0, 0, r.id, 0, nullptr, 0, 0})) {
-        // The client will send its SYN again: nothing is kept.
-        s_.counters.add(Counter::ring_refused);
-        free_leg(slot);
-        return;
-    }
-    set_view(slot, View::handshake);
-    s_.counters.add(Counter::sessions_opened);
+    return slot;
 }
 
 bool Sessions::choose_source(SessionRecord& r) {
@@ -200,12 +200,22 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     auto& r = record(slot);
     auto& l = r.leg[index(Side::server)];
     const auto answer = tcp::read_offer(frame.tcp);
+    s_.lane.backend_options.note(r.service, r.backend, leg.offer, answer);
+    const bool less = (r.sack && !answer.sack) || (r.timestamps && !answer.timestamps) ||
+                      (r.window_scaling && !answer.window_scaling);
+    if (r.cookie && less) {
+        // The client was told otherwise. The next cookie will not offer it.
+        s_.counters.add(Counter::cookie_options_refused);
+        emit_leg_reset(slot);
+        return abandon(slot);
+    }
     // What the server did not accept, the client is not offered.
     r.sack = r.sack && answer.sack;
     r.timestamps = r.timestamps && answer.timestamps;
     r.window_scaling = r.window_scaling && answer.window_scaling;
     if (!r.window_scaling) r.scale_client = 0;
     r.scale_server = r.window_scaling ? answer.scale : 0;
+    if (!r.cookie) r.scale_to_client = r.scale_server;
     r.syn_window = answer.window;
     l.irs = frame.tcp.seq;
     l.mss_send = mss_for(answer.mss, s_.net.settings().mtu, l.remote.address);
@@ -234,11 +244,13 @@ void Sessions::accepted(std::uint32_t slot) {
     if (leg.phase != Phase::opening) return;
     auto& r = record(slot);
     auto& l = r.leg[index(Side::client)];
-    l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu, l.remote.address);
     auto& t = leg.tcb;
-    t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_server};
-    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_server, r.syn_window};
-    t.soft.rcv.edge_limit = Position{1} + r.syn_window;
+    if (!leg.cookie) {
+        l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu, l.remote.address);
+        t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_server};
+    }
+    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_to_client, r.syn_window};
+    t.soft.rcv.edge_limit = std::max(t.soft.rcv.edge_limit, Position{1} + r.syn_window);
     leg.phase = Phase::storing;
     leg.store_deadline = now_ + s_.config.mirror_link.store_wait;
     leg.opened_pending = true;
@@ -274,6 +286,7 @@ void Sessions::answer_stored() {
 
 void Sessions::answer(std::uint32_t slot) {
     auto& leg = legs_[slot];
+    if (leg.cookie) return client_established(slot);
     leg.phase = Phase::answering;
     tcp::send_syn_ack(leg.tcb, leg.offer, context_);
     touch(slot);
@@ -320,6 +333,7 @@ void Sessions::client_established(std::uint32_t slot) {
     post(slot, MessageKind::established);
     leg.phase = Phase::terminated;
     leg.established = true;
+    leave_half_open(slot);
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     s_.counters.add(Counter::sessions_established);
     set_view(slot, View::terminated);
@@ -356,7 +370,8 @@ void Sessions::refuse_client(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.other_over = true;
     if (leg.phase != Phase::opening && leg.phase != Phase::storing && leg.phase != Phase::answering) return;
-    // A refusal becomes a RST, not a connection that opens and then dies.
+    // A refusal becomes a RST, not a connection that opens and then dies; but after a cookie.
+    if (leg.cookie) s_.counters.add(Counter::cookie_sessions_reset);
     emit_leg_reset(slot);
     bury(slot, reset_quarantine);
 }

@@ -56,7 +56,8 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
                                  std::memory_order_relaxed);
         s_.lane.dirty[index(s_.side)].mark(slot);
     }
-    if (arrival.ack.advanced || frame.payload_len > 0) note_progress(slot);
+    if (leg.phase == Phase::terminated && (arrival.ack.advanced || frame.payload_len > 0))
+        note_progress(slot);
 }
 
 bool Sessions::sack_comes_from_far(const Leg& leg) const {

@@ -3,6 +3,7 @@
 
 #include "cores/proxy/sessions.hpp"
 #include "cores/tcp/emit.hpp"
+#include "cores/tcp/syn_cookie.hpp"
 
 namespace holdfast::proxy {
 
@@ -52,6 +53,10 @@ void Sessions::install(SessionId id) {
     inherited.waiting = true;
     ++used_;
     set_view(id.slot, View::installed);
+    // Whatever was agreed on, the backend has accepted.
+    const auto& r = record(id.slot);
+    const tcp::HandshakeOffer agreed{536, r.sack, r.timestamps, r.window_scaling, 0, 0};
+    if (!is_client()) s_.lane.backend_options.note(r.service, r.backend, agreed, agreed);
     list_newest(id.slot);
     s_.counters.add(Counter::sessions_installed);
     s_.net.prepare(key.remote, now_);
@@ -72,7 +77,7 @@ void Sessions::wake(std::uint32_t slot) {
     leg.established = inherited.hints.established;
     leg.fin_received = inherited.hints.fin_received;
     const auto send_scale = is_client() ? r.scale_client : r.scale_server;
-    const auto receive_scale = is_client() ? r.scale_server : r.scale_client;
+    const auto receive_scale = is_client() ? r.scale_to_client : r.scale_client;
     leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
     tcp::start_receiving(leg.tcb, 1);
     leg.tcb.soft.snd.una = leg.tcb.soft.snd.nxt = 1;
@@ -80,7 +85,7 @@ void Sessions::wake(std::uint32_t slot) {
                  r.sack,
                  r.timestamps,
                  r.window_scaling,
-                 r.scale_server,
+                 r.scale_to_client,
                  r.syn_window};
     leg.phase = Phase::installed;
 }
@@ -150,6 +155,7 @@ void Sessions::follow_role() {
 void Sessions::become_active() {
     if (used_ > 0) quiet_until_ = now_ + quiet_after_takeover;
     takeover_next_ = newest_;
+    cookies_until_ = now_ + tcp::cookie_lifetime;
 }
 
 void Sessions::drop_table() {
@@ -185,6 +191,7 @@ void Sessions::retake(std::uint32_t slot) {
     leg.heard = &heard_[slot];
     *leg.heard = Heard{};
     auto& t = leg.tcb.soft;
+    leave_half_open(slot);
     tcp::discard_queue(leg.tcb);
     recount(slot);
     t.rcv.ts_recent_valid = false;

@@ -195,7 +195,10 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     h.ack = f.tcp.has(flag::ack) ? SeqNum{f.tcp.ack.value - far.iss.value + l.irs.value} : SeqNum{0};
     // Urgent data is data like all other here, as in terminated mode.
     h.flags = static_cast<std::uint8_t>(f.tcp.flags & ~flag::urg);
-    h.window = f.tcp.window;  // both legs carry the same shifts
+    const auto bytes = static_cast<std::uint64_t>(f.tcp.window)
+                       << (is_client() ? record(slot).scale_server : record(slot).scale_client);
+    h.window =
+        static_cast<std::uint16_t>(std::min<std::uint64_t>(bytes >> leg.tcb.hard.receive_scale, 0xffff));
     if (leg.tcb.hard.timestamps) {
         h.options.has_timestamps = true;
         h.options.ts_value = c.ts_now + l.ts_offset;

@@ -16,7 +16,6 @@ constexpr std::uint8_t time_to_live = 64;
 /// A segment on its way to the wire.
 struct Outgoing {
     const LegRecord& leg;
-    net::NextHop hop;
     const wire::TcpHeader& header;
     std::uint16_t payload;
     std::uint32_t payload_sum;  ///< needed only where the port fills in no checksum
@@ -52,8 +51,8 @@ std::uint64_t offload_flags(const net::InterfaceSettings& port, bool v4) {
     return flags;
 }
 
-/// Writes TCP, IP and room for Ethernet in front of the data of `m` and hands it to the port.
-bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
+/// Writes TCP, IP and room for Ethernet in front of the data of `m`.
+void write(rte_mbuf* m, const Outgoing& o, const Context& c) {
     const auto& port = c.net.settings();
     const auto header = wire::tcp_size + wire::tcp_options_size(o.header.options);
     const auto length = static_cast<std::uint16_t>(header + o.payload);
@@ -76,13 +75,14 @@ bool send(rte_mbuf* m, const Outgoing& o, const Context& c) {
     set_offloads(m, offload_flags(port, v4));
     m->tx_offload = rte_mbuf_tx_offload(ethernet_size, ip_size, header, 0, 0, 0, 0);
     c.counters.add(Counter::segments_sent);
-    return c.net.send_to(m, o.hop, c.self, c.now);
 }
 
-net::NextHop next_hop(Tcb& t, const Context& c) {
+/// Writes the segment and hands it to the port.
+bool send(rte_mbuf* m, Tcb& t, const Outgoing& o, const Context& c) {
+    write(m, o, c);
     auto& hop = t.soft.next_hop;
     if (!c.net.is_current(hop)) hop = c.net.route(t.hard.leg.remote.address, c.now);
-    return hop;
+    return c.net.send_to(m, hop, c.self, c.now);
 }
 
 Packet fresh(const Context& c) {
@@ -119,7 +119,7 @@ void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
 bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c) {
     auto packet = fresh(c);
     if (!packet) return false;
-    return send(packet.release(), {t.hard.leg, next_hop(t, c), header, 0, 0}, c);
+    return send(packet.release(), t, {t.hard.leg, header, 0, 0}, c);
 }
 
 bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c) {
@@ -131,7 +131,7 @@ bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Con
     m->data_off = d.payload_offset;
     m->data_len = d.payload_len;
     m->pkt_len = d.payload_len;
-    return send(m, {t.hard.leg, next_hop(t, c), header, d.payload_len, d.payload_sum}, c);
+    return send(m, t, {t.hard.leg, header, d.payload_len, d.payload_sum}, c);
 }
 
 bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begin, std::uint16_t size,
@@ -155,7 +155,7 @@ bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begi
     h->pkt_len = size;
     c.counters.add(Counter::chained);
     const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(bytes, size);
-    return send(h, {t.hard.leg, next_hop(t, c), header, size, sum}, c);
+    return send(h, t, {t.hard.leg, header, size, sum}, c);
 }
 
 bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
@@ -165,7 +165,7 @@ bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes,
     auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet.get(), size));
     std::memcpy(to, bytes, size);
     const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(to, size);
-    return send(packet.release(), {t.hard.leg, next_hop(t, c), header, size, sum}, c);
+    return send(packet.release(), t, {t.hard.leg, header, size, sum}, c);
 }
 
 bool emit_ack(Tcb& t, const Context& c) {
@@ -210,13 +210,21 @@ void emit_reset(Tcb& t, const Context& c) {
     emit_control(t, h, c);
 }
 
-void emit_reset_reply(const wire::Frame& f, const Context& c) {
+void emit_reply(const wire::Frame& f, wire::TcpHeader h, const Context& c) {
     LegRecord leg;
     leg.local = {f.destination, f.tcp.destination_port};
     leg.remote = {f.source, f.tcp.source_port};
-    wire::TcpHeader h;
     h.source_port = leg.local.port;
     h.destination_port = leg.remote.port;
+    auto packet = fresh(c);
+    if (!packet) return;
+    auto* m = packet.release();
+    write(m, {leg, h, 0, 0}, c);
+    c.net.send_back(m, f, c.self, c.now);
+}
+
+void emit_reset_reply(const wire::Frame& f, const Context& c) {
+    wire::TcpHeader h;
     h.flags = wire::flag::rst;
     if (f.tcp.has(wire::flag::ack)) {
         h.seq = f.tcp.ack;
@@ -225,8 +233,7 @@ void emit_reset_reply(const wire::Frame& f, const Context& c) {
         h.ack = f.tcp.seq + f.payload_len + (f.tcp.has(wire::flag::syn) ? 1u : 0u) +
                 (f.tcp.has(wire::flag::fin) ? 1u : 0u);
     }
-    if (auto packet = fresh(c))
-        send(packet.release(), {leg, c.net.route(leg.remote.address, c.now), h, 0, 0}, c);
+    emit_reply(f, h, c);
 }
 
 }  // namespace holdfast::tcp

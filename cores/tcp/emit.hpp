@@ -73,6 +73,10 @@ void emit_challenge_ack(Tcb& t, const Context& c);
 /// RST for a connection that we know (RFC 9293 section 3.5.2).
 void emit_reset(Tcb& t, const Context& c);
 
+/// A segment without payload in answer to `frame`, of a connection of which nothing is kept, not even the
+/// next hop. Ports are filled in from the frame, the rest of `header` is sent as it is.
+void emit_reply(const wire::Frame& frame, wire::TcpHeader header, const Context& c);
+
 /// RST in answer to a segment of no known connection (RFC 9293 section 3.10.7.1).
 void emit_reset_reply(const wire::Frame& frame, const Context& c);
 

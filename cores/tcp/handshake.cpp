@@ -15,33 +15,32 @@ namespace flag = wire::flag;
 Secrets::Secrets(std::span<const std::uint8_t> key) {
     // The pair's key also signs heartbeats: derive one of our own from it.
     static constexpr char purpose[] = "holdfast tcp secrets";
+    std::array<std::uint8_t, 32> derived;
     unsigned size = 0;
     HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const unsigned char*>(purpose), sizeof purpose, key_.data(), &size);
+         reinterpret_cast<const unsigned char*>(purpose), sizeof purpose, derived.data(), &size);
+    std::memcpy(&key_, derived.data(), sizeof key_);
 }
 
-std::uint64_t Secrets::hash(const Endpoint& local, const Endpoint& remote, std::uint8_t purpose) const {
-    std::uint8_t message[37];
+std::uint64_t Secrets::hash(const Endpoint& local, const Endpoint& remote, Purpose purpose,
+                            std::uint64_t more) const {
+    std::uint8_t message[45];
     std::memcpy(message, local.address.bytes.data(), 16);
     std::memcpy(message + 16, remote.address.bytes.data(), 16);
     std::memcpy(message + 32, &local.port, 2);
     std::memcpy(message + 34, &remote.port, 2);
-    message[36] = purpose;
-    std::uint8_t digest[32];
-    unsigned size = 0;
-    HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), message, sizeof message, digest, &size);
-    std::uint64_t result;
-    std::memcpy(&result, digest, sizeof result);
-    return result;
+    std::memcpy(message + 36, &more, 8);
+    message[44] = static_cast<std::uint8_t>(purpose);
+    return siphash(key_, message);
 }
 
 SeqNum Secrets::initial_sequence(const Endpoint& local, const Endpoint& remote, Instant shared_now) const {
     const auto clock = static_cast<std::uint32_t>(shared_now.ns / 4000);
-    return {clock + static_cast<std::uint32_t>(hash(local, remote, 1))};
+    return {clock + static_cast<std::uint32_t>(hash(local, remote, Purpose::initial_sequence))};
 }
 
 std::uint32_t Secrets::timestamp_offset(const Endpoint& local, const Endpoint& remote) const {
-    return static_cast<std::uint32_t>(hash(local, remote, 2));
+    return static_cast<std::uint32_t>(hash(local, remote, Purpose::timestamp_offset));
 }
 
 HandshakeOffer read_offer(const wire::TcpHeader& h) {

@@ -5,8 +5,12 @@
 #include <span>
 
 #include "cores/tcp/tcb.hpp"
+#include "lib/base/siphash.hpp"
 
 namespace holdfast::tcp {
+
+/// What a keyed hash is for: values of one purpose tell nothing of another's.
+enum class Purpose : std::uint8_t { initial_sequence = 1, timestamp_offset = 2, cookie = 3 };
 
 /// Keyed choices that must not be guessable and that both nodes of a pair make alike.
 class Secrets {
@@ -18,11 +22,12 @@ class Secrets {
     SeqNum initial_sequence(const Endpoint& local, const Endpoint& remote, Instant shared_now) const;
     /// Offset of TSval for a connection (RFC 7323 section 5.4).
     std::uint32_t timestamp_offset(const Endpoint& local, const Endpoint& remote) const;
-    /// A keyed hash for choices such as ports.
-    std::uint64_t hash(const Endpoint& local, const Endpoint& remote, std::uint8_t purpose) const;
+    /// A keyed hash over a connection's endpoints and whatever `more` says.
+    std::uint64_t hash(const Endpoint& local, const Endpoint& remote, Purpose purpose,
+                       std::uint64_t more = 0) const;
 
   private:
-    std::array<std::uint8_t, 32> key_{};
+    SipKey key_;
 };
 
 /// What is offered or accepted in a SYN.

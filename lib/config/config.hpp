@@ -92,6 +92,7 @@ struct LimitsConfig {
     std::uint32_t session_bytes = 2u << 20;  ///< bytes one direction of a session may hold
     std::uint32_t mbufs = 32768;             ///< per port pool
     std::uint32_t ring = 4096;               ///< entries of each ring between cores; a power of two
+    std::uint32_t half_open = 1024;          ///< half-open sessions of a lane beyond which SYNs get cookies
 };
 
 enum class IdlePolicy : std::uint8_t { busy, adaptive, interrupt };

@@ -305,6 +305,8 @@ constexpr Knob rows[] = {
      "packet buffers of each port"},
     {"limits", "ring", optional, 64, 1 << 20, at<&C::limits, &LimitsConfig::ring>(),
      "entries of each ring between cores; a power of two"},
+    {"limits", "half_open", optional, 0, 1 << 20, at<&C::limits, &LimitsConfig::half_open>(),
+     "from so many half-open sessions of a lane on SYNs are answered by SYN cookies; 0 = always"},
 
     {"idle", "policy", optional, 0, 0, at<&C::idle>(),
      "\"busy\" polls always, \"adaptive\" sleeps when idle, \"interrupt\" too and frames wake it: RX "

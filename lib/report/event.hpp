@@ -25,6 +25,8 @@ namespace holdfast {
     X(table_dropped, "sessions dropped after losing the active role: a = sessions")                       \
     X(store_late,                                                                                         \
       "the standby was too slow, sessions went on unprotected: a = how many since the last event")        \
+    X(cookies_on, "too many half-open sessions, SYNs are answered by cookies: a = limits.half_open")      \
+    X(cookies_off, "SYNs open sessions again: a = cookies sent meanwhile")                                \
     X(heartbeat_forged, "a heartbeat failed its HMAC or was replayed: a = path")                          \
     X(handed_over, "the node was asked to stop and resigned the active role: a = term")                   \
     X(kept_until_stop, "the node was asked to stop and no standby is ready to succeed: a = sessions")

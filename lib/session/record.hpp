@@ -42,9 +42,12 @@ struct SessionRecord {
     bool sack = false, timestamps = false,
          window_scaling = false;    ///< agreed end to end, the same on both legs
     std::uint8_t scale_client = 0;  ///< shift of windows that the client sends (and we, to the server)
-    std::uint8_t scale_server = 0;  ///< shift of windows that the server sends (and we, to the client)
-    std::uint16_t syn_window = 0;   ///< unscaled window of the server's SYN-ACK
-    LegRecord leg[2];               ///< by Side
+    std::uint8_t scale_server = 0;  ///< shift of windows that the server sends
+    std::uint8_t scale_to_client =
+        0;                ///< shift of windows that we send to the client: a cookie fixed its own
+    bool cookie = false;  ///< the client's leg was agreed on by a SYN cookie, before the server was asked
+    std::uint16_t syn_window = 0;  ///< unscaled window of the server's SYN-ACK
+    LegRecord leg[2];              ///< by Side
     Instant opened_at{};
 };
 static_assert(std::is_trivially_copyable_v<SessionRecord>);

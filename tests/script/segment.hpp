@@ -48,6 +48,7 @@ struct Seg {
     Seg& no_sack() { return sacked.emplace(), *this; }
     Seg& ts(std::uint32_t value) { return ts_value = value, *this; }
     Seg& echo(std::uint32_t value) { return ts_echo = value, *this; }
+    Seg& timestamps_on() { return timestamps = true, *this; }
     Seg& no_timestamps() { return timestamps = false, *this; }
     Seg& sack_ok(bool on) { return sack_permitted = on, *this; }
     Seg& mss(std::uint16_t bytes) { return mss_offer = bytes, *this; }

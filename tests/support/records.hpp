@@ -23,6 +23,8 @@ inline SessionRecord session_record() {
     r.window_scaling = true;
     r.scale_client = 7;
     r.scale_server = 9;
+    r.scale_to_client = 7;
+    r.cookie = true;
     r.syn_window = 0x5152;
     r.leg[0] = {*Endpoint::parse("198.51.100.1:80"),
                 *Endpoint::parse("192.0.2.7:40000"),
