@@ -260,6 +260,19 @@ Site draw_site(std::uint64_t seed) {
     return {(n & 1) != 0, (n & 2) != 0};
 }
 
+/// In one seed of five clients get SYN cookies, all of them or those beyond a few half-open ones. Drawn from
+/// a number of its own, like the families. A cookie knows eight sizes only, and by its MSS the server leg is
+/// told from others': each client has one of them.
+void draw_cookies(Options& o) {
+    const auto n = mix64(o.seed ^ 0xc00c1e);
+    o.cookies = n % 5 == 0;
+    if (!o.cookies) return;
+    for (auto& machine : o.machines)
+        machine.config.limits.half_open = static_cast<std::uint32_t>(n >> 32 & 3);
+    constexpr std::uint16_t sizes[] = {1440, 1400, 1360, 1220, 536, 88};
+    for (auto& c : o.conversations) c.client.socket.mss = sizes[c.number];
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -276,6 +289,7 @@ Options draw_options(std::uint64_t seed) {
             for (auto* plan : {&c.client, &c.server})
                 plan->socket.mss = static_cast<std::uint16_t>(plan->socket.mss - 20);
     o.runs_twice = random.below(20) == 0;
+    draw_cookies(o);
     return o;
 }
 
@@ -311,6 +325,9 @@ Options pattern_options(const LossPattern& pattern) {
 std::string Options::to_string() const {
     std::string text =
         "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
+    if (cookies)
+        text += ", cookies from " + std::to_string(machines[0].config.limits.half_open) +
+                " half-open sessions on";
     text += std::string(", IPv") + (site.client_v6 ? "6" : "4") + " clients, IPv" +
             (site.server_v6 ? "6" : "4") + " servers";
     for (const auto& m : machines) text += "\n" + print(m);

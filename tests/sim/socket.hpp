@@ -123,7 +123,9 @@ class Socket {
         return fin_sent_ ? std::optional(written_ + 1) : std::nullopt;
     }
     Position granted() const { return granted_; }
+    /// Shift of the windows that it sends, and of those that it is sent.
     std::uint8_t scale_in() const { return scale_in_; }
+    std::uint8_t scale_out() const { return scale_out_; }
     std::uint64_t segments_resent() const { return resent_; }
 
   private:

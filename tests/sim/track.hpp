@@ -42,6 +42,7 @@ struct Track {
     Endpoint snat;                       ///< what the server sees as its client
     std::optional<Instant> accepted_at;  ///< the server's SYN-ACK was first handed to a node
     std::optional<Promise> promise;
+    bool cookie = false;         ///< the client was answered before any server was asked
     bool handshake_hit = false;  ///< a fault fell into the handshake: it may end refused
     std::string excuse;          ///< why it may break; empty: it may not
 
@@ -55,6 +56,11 @@ struct Track {
     bool complete() const {
         return leg[0].talker != nullptr && leg[0].talker->complete() && leg[1].talker != nullptr &&
                leg[1].talker->complete();
+    }
+    /// The client answered a cookie, and no server's handshake was completed for it.
+    bool only_cookie() const {
+        return cookie && leg[0].talker->socket().una() > 0 &&
+               (leg[1].talker == nullptr || leg[1].talker->socket().una() == 0);
     }
     /// Nothing more will happen.
     bool over() const {

@@ -47,10 +47,11 @@ void WireChecker::pair(const Machine& machine, const Segment& syn) {
     if (known != nullptr && (known->leg[1].node_iss == syn.seq || known->leg[1].talker != nullptr)) return;
     for (auto& track : tracks_) {
         if (!track.begun() || syn.options.mss != track.plan->client.socket.mss) continue;
-        // What an earlier attempt has left is void.
+        // What an earlier attempt has left is void, but for the cookie that the client has answered.
         track.leg[1] = LegTrack{};
-        Talker* client = std::exchange(track.leg[0], LegTrack{}).talker;
-        track.leg[0].talker = client;
+        auto before = std::exchange(track.leg[0], LegTrack{});
+        track.leg[0].talker = before.talker;
+        if (track.cookie && before.talker->socket().una() > 0) track.leg[0] = std::move(before);
         track.snat = syn.from;
         track.leg[1].node_iss = syn.seq;
         return;
@@ -88,10 +89,16 @@ void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
 
 void WireChecker::learn(const View& v) {
     if (!v.s.has(flag::syn)) return;
-    if (v.leg.node_iss && !(*v.leg.node_iss == v.s.seq) && v.to.state() != State::closed)
+    if (v.side == Side::client && cookies_ && v.from() == nullptr) v.track.cookie = true;
+    const bool may_change = v.to.state() == State::closed || (cookies_ && v.to.state() == State::syn_sent);
+    if (v.leg.node_iss && !(*v.leg.node_iss == v.s.seq) && !may_change)
         violate(v, "isn", "the initial sequence number changed");
     v.leg.node_iss = v.s.seq;
 }
+
+/// A cookie's client was told that its SYN arrived, and was granted the window of a first flight, before any
+/// server was asked.
+bool WireChecker::by_cookie(const View& v) const { return v.side == Side::client && v.track.cookie; }
 
 /// R1: nobody is told that bytes arrived before the other end has said so. And after a takeover only what the
 /// new node itself has heard counts; the one segment whose ACK may come from a hint is a probe: one old byte,
@@ -103,6 +110,7 @@ void WireChecker::check_ack(const View& v) {
     if (withheld > 0) peak_withheld_ = std::max(peak_withheld_, static_cast<std::uint64_t>(withheld));
     v.leg.ack = std::max(v.leg.ack, distance(0, ack) > 0 ? ack : 0);
     if (distance(0, ack) <= 0 && !v.s.has(flag::syn)) return;
+    if (by_cookie(v) && ack == 1) return;
     const auto limit = v.far.acknowledged;
     if (!limit || distance(*limit, ack) > 0)
         return violate(v, "R1",
@@ -168,9 +176,10 @@ void WireChecker::check_fin(const View& v) {
 /// The right edge never passes the one that the other end granted, and never moves to the left.
 void WireChecker::check_window(const View& v) {
     if (v.from() == nullptr) return;
-    const unsigned shift = v.s.has(flag::syn) ? 0 : v.from()->scale_in();
+    const unsigned shift = v.s.has(flag::syn) ? 0 : v.to.scale_out();
     const Position edge = v.ack() + (std::uint64_t{v.s.window} << shift);
-    if (distance(v.from()->granted(), edge) > 0)
+    const Position first_flight = by_cookie(v) ? 1 + 14600 : 0;
+    if (distance(std::max(v.from()->granted(), first_flight), edge) > 0)
         violate(v, "window",
                 "edge " + std::to_string(edge) + " offered, the other end granted " +
                     std::to_string(v.from()->granted()));
@@ -178,7 +187,8 @@ void WireChecker::check_window(const View& v) {
     // RCV.NXT is not acceptable, and its window is not looked at (RFC 9293 section 3.10.7.4).
     const bool heeded = v.ack() >= v.leg.ack && distance(v.to.next(), v.begin()) >= 0;
     const bool shrinks = heeded && distance(v.leg.edge, edge + (1u << shift) - 1) < 0;
-    if (shrinks && !v.s.has(flag::syn) && v.s.length() == 0 && !is_late_forward(v, edge))
+    if (shrinks && v.leg.edge > first_flight && !v.s.has(flag::syn) && v.s.length() == 0 &&
+        !is_late_forward(v, edge))
         violate(v, "shrink", "edge " + std::to_string(edge) + ", before " + std::to_string(v.leg.edge));
     v.leg.edge = std::max(v.leg.edge, edge);
 }
@@ -204,6 +214,8 @@ void WireChecker::check_timestamp(const View& v) {
 /// too slow for store_wait. Its listing may follow a moment later.
 void WireChecker::check_stored(const View& v) {
     const bool completes = v.side == Side::client ? v.s.has(flag::syn) : v.to.state() == State::syn_received;
+    // R2 leaves the client's leg of a cookie out.
+    if (by_cookie(v)) return;
     if (!completes || !v.track.accepted_at || v.track.promise) return;
     const auto& standby = *machines_[1 - number(v.machine)];
     if (!standby.alive() || v.machine.status().mirror_state != "in sync") return;

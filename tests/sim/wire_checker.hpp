@@ -14,8 +14,13 @@ namespace holdfast::sim {
 class WireChecker {
   public:
     WireChecker(Scheduler& scheduler, Journal& journal, const Site& site, std::vector<Track>& tracks,
-                const std::array<std::unique_ptr<Machine>, 2>& machines)
-        : scheduler_(scheduler), journal_(journal), site_(site), tracks_(tracks), machines_(machines) {}
+                const std::array<std::unique_ptr<Machine>, 2>& machines, bool cookies)
+        : cookies_(cookies),
+          scheduler_(scheduler),
+          journal_(journal),
+          site_(site),
+          tracks_(tracks),
+          machines_(machines) {}
 
     void node_sends(Machine& machine, Side side, const Segment& s);
     void node_receives(Machine& machine, Side side, const Segment& s);
@@ -43,9 +48,11 @@ class WireChecker {
     bool is_late_forward(const View& v, Position edge) const;
     void check_timestamp(const View& v);
     void check_stored(const View& v);
+    bool by_cookie(const View& v) const;
     void violate(const View& v, const std::string& rule, const std::string& text) const;
     std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
 
+    bool cookies_;  ///< clients may get SYN cookies
     Scheduler& scheduler_;
     Journal& journal_;
     Site site_;

@@ -20,7 +20,7 @@ World::World(const Options& options, bool verbose)
       server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
       client_switch_(scheduler_),
       server_switch_(scheduler_),
-      wire_checker_(scheduler_, journal_, options.site, tracks_, machines_),
+      wire_checker_(scheduler_, journal_, options.site, tracks_, machines_, options.cookies),
       speaker_checker_(journal_, options.site),
       protection_(options_.conversations.size()) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) tracks_[i].plan = &options_.conversations[i];
@@ -137,6 +137,7 @@ bool World::faults_over() const {
 void World::liveness() {
     if (journal_.failed()) return;
     if (journal_.verbose()) journal_.print("liveness phase: the network is healed");
+    healed_at_ = scheduler_.now();
     client_switch_.heal();
     server_switch_.heal();
     for (auto& wire : mirror_wires_) wire->heal();
@@ -154,6 +155,11 @@ bool World::settled(const Track& track) const {
     // Who lost its session without a record may wait for an answer until its own timers end; that proves
     // nothing.
     if (!track.excuse.empty()) return true;
+    // An answer to a cookie that was lost is not repeated by a client that waits for the server to speak
+    // first (RFC 4987 section 3.6).
+    const auto waited = scheduler_.now() - healed_at_;
+    if (waited > seconds(10) && track.only_cookie() && track.leg[0].talker->socket().sent_end() == 1)
+        return true;
     return track.over();
 }
 
@@ -175,6 +181,11 @@ void World::judge_end(const Track& track) {
     const bool never_open =
         client.ending() == Ending::refused || (client.ending() == Ending::timed_out && client.una() == 0);
     const bool starved = options_.loss_pattern && options_.loss_pattern->moment == Moment::handshake;
+    // Its client may have believed that it was open.
+    if (track.only_cookie()) {
+        ++outcome_.refused;
+        return;
+    }
     if (never_open && (track.handshake_hit || options_.scarce || starved)) {
         ++outcome_.refused;
         return;

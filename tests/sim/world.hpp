@@ -107,6 +107,7 @@ class World : public Actor, public HostObserver, public MachineObserver {
 
     std::size_t next_fault_ = 0;
     Instant armed_at_{}, traffic_at_{}, trigger_met_at_ = Instant::never();
+    Instant healed_at_{};           ///< the liveness phase began
     unsigned pending_repairs_ = 0;  ///< faults that are not over
     bool fault_armed_ = false;
     unsigned skips_left_ = 0;
