@@ -69,6 +69,11 @@ def main(test: Callable[[argparse.Namespace], str], options: argparse.ArgumentPa
         sys.exit(1)
 
 
+def build_directory() -> Path:
+    """Where the programs of the tests are."""
+    return _BUILD
+
+
 @contextlib.contextmanager
 def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None,
                extra: nodeconf.Table | None = None) -> Iterator[Lab]:
