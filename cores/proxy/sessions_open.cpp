@@ -313,6 +313,11 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     //= rfc9293#3.10.7.4
     //  In SYN-RECEIVED only an ACK of our SYN completes the handshake; another one is answered by RST.
     const bool ack_ok = frame.tcp.has(flag::ack) && frame.tcp.ack == tcp::send_seq(t, 1);
+    // The client holds a cookie: a SYN of its that came again opened this session when the flood was over.
+    if (!ack_ok && open_by_cookie(frame, std::move(packet))) {
+        post(slot, MessageKind::reset);
+        return bury(slot, reset_quarantine);
+    }
     if (leg.phase != Phase::answering || frame.tcp.has(flag::syn) || !ack_ok) {
         s_.counters.add(Counter::wrong_phase);
         if (leg.phase == Phase::answering && frame.tcp.has(flag::ack) && !ack_ok && !frame.tcp.has(flag::rst))

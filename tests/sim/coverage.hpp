@@ -15,8 +15,8 @@ namespace holdfast::sim {
 
 /// Limits of a node that some run must reach, by the name of the counter that tells.
 inline constexpr std::string_view refusal_names[] = {
-    "relay_refused", "translate_refused",   "ring_refused",    "tx_queue_full",
-    "no_buffer",     "payload_over_budget", "sessions_no_slot"};
+    "relay_refused", "translate_refused",   "ring_refused",     "tx_queue_full",
+    "no_buffer",     "payload_over_budget", "sessions_no_slot", "cookies_accepted"};
 
 class Coverage {
   public:

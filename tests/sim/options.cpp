@@ -260,17 +260,23 @@ Site draw_site(std::uint64_t seed) {
     return {(n & 1) != 0, (n & 2) != 0};
 }
 
-/// In one seed of five clients get SYN cookies, all of them or those beyond a few half-open ones. Drawn from
-/// a number of its own, like the families. A cookie knows eight sizes only, and by its MSS the server leg is
-/// told from others': each client has one of them.
+/// In one seed of five clients get SYN cookies: all of them, or those that meet another one half-open, which
+/// comes about when they begin at the same time, and after one that has shown what the server accepts. Drawn
+/// from a number of its own, like the families. A cookie knows eight sizes only, and by its MSS the server
+/// leg is told from others': each client has one of them.
 void draw_cookies(Options& o) {
     const auto n = mix64(o.seed ^ 0xc00c1e);
     o.cookies = n % 5 == 0;
     if (!o.cookies) return;
-    for (auto& machine : o.machines)
-        machine.config.limits.half_open = static_cast<std::uint32_t>(n >> 32 & 3);
+    const auto bound = static_cast<std::uint32_t>(n >> 32 & 1);
+    for (auto& machine : o.machines) machine.config.limits.half_open = bound;
     constexpr std::uint16_t sizes[] = {1440, 1400, 1360, 1220, 536, 88};
     for (auto& c : o.conversations) c.client.socket.mss = sizes[c.number];
+    if (bound == 0) return;
+    const auto apart = microseconds(static_cast<std::int64_t>(n >> 40 & 127));
+    for (auto& c : o.conversations)
+        c.begins =
+            c.number == 0 ? Duration{} : milliseconds(300) + apart * static_cast<std::int64_t>(c.number);
 }
 
 Options draw_options(std::uint64_t seed) {

@@ -133,6 +133,28 @@ STORY("cookies: a new connection on a tuple in quarantine may begin with one, to
     lane.expect_count(Side::client, "cookies_accepted", 2);
 }
 
+STORY("cookies: a SYN that comes again after the flood does not shut out the cookie that its client holds",
+      "[cookies]") {
+    FloodedStage lane;
+    auto& c = lane.given_cookie();
+    lane.calm_down();
+    c.client.sends(syn());
+    c.server.expects(syn());
+    // What is opened now is another connection to the server; the one before is reset.
+    c.server.knowledge() = {};
+    c.server_bound = false;
+    lane.ignore_strangers();
+    c.client.sends(data(1, 101).ack(1));
+    c.server.expects(syn());
+    accept(c);
+    c.server.expects(data(1, 101).ack(1));
+    lane.expect_count(Side::client, "cookies_accepted", 1);
+    lane.after(3_s);
+    c.server.sends(ack(101));
+    c.client.expects(ack(101));
+    lane.ignore_rest();
+}
+
 STORY("cookies: a client that is answered when all slots are taken is told so", "[cookies]") {
     auto options = bound_of(0);
     options.limits.sessions = 1;
