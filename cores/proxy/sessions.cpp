@@ -3,10 +3,22 @@
 #include <algorithm>
 
 #include "cores/tcp/emit.hpp"
+#include "cores/tcp/syn_cookie.hpp"
 
 namespace holdfast::proxy {
 
 using namespace literals;
+
+namespace {
+
+/// Bytes that have overtaken the answer to a cookie, as far as their numbers can tell.
+bool may_follow_cookie(const wire::Frame& f, const tcp::Secrets& secrets, Instant shared_now) {
+    return f.payload_len > 0 && f.tcp.has(wire::flag::ack) &&
+           tcp::may_be_cookie(secrets, {f.destination, f.tcp.destination_port}, {f.source, f.tcp.source_port},
+                              {f.tcp.ack.value - 1}, shared_now);
+}
+
+}  // namespace
 
 Sessions::Sessions(const SessionsSettings& settings)
     : s_(settings),
@@ -171,6 +183,9 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
     if (open_by_cookie(frame, std::move(packet))) return;
     s_.counters.add(Counter::unknown_flow);
     if (frame.tcp.has(wire::flag::rst)) return;
+    // They come again, behind the answer; a RST would end a good connection.
+    const bool young_cookies = now_ + tcp::cookie_lifetime < cookies_until_ + tcp::cookie_young;
+    if (young_cookies && may_follow_cookie(frame, s_.secrets, shared_now())) return;
     // Just after a takeover an unknown flow may be one whose record is still on its way from the old active's
     // last words to an endpoint's retransmission: silence does no harm, a RST would.
     if (now_ < quiet_until_) {

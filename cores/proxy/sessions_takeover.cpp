@@ -155,7 +155,8 @@ void Sessions::follow_role() {
 void Sessions::become_active() {
     if (used_ > 0) quiet_until_ = now_ + quiet_after_takeover;
     takeover_next_ = newest_;
-    cookies_until_ = now_ + tcp::cookie_lifetime;
+    // The old active may have given some; they are young no more, quiet_until_ is there for those.
+    cookies_until_ = now_ + (tcp::cookie_lifetime - tcp::cookie_young);
 }
 
 void Sessions::drop_table() {

@@ -39,8 +39,13 @@ std::uint32_t proof(const Secrets& secrets, const CookieTuple& t, const Handshak
            size;
 }
 
-std::uint32_t base(const Secrets& secrets, const CookieTuple& t) {
-    return static_cast<std::uint32_t>(secrets.hash(t.local, t.remote, Purpose::initial_sequence));
+std::uint32_t base(const Secrets& secrets, const Endpoint& local, const Endpoint& remote) {
+    return static_cast<std::uint32_t>(secrets.hash(local, remote, Purpose::initial_sequence));
+}
+
+/// How many slots ago a cookie was made, modulo 256.
+std::uint8_t age_of(std::uint32_t cookie, std::uint64_t slot_now) {
+    return static_cast<std::uint8_t>(slot_now - (cookie >> slot_bits));
 }
 
 }  // namespace
@@ -56,7 +61,7 @@ HandshakeOffer cookie_offer(HandshakeOffer offer) {
 SeqNum make_cookie(const Secrets& secrets, const CookieTuple& tuple, const HandshakeOffer& agreed,
                    Instant shared_now) {
     const auto slot = slot_of(shared_now);
-    return {base(secrets, tuple) + (static_cast<std::uint32_t>(slot) << slot_bits) +
+    return {base(secrets, tuple.local, tuple.remote) + (static_cast<std::uint32_t>(slot) << slot_bits) +
             proof(secrets, tuple, agreed, slot)};
 }
 
@@ -68,9 +73,9 @@ std::uint32_t cookie_timestamp(const HandshakeOffer& agreed, std::uint32_t ts_no
 
 std::optional<HandshakeOffer> read_cookie(const Secrets& secrets, const CookieTuple& tuple, SeqNum iss,
                                           std::optional<std::uint32_t> ts_echo, Instant shared_now) {
-    const auto cookie = iss.value - base(secrets, tuple);
+    const auto cookie = iss.value - base(secrets, tuple.local, tuple.remote);
     const auto now = slot_of(shared_now);
-    const auto age = static_cast<std::uint8_t>(now - (cookie >> slot_bits));
+    const auto age = age_of(cookie, now);
     if (age > 1) return std::nullopt;
     HandshakeOffer agreed;
     agreed.mss = sizes[cookie & 7];
@@ -83,6 +88,11 @@ std::optional<HandshakeOffer> read_cookie(const Secrets& secrets, const CookieTu
     }
     if ((cookie & ((1u << slot_bits) - 1)) != proof(secrets, tuple, agreed, now - age)) return std::nullopt;
     return agreed;
+}
+
+bool may_be_cookie(const Secrets& secrets, const Endpoint& local, const Endpoint& remote, SeqNum iss,
+                   Instant shared_now) {
+    return age_of(iss.value - base(secrets, local, remote), slot_of(shared_now)) <= 1;
 }
 
 }  // namespace holdfast::tcp

@@ -19,6 +19,9 @@ namespace holdfast::tcp {
 inline constexpr Duration cookie_slot = microseconds(4) * (std::int64_t{1} << 24);
 inline constexpr Duration cookie_lifetime = cookie_slot * 2;
 
+/// Segments of a client's first flight overtake each other by less than this.
+inline constexpr Duration cookie_young = seconds(3);
+
 /// What every cookie grants, since it cannot hold it: a client's first flight (RFC 6928), and shifts that are
 /// wide enough for 8 MB.
 inline constexpr std::uint16_t cookie_window = 14600;
@@ -45,5 +48,10 @@ std::uint32_t cookie_timestamp(const HandshakeOffer& agreed, std::uint32_t ts_no
 /// segment that answers it less the connection's offset, or nothing when it has none.
 std::optional<HandshakeOffer> read_cookie(const Secrets& secrets, const CookieTuple& tuple, SeqNum iss,
                                           std::optional<std::uint32_t> ts_echo, Instant shared_now);
+
+/// Whether `iss` lies where good cookies of the two endpoints do, whatever the client's ISN: true of all, and
+/// of two numbers at random in 256.
+bool may_be_cookie(const Secrets& secrets, const Endpoint& local, const Endpoint& remote, SeqNum iss,
+                   Instant shared_now);
 
 }  // namespace holdfast::tcp

@@ -107,6 +107,12 @@ TEST_CASE("syn cookie: numbers at random are hardly ever one", "[tcp]") {
                     : 0;
     // 16 of 2^32 are.
     CHECK(good <= 1);
+    int lying_well = 0;
+    for (int i = 0; i < 100'000; ++i)
+        lying_well +=
+            may_be_cookie(secrets, service, client, {static_cast<std::uint32_t>(random.next())}, noon) ? 1
+                                                                                                       : 0;
+    CHECK((lying_well > 600 && lying_well < 960));
 }
 
 TEST_CASE("syn cookie: its ISN lies in the same time slot as any other of the tuple", "[tcp]") {

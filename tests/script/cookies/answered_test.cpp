@@ -41,6 +41,27 @@ STORY("cookies: data with the answer is not lost when the bare ACK was", "[cooki
     c.client.expects(ack(301));
 }
 
+STORY("cookies: bytes that overtake the answer are not reset, they come again", "[cookies]") {
+    FloodedStage lane;
+    auto& c = lane.given_cookie();
+    c.client.sends(data(301, 701).ack(1));
+    c.client.expects_nothing();
+    lane.expect_count(Side::client, "cookies_refused", 1);
+    c.client.sends(data(1, 301).ack(1));
+    c.server.expects(syn());
+    c.client.sends(data(301, 701).ack(1));
+    accept(c);
+    c.server.expects(data(1, 701).ack(1));
+    c.server.sends(ack(701));
+    c.client.expects(ack(701));
+    // No cookie is young any more.
+    lane.after(4_s);
+    auto& late = lane.another();
+    late.client.sends(data(301, 701).ack(77));
+    late.client.expects(rst(77));
+    lane.ignore_rest();
+}
+
 STORY("cookies: the answer again opens nothing anew", "[cookies]") {
     FloodedStage lane;
     auto& c = lane.given_cookie();
