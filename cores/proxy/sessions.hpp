@@ -131,6 +131,7 @@ class Sessions {
     void pass_on(std::uint32_t slot);
     bool sack_comes_from_far(const Leg& leg) const;
     void offer_ahead(std::uint32_t slot);
+    void report_here(tcp::ReceiveSide& rcv, PacketMeta& d);
     void take_sacked(std::uint32_t slot, tcp::PositionRange range);
     void apply_other_cell(std::uint32_t slot);
     void note_fin(std::uint32_t slot);
