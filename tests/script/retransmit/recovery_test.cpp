@@ -1,32 +1,8 @@
 // Loss that ACKs show: fast retransmit, SACK, the tail loss probe.
-#include "tests/script/lane_stage.hpp"
+#include "tests/script/flight.hpp"
 
 using namespace holdfast;
 using namespace holdfast::script;
-
-namespace {
-
-constexpr Position mss = 1448;
-
-/// The server has received nothing of `n` full segments yet; the round trip is known to be 10 ms.
-struct Flight : LaneStage {
-    explicit Flight(Position n, bool with_sack = true) {
-        server().offer.sack = with_sack;
-        establish();
-        client().sends(data(1, 1 + mss));
-        server().expects(data(1, 1 + mss));
-        at(10_ms);
-        server().sends(ack(1 + mss));
-        client().expects(ack(1 + mss));
-        for (Position i = 1; i <= n; ++i) client().sends(segment(i));
-        for (Position i = 1; i <= n; ++i) server().expects(segment(i));
-        at(20_ms);
-    }
-    static Seg segment(Position i) { return data(start(i), start(i + 1)); }
-    static Position start(Position i) { return 1 + i * mss; }
-};
-
-}  // namespace
 
 STORY("recovery: three duplicate ACKs, and the first segment goes again, once (RFC 5681)", "[retransmit]") {
     Flight lane(5, false);
