@@ -9,6 +9,7 @@ namespace holdfast::net {
     X(frames_received, "frames taken from the port")                                                         \
     X(frames_sent, "frames given to the port")                                                               \
     X(frames_not_for_us, "frames whose destination address is not ours")                                     \
+    X(other_vlan, "frames of another VLAN than the port's, or without its tag")                              \
     X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
     X(arp_requests_sent, "ARP requests sent")                                                                \
     X(solicitations_answered, "neighbour solicitations for our addresses that were answered")                \

@@ -19,12 +19,6 @@ constexpr Duration question_pause = 5_ms;
 /// Unanswered queries after which waiting frames are dropped: 3 s.
 constexpr unsigned forget_pending_queries = 15;
 
-void put_ethernet(std::uint8_t* p, const MacAddress& to, const MacAddress& from, std::uint16_t type) {
-    std::memcpy(p, to.bytes.data(), 6);
-    std::memcpy(p + 6, from.bytes.data(), 6);
-    wire::store16(p + 12, type);
-}
-
 std::vector<IpAddress> gateways(const InterfaceSettings& s) { return {s.gateway, s.gateway6}; }
 
 }  // namespace
@@ -83,10 +77,28 @@ bool Interface::queue(rte_mbuf* m, Self self) {
     return false;
 }
 
+void Interface::put_link(std::uint8_t* p, const MacAddress& to, const MacAddress& from,
+                         std::uint16_t type) const {
+    std::memcpy(p, to.bytes.data(), 6);
+    std::memcpy(p + 6, from.bytes.data(), 6);
+    p += 12;
+    if (settings_.vlan != 0) {
+        wire::store16(p, wire::ethertype_vlan);
+        wire::store16(p + 2, settings_.vlan);
+        p += wire::vlan_tag_size;
+    }
+    wire::store16(p, type);
+}
+
+/// The frame comes with room for an Ethernet header without a tag: nobody else knows of tags.
 bool Interface::finish(rte_mbuf* m, const MacAddress& to, Self self) {
-    auto* p = rte_pktmbuf_mtod(m, std::uint8_t*);
-    const bool v6 = p[ethernet_size] >> 4 == 6;
-    put_ethernet(p, to, mac_of(self), v6 ? wire::ethertype_ipv6 : wire::ethertype_ipv4);
+    const bool v6 = *rte_pktmbuf_mtod_offset(m, std::uint8_t*, ethernet_size) >> 4 == 6;
+    if (settings_.vlan != 0) {
+        rte_pktmbuf_prepend(m, wire::vlan_tag_size);
+        m->l2_len = link_size();
+    }
+    put_link(rte_pktmbuf_mtod(m, std::uint8_t*), to, mac_of(self),
+             v6 ? wire::ethertype_ipv6 : wire::ethertype_ipv4);
     return queue(m, self);
 }
 
@@ -143,10 +155,10 @@ std::uint8_t* Interface::start_frame(Packet& packet, const MacAddress& to, const
         return nullptr;
     }
     auto* p = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(packet.get(), static_cast<std::uint16_t>(ethernet_size + size)));
+        rte_pktmbuf_append(packet.get(), static_cast<std::uint16_t>(link_size() + size)));
     if (p == nullptr) return nullptr;
-    put_ethernet(p, to, from, ethertype);
-    return p + ethernet_size;
+    put_link(p, to, from, ethertype);
+    return p + link_size();
 }
 
 bool Interface::send_raw(std::span<const std::uint8_t> body, std::uint16_t ethertype, MacAddress to) {
@@ -197,7 +209,7 @@ void Interface::announce() {
 }
 
 Heard Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
-    if (frame.kind == wire::FrameKind::arp) return {receive_arp(m, now), {}};
+    if (frame.kind == wire::FrameKind::arp) return {receive_arp(m, frame, now), {}};
     return receive_icmp(m, frame, now);
 }
 

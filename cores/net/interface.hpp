@@ -29,6 +29,7 @@ struct InterfaceSettings {
     IpAddress gateway6;
     MacAddress virtual_mac;  ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
+    std::uint16_t vlan = 0;  ///< 802.1Q: the port's frames carry this tag; 0 = none
     std::uint16_t mtu = 1500;
     bool tx_ip_checksum = false, tx_tcp_checksum = false;
     bool multi_segs = false;          ///< the port takes chained mbufs
@@ -71,6 +72,13 @@ class Interface {
         const auto to = frame.destination_mac.as_integer();
         return (to == virtual_mac_ && to != 0) || to == own_mac_ ||
                to == MacAddress::broadcast().as_integer() || (to & 0xffff) == 0x3333;
+    }
+
+    /// The frame is of the port's VLAN; what is not (counted) is somebody else's network.
+    bool is_of_our_vlan(const wire::Frame& frame) {
+        if (frame.vlan == settings_.vlan) return true;
+        counters_.add(Counter::other_vlan);
+        return false;
     }
 
     bool is_virtual_address(const IpAddress& a) const;
@@ -132,6 +140,11 @@ class Interface {
     const MacAddress& mac_of(Self self) const {
         return self == Self::virtual_self ? settings_.virtual_mac : settings_.own_mac;
     }
+    std::size_t link_size() const {
+        return wire::ethernet_size + (settings_.vlan == 0 ? 0 : wire::vlan_tag_size);
+    }
+    /// Writes the Ethernet header, and the port's tag, at `p`: link_size() bytes.
+    void put_link(std::uint8_t* p, const MacAddress& to, const MacAddress& from, std::uint16_t type) const;
     /// An empty frame with its Ethernet header and `size` bytes behind it; nullptr when the pool is empty.
     std::uint8_t* start_frame(Packet& packet, const MacAddress& to, const MacAddress& from,
                               std::uint16_t ethertype, std::size_t size);
@@ -139,7 +152,7 @@ class Interface {
     // arp.cpp
     void send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from, const MacAddress& to_mac,
                   const IpAddress& to, const MacAddress& ethernet_to, Self self);
-    std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, Instant now);
+    std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, const wire::Frame& frame, Instant now);
     // discovery.cpp
     void solicit(const IpAddress& target, const IpAddress& source);
     void advertise(const IpAddress& address, Self self, const IpAddress& to, const MacAddress& to_mac);

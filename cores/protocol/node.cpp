@@ -17,6 +17,7 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
     s.gateway = config.gateway_of(v4);
     s.gateway6 = config.gateway_of(v6);
     s.virtual_mac = config.virtual_mac;
+    s.vlan = config.vlan;
     s.mtu = std::min(config.mtu, port.mtu);
     s.tx_ip_checksum = port.tx_ip_checksum;
     s.tx_tcp_checksum = port.tx_tcp_checksum;

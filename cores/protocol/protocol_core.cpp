@@ -66,6 +66,7 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
     auto& f = frames_[gathered_];
     const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
+    if (!net_.is_of_our_vlan(f)) return rte_pktmbuf_free(m);
     if (f.source_mac == net_.settings().virtual_mac) own_mac_heard(now);
     switch (kind) {
         case wire::FrameKind::tcp:

@@ -23,6 +23,7 @@ struct PortConfig {
     IpAddress gateway6;        ///< the same for `address6`
     MacAddress virtual_mac;    ///< moves with the active node; zero on the mirror port
     std::uint16_t mtu = 1500;  ///< IP packet size in bytes
+    std::uint16_t vlan = 0;    ///< 802.1Q tag of all frames; 0 = none
 
     /// The node's own address of the family of `of`, with its network; nullptr when it has none.
     const Prefix* own(const IpAddress& of) const {

@@ -211,6 +211,8 @@ constexpr Knob rows[] = {
     {"port.client", "virtual_mac", required, 0, 0, at<&C::client, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.client", "mtu", optional, 576, 9216, at<&C::client, &P::mtu>(), "IP packet size in bytes"},
+    {"port.client", "vlan", optional, 0, 4094, at<&C::client, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"port.server", "device", required, 0, 0, at<&C::server, &P::device>(),
      "ethdev name or PCI address of the port to the backends"},
@@ -224,6 +226,8 @@ constexpr Knob rows[] = {
     {"port.server", "virtual_mac", required, 0, 0, at<&C::server, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.server", "mtu", optional, 576, 9216, at<&C::server, &P::mtu>(), "IP packet size in bytes"},
+    {"port.server", "vlan", optional, 0, 4094, at<&C::server, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
     {"port.server", "snat", required, 0, 0, at<&C::snat>(),
      "source addresses towards the backends, of each family that they have; the same on both nodes"},
 
@@ -231,6 +235,8 @@ constexpr Knob rows[] = {
      "ethdev name or PCI address of the port to the other node"},
     {"port.mirror", "address", required, 0, 0, at<&C::mirror, &P::address>(), "the node's own address there"},
     {"port.mirror", "mtu", optional, 576, 9216, at<&C::mirror, &P::mtu>(), "IP packet size in bytes"},
+    {"port.mirror", "vlan", optional, 0, 4094, at<&C::mirror, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"mirror", "peer", required, 0, 0, at<&C::mirror_link, &MirrorConfig::peer>(),
      "the other node's address on the mirror port"},

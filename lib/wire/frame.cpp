@@ -91,7 +91,7 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     out.destination = load_ip(p + 16);
     out.ttl = p[8];
     out.dscp_ecn = p[1];
-    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + header);
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
     out.payload_len = static_cast<std::uint16_t>(total - header);
     if (p[9] == protocol::icmp) return FrameKind::icmp;
     if (p[9] != protocol::tcp) return FrameKind::unknown_protocol;
@@ -173,7 +173,7 @@ FrameKind parse_ipv6(const rte_mbuf* m, bool verified_before, View packet, Frame
     if (upper.problem != FrameKind::tcp) return upper.problem;
     out.ttl = p[7];
     out.dscp_ecn = static_cast<std::uint8_t>(load16(p) >> 4);
-    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + upper.offset);
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + upper.offset);
     out.payload_len = static_cast<std::uint16_t>(total - upper.offset);
     if (upper.protocol == protocol::icmpv6) return FrameKind::icmpv6;
     if (upper.protocol != protocol::tcp) return FrameKind::unknown_protocol;
@@ -191,6 +191,9 @@ FrameKind check_arp(View packet) {
     return sender.is_multicast() || sender.is_zero() ? FrameKind::bad_arp : FrameKind::arp;
 }
 
+/// The VLAN of a tag control information: priority and drop eligibility say nothing to a host.
+std::uint16_t vlan_of(std::uint16_t tag) { return tag & 0x0fff; }
+
 FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     if (m->nb_segs != 1) return FrameKind::chained;
     const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
@@ -198,13 +201,24 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     if (size < ethernet_size) return FrameKind::too_short;
     out.destination_mac = load_mac(p);
     out.source_mac = load_mac(p + 6);
-    const View rest{p + ethernet_size, size - ethernet_size};
-    switch (load16(p + 12)) {
+    auto link_size = ethernet_size;
+    auto type = load16(p + 12);
+    if (type == ethertype_vlan) {
+        link_size += vlan_tag_size;
+        if (size < link_size) return FrameKind::too_short;
+        out.vlan = vlan_of(load16(p + 14));
+        type = load16(p + 16);
+    } else if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+        out.vlan = vlan_of(m->vlan_tci);
+    }
+    // Each layer adds its header.
+    out.payload_offset = static_cast<std::uint16_t>(link_size);
+    const View rest{p + link_size, size - link_size};
+    switch (type) {
         case ethertype_ipv4: return parse_ipv4(m, verified_before, rest, out);
         case ethertype_ipv6: return parse_ipv6(m, verified_before, rest, out);
         case ethertype_arp: return check_arp(rest);
         case ethertype_heartbeat:
-            out.payload_offset = ethernet_size;
             out.payload_len = static_cast<std::uint16_t>(rest.size);
             return FrameKind::heartbeat;
         default: return FrameKind::unknown_ethertype;
@@ -216,12 +230,14 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
 FrameKind parse_frame(const rte_mbuf* m, bool checksums_verified, Frame& out) {
     out.sum_known = false;
     out.payload_len = 0;
+    out.vlan = 0;
+    out.source_mac = {};
     out.kind = parse(m, checksums_verified, out);
     return out.kind;
 }
 
-Arp parse_arp(const rte_mbuf* m) {
-    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*) + ethernet_size;
+Arp parse_arp(const rte_mbuf* m, const Frame& frame) {
+    const auto* p = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, frame.payload_offset);
     return {p[7] == 2, load_mac(p + 8), load_mac(p + 18), load_ip(p + 14), load_ip(p + 24)};
 }
 

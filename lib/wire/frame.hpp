@@ -37,12 +37,13 @@ HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
 struct Frame {
     FrameKind kind = FrameKind::too_short;
     MacAddress destination_mac, source_mac;
+    std::uint16_t vlan = 0;         ///< of its 802.1Q tag; 0 without one, or when it gives a priority alone
     IpAddress source, destination;  ///< tcp, icmp, icmpv6
     std::uint8_t ttl = 0;           ///< IPv6: the hop limit
     std::uint8_t dscp_ecn = 0;
     TcpHeader tcp;  ///< tcp
     std::uint16_t payload_offset =
-        0;                          ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message or heartbeat
+        0;  ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message, ARP packet or heartbeat
     std::uint16_t payload_len = 0;  ///< bytes
     std::uint16_t payload_sum = 0;  ///< tcp: sum of the payload, if sum_known
     bool sum_known = false;
@@ -59,7 +60,7 @@ struct Arp {
     IpAddress sender, target;
 };
 
-/// Reads the ARP packet of a frame of kind arp.
-Arp parse_arp(const rte_mbuf* m);
+/// Reads the ARP packet of `frame`, which is of kind arp and was parsed from `m`.
+Arp parse_arp(const rte_mbuf* m, const Frame& frame);
 
 }  // namespace holdfast::wire

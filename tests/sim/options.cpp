@@ -57,6 +57,7 @@ void equip(MachineOptions& m) {
         nic.profile.mtu = configs[i]->mtu;
         nic.mbufs = m.config.limits.mbufs;
         nic.virtual_mac = configs[i]->virtual_mac;
+        nic.vlan = configs[i]->vlan;
     }
 }
 
@@ -217,15 +218,17 @@ std::string print(const MachineOptions& m) {
         (m.notices_links ? ", notices links" : "");
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
-        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
-                ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
-                std::to_string(n.profile.queue) +
-                (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
-                                      std::to_string(n.refuses_for.to_us()) + " us"
-                                : "") +
-                (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
-                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") +
-                (n.profile.rx_checksum ? ", rx sum" : "") + (n.profile.multi_segs ? ", multi segs" : "");
+        text +=
+            std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
+            ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
+            std::to_string(n.profile.queue) +
+            (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
+                                  std::to_string(n.refuses_for.to_us()) + " us"
+                            : "") +
+            (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
+            (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") + (n.profile.rx_checksum ? ", rx sum" : "") +
+            (n.profile.multi_segs ? ", multi segs" : "") +
+            (n.vlan != 0 ? ", VLAN " + std::to_string(n.vlan) + (n.vlan_stripped ? ", stripped" : "") : "");
     }
     return text;
 }
@@ -260,6 +263,22 @@ Site draw_site(std::uint64_t seed) {
     return {(n & 1) != 0, (n & 2) != 0};
 }
 
+/// VLANs of a third of the ports, from a number of its own for the same reason.
+void draw_vlans(std::uint64_t seed, Options& o) {
+    Random random(mix64(seed ^ 0x8100));
+    const auto draw = [&] {
+        return static_cast<std::uint16_t>(random.below(3) == 0 ? random.between(1, 4094) : 0);
+    };
+    const std::uint16_t vlans[port_count] = {draw(), draw(), draw()};
+    for (auto& m : o.machines) {
+        m.config.client.vlan = vlans[0];
+        m.config.server.vlan = vlans[1];
+        m.config.mirror.vlan = vlans[2];
+        for (auto& nic : m.ports) nic.vlan_stripped = random.below(2) == 0;
+        equip(m);
+    }
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -276,6 +295,7 @@ Options draw_options(std::uint64_t seed) {
             for (auto* plan : {&c.client, &c.server})
                 plan->socket.mss = static_cast<std::uint16_t>(plan->socket.mss - 20);
     o.runs_twice = random.below(20) == 0;
+    draw_vlans(seed, o);
     return o;
 }
 
