@@ -19,7 +19,12 @@ constexpr Duration question_pause = 5_ms;
 /// Unanswered queries after which waiting frames are dropped: 3 s.
 constexpr unsigned forget_pending_queries = 15;
 
-std::vector<IpAddress> gateways(const InterfaceSettings& s) { return {s.gateway, s.gateway6}; }
+/// All next hops that are configured.
+std::vector<IpAddress> gateways(const InterfaceSettings& s) {
+    std::vector<IpAddress> all{s.gateway, s.gateway6};
+    for (const auto& route : s.routes) all.push_back(route.via);
+    return all;
+}
 
 }  // namespace
 
@@ -31,6 +36,7 @@ Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& 
       counters_(counters),
       virtual_queue_(settings_.queue),
       own_queue_(256),
+      routes_(settings_.name, settings_.routes),
       neighbours_(settings_.neighbours, gateways(settings_), counters) {}
 
 bool Interface::is_virtual_address(const IpAddress& a) const {
@@ -51,7 +57,13 @@ bool Interface::is_on_link(const IpAddress& a) const {
 }
 
 const IpAddress& Interface::next_hop_of(const IpAddress& destination) const {
-    if (is_on_link(destination)) return destination;
+    const auto* route = routes_.find(destination);
+    if (is_on_link(destination)) {
+        // A route may lead to a part of our own network.
+        const auto& own = destination.is_v4() ? settings_.own_address : settings_.own_address6;
+        return route != nullptr && route->to.length > own.length ? route->via : destination;
+    }
+    if (route != nullptr) return route->via;
     return destination.is_v4() ? settings_.gateway : settings_.gateway6;
 }
 

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "cores/net/counters.hpp"
 #include "cores/net/neighbours.hpp"
+#include "cores/net/static_routes.hpp"
 #include "lib/base/address.hpp"
 #include "lib/base/time.hpp"
 #include "lib/packet/burst.hpp"
@@ -27,7 +29,9 @@ struct InterfaceSettings {
     IpAddress gateway;    ///< unspecified = none
     Prefix own_address6;  ///< the same for IPv6
     IpAddress gateway6;
-    MacAddress virtual_mac;  ///< zero = this port has no virtual self
+    std::vector<Route> routes;  ///< beside them; the longest prefix counts
+    std::string name;           ///< of DPDK objects, unique in the process; needed with routes
+    MacAddress virtual_mac;     ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
     std::uint16_t vlan = 0;  ///< 802.1Q: the port's frames carry this tag; 0 = none
     std::uint16_t mtu = 1500;
@@ -168,6 +172,7 @@ class Interface {
     PacketPool& pool_;
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
+    StaticRoutes routes_;
     Neighbours neighbours_;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();
