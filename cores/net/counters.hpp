@@ -10,6 +10,9 @@ namespace holdfast::net {
     X(frames_sent, "frames given to the port")                                                               \
     X(frames_not_for_us, "frames whose destination address is not ours")                                     \
     X(other_vlan, "frames of another VLAN than the port's, or without its tag")                              \
+    X(fragments_reassembled, "TCP segments put together from IP fragments")                                  \
+    X(fragments_refused, "IP fragments of something else than TCP segments, or of too large ones")           \
+    X(fragments_dropped, "IP fragments dropped: overlapping, incomplete for too long, or too many")          \
     X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
     X(arp_requests_sent, "ARP requests sent")                                                                \
     X(solicitations_answered, "neighbour solicitations for our addresses that were answered")                \

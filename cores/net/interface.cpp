@@ -37,6 +37,7 @@ Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& 
       virtual_queue_(settings_.queue),
       own_queue_(256),
       routes_(settings_.name, settings_.routes),
+      fragments_(pool, counters),
       neighbours_(settings_.neighbours, gateways(settings_), counters) {}
 
 bool Interface::is_virtual_address(const IpAddress& a) const {
@@ -225,8 +226,15 @@ Heard Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
     return receive_icmp(m, frame, now);
 }
 
+Packet Interface::reassemble(Packet fragment, const wire::Frame& frame, Instant now) {
+    if (is_virtual_address(frame.destination)) return fragments_.take(std::move(fragment), frame, now);
+    counters_.add(Counter::fragments_refused);
+    return {};
+}
+
 void Interface::advance(Instant now) {
     if (now >= report_at_) report_groups(now);
+    fragments_.advance(now);
     if (now < next_tick_) return;
     next_tick_ = Instant::never();
     unsigned asked = 0;
@@ -259,7 +267,7 @@ std::uint32_t Interface::transmit(std::span<rte_mbuf*> out, bool may_speak) {
 }
 
 std::uint64_t Interface::held_mbufs() const {
-    std::uint64_t n = virtual_queue_.size() + own_queue_.size();
+    std::uint64_t n = virtual_queue_.size() + own_queue_.size() + fragments_.held_mbufs();
     for (const auto& e : neighbours_.entries()) n += e.pending_count;
     return n;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cores/net/counters.hpp"
+#include "cores/net/fragments.hpp"
 #include "cores/net/neighbours.hpp"
 #include "cores/net/static_routes.hpp"
 #include "lib/base/address.hpp"
@@ -87,6 +88,10 @@ class Interface {
 
     bool is_virtual_address(const IpAddress& a) const;
 
+    /// Takes a frame of kind ip_fragment that is_for_us(): see Fragments::take(). One for none of our virtual
+    /// addresses is refused.
+    Packet reassemble(Packet fragment, const wire::Frame& frame, Instant now);
+
     /// The entry still is the one that route() found.
     bool is_current(NextHop hop) const { return neighbours_.is_current(hop); }
     /// The next hop of `destination`, or no_next_hop when there is none (counted).
@@ -114,7 +119,9 @@ class Interface {
 
     /// Retries unanswered queries, drops what waited too long, reports the groups that we listen to.
     void advance(Instant now);
-    Instant next_deadline() const { return earlier(next_tick_, report_at_); }
+    Instant next_deadline() const {
+        return earlier(earlier(next_tick_, report_at_), fragments_.next_deadline());
+    }
 
     /// Moves frames to `out`; without `may_speak` frames of the virtual self are dropped and counted.
     std::uint32_t transmit(std::span<rte_mbuf*> out, bool may_speak);
@@ -173,6 +180,7 @@ class Interface {
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
     StaticRoutes routes_;
+    Fragments fragments_;
     Neighbours neighbours_;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();

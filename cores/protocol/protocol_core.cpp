@@ -73,6 +73,10 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
             if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
             packets_[gathered_++] = m;
             return;
+        case wire::FrameKind::ip_fragment:
+            if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
+            if (auto whole = net_.reassemble(Packet(m), f, now)) dispatch(whole.release(), now);
+            return;
         case wire::FrameKind::icmp:
         case wire::FrameKind::icmpv6:
             if (!net_.is_for_us(f)) break;

@@ -86,9 +86,9 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     const bool verified =
         verified_before || (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
-    if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.source = load_ip(p + 12);
     out.destination = load_ip(p + 16);
+    if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.ttl = p[8];
     out.dscp_ecn = p[1];
     out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
@@ -123,7 +123,8 @@ bool options_pass(const std::uint8_t* p, std::size_t size) {
 /// Passes over extension headers (RFC 8200 section 4), a bounded number of them. `packet` ends where the IPv6
 /// header says.
 Upper find_upper(View packet) {
-    constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, destination_options = 60;
+    constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = protocol::fragment,
+                           destination_options = 60;
     constexpr int most = 8;
     std::uint8_t next = packet.data[6];
     bool fragmented = false;
@@ -212,7 +213,7 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
         out.vlan = vlan_of(m->vlan_tci);
     }
     // Each layer adds its header.
-    out.payload_offset = static_cast<std::uint16_t>(link_size);
+    out.payload_offset = out.link_size = static_cast<std::uint16_t>(link_size);
     const View rest{p + link_size, size - link_size};
     switch (type) {
         case ethertype_ipv4: return parse_ipv4(m, verified_before, rest, out);

@@ -23,7 +23,7 @@ namespace holdfast::wire {
     X(unknown_protocol, "IP packets of a protocol we do not speak")                       \
     X(bad_ip_header, "IP headers with an impossible version, length or source")           \
     X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                              \
-    X(ip_fragment, "IP fragments: not reassembled")                                       \
+    X(ip_fragment, "IP fragments")                                                        \
     X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")   \
     X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")            \
     X(bad_tcp_options, "TCP headers with an option of impossible length")                 \
@@ -38,7 +38,8 @@ struct Frame {
     FrameKind kind = FrameKind::too_short;
     MacAddress destination_mac, source_mac;
     std::uint16_t vlan = 0;         ///< of its 802.1Q tag; 0 without one, or when it gives a priority alone
-    IpAddress source, destination;  ///< tcp, icmp, icmpv6
+    std::uint16_t link_size = 0;    ///< bytes of the Ethernet header with its tag
+    IpAddress source, destination;  ///< tcp, icmp, icmpv6, ip_fragment
     std::uint8_t ttl = 0;           ///< IPv6: the hop limit
     std::uint8_t dscp_ecn = 0;
     TcpHeader tcp;  ///< tcp

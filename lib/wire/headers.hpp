@@ -41,7 +41,7 @@ inline void store32(std::uint8_t* p, std::uint32_t v) {
 
 /// Numbers of the protocols above IP.
 namespace protocol {
-inline constexpr std::uint8_t icmp = 1, tcp = 6, icmpv6 = 58;
+inline constexpr std::uint8_t icmp = 1, tcp = 6, fragment = 44, icmpv6 = 58;
 }
 
 /// Bytes of the IP header that we write for an address of this family.
