@@ -26,6 +26,7 @@ namespace holdfast::net {
     X(icmp_errors, "ICMP and ICMPv6 errors about segments from our addresses")                               \
     X(icmp_ignored, "ICMP and ICMPv6 messages that asked nothing of us")                                     \
     X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                    \
+    X(neighbours_lost, "neighbours whose Ethernet address is no longer used: they answered no question")     \
     X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \
     X(neighbour_table_full, "neighbours not learnt because the table is full of those that frames wait for") \
     X(neighbour_pending_full, "frames dropped because too many wait for the same next hop")                  \

@@ -4,6 +4,7 @@
 
 #include <rte_errno.h>
 #include <rte_ip.h>
+#include <rte_ip_frag.h>
 
 #include <cstring>
 #include <stdexcept>
@@ -39,7 +40,9 @@ void seal_ipv4(std::uint8_t* ip) {
 Fragments::Fragments(PacketPool& pool, NetCounters& counters)
     : pool_(pool),
       counters_(counters),
-      table_(rte_ip_frag_table_create(packets_max, 4, packets_max, ticks(patience), SOCKET_ID_ANY)) {
+      table_(rte_ip_frag_table_create(packets_max, 4, packets_max, ticks(patience), SOCKET_ID_ANY)),
+      dead_(std::make_unique<rte_ip_frag_death_row>()) {
+    static_assert(pieces_max == RTE_LIBRTE_IP_FRAG_MAX_FRAG);
     if (table_ == nullptr)
         throw std::runtime_error(std::string("table of IP fragments: ") + rte_strerror(rte_errno));
 }
@@ -48,9 +51,9 @@ Fragments::~Fragments() { rte_ip_frag_table_destroy(table_); }
 
 /// Frees what the library is done with.
 void Fragments::bury() {
-    held_ -= dead_.cnt;
-    counters_.add(Counter::fragments_dropped, dead_.cnt);
-    rte_ip_frag_free_death_row(&dead_, 0);
+    held_ -= dead_->cnt;
+    counters_.add(Counter::fragments_dropped, dead_->cnt);
+    rte_ip_frag_free_death_row(dead_.get(), 0);
 }
 
 rte_mbuf* Fragments::put_together(rte_mbuf* m, const wire::Frame& frame, Instant now) {
@@ -58,11 +61,11 @@ rte_mbuf* Fragments::put_together(rte_mbuf* m, const wire::Frame& frame, Instant
     m->l2_len = frame.link_size;
     if (ip[0] >> 4 == 4) {
         m->l3_len = (ip[0] & 15u) * 4;
-        return rte_ipv4_frag_reassemble_packet(table_, &dead_, m, ticks(now - Instant{}),
+        return rte_ipv4_frag_reassemble_packet(table_, dead_.get(), m, ticks(now - Instant{}),
                                                reinterpret_cast<rte_ipv4_hdr*>(ip));
     }
     m->l3_len = wire::ipv6_size + sizeof(rte_ipv6_fragment_ext);
-    return rte_ipv6_frag_reassemble_packet(table_, &dead_, m, ticks(now - Instant{}),
+    return rte_ipv6_frag_reassemble_packet(table_, dead_.get(), m, ticks(now - Instant{}),
                                            reinterpret_cast<rte_ipv6_hdr*>(ip),
                                            reinterpret_cast<rte_ipv6_fragment_ext*>(ip + wire::ipv6_size));
 }
@@ -102,7 +105,7 @@ Packet Fragments::in_one_piece(Packet chain) {
 
 void Fragments::advance(Instant now) {
     if (now < sweep_at_) return;
-    rte_ip_frag_table_del_expired_entries(table_, &dead_, ticks(now - Instant{}));
+    rte_ip_frag_table_del_expired_entries(table_, dead_.get(), ticks(now - Instant{}));
     bury();
     sweep_at_ = held_ == 0 ? Instant::never() : now + seconds(1);
 }

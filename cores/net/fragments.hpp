@@ -2,14 +2,16 @@
 // sends any; what tunnels and old routers cut is rare, so little room is given to it.
 #pragma once
 
-#include <rte_ip_frag.h>
-
 #include <cstdint>
+#include <memory>
 
 #include "cores/net/counters.hpp"
 #include "lib/base/time.hpp"
 #include "lib/packet/packet.hpp"
 #include "lib/wire/frame.hpp"
+
+struct rte_ip_frag_death_row;
+struct rte_ip_frag_tbl;
 
 namespace holdfast::net {
 
@@ -17,7 +19,7 @@ class Fragments {
   public:
     /// Most packets that are incomplete at a time, and most fragments of one of them: all that a flood of
     /// fragments takes of a pool.
-    static constexpr std::uint32_t packets_max = 16, pieces_max = RTE_LIBRTE_IP_FRAG_MAX_FRAG;
+    static constexpr std::uint32_t packets_max = 16, pieces_max = 8;
     /// How long a packet may be incomplete. RFC 791 and RFC 8200 allow more: whoever lost a fragment has sent
     /// the segment again by then.
     static constexpr Duration patience = seconds(5);
@@ -44,7 +46,7 @@ class Fragments {
     PacketPool& pool_;
     NetCounters& counters_;
     rte_ip_frag_tbl* table_;
-    rte_ip_frag_death_row dead_{};
+    std::unique_ptr<rte_ip_frag_death_row> dead_;  ///< what the library is done with
     std::uint64_t held_ = 0;
     Instant sweep_at_ = Instant::never();
 };

@@ -16,6 +16,9 @@ constexpr Duration query_interval = 200_ms;
 constexpr Duration refresh_after = 30_s;
 constexpr unsigned questions_at_once = 32;
 constexpr Duration question_pause = 5_ms;
+/// A neighbour that was known and is not heard for long is asked alone so often, then so often in all, and
+/// then is no longer there.
+constexpr unsigned questions_alone = 3, questions_max = 6;
 /// Unanswered queries after which waiting frames are dropped: 3 s.
 constexpr unsigned forget_pending_queries = 15;
 
@@ -148,7 +151,7 @@ bool Interface::send_to(rte_mbuf* m, NextHop hop, Self self, Instant now) {
 /// The neighbour was never heard, or not for long.
 bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now) {
     if (n.resolved) {
-        if (now - n.asked > 1_s) query(n.address, now);
+        if (now - n.asked > 1_s) ask(n, now);
         return finish(m, n.mac, self);
     }
     if (!neighbours_.add_pending(n, m, self == Self::virtual_self)) {
@@ -156,7 +159,7 @@ bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant n
         rte_pktmbuf_free(m);
         return false;
     }
-    if (now - n.asked >= query_interval) query(n.address, now);
+    if (now - n.asked >= query_interval) ask(n, now);
     return true;
 }
 
@@ -182,12 +185,32 @@ bool Interface::send_raw(std::span<const std::uint8_t> body, std::uint16_t ether
     return queue(packet.release(), Self::own);
 }
 
+void Interface::note_question(Neighbour& n, Instant now) {
+    n.asked = now;
+    if (n.queries < 255) ++n.queries;
+    next_tick_ = earlier(next_tick_, now + query_interval);
+}
+
+//= rfc4861#7.3.3
+//  Who is known is asked alone whether he still is there; others only when he does not answer. ARP alike
+//  (RFC 1122 section 2.3.2.1).
+void Interface::ask(Neighbour& n, Instant now) {
+    if (!n.resolved || n.queries >= questions_alone) return query(n.address, now);
+    note_question(n, now);
+    if (!n.address.is_v4()) return solicit(n.address, settings_.own_address6.address, n.mac);
+    counters_.add(Counter::arp_requests_sent);
+    send_arp(false, settings_.own_mac, settings_.own_address.address, {}, n.address, n.mac, Self::own);
+}
+
+/// From now on frames to it wait for an answer, as in the beginning.
+void Interface::give_up(Neighbour& n) {
+    counters_.add(Counter::neighbours_lost);
+    n.resolved = false;
+    n.fresh_until = Instant{-1};
+}
+
 void Interface::query(const IpAddress& target, Instant now) {
-    if (auto* n = neighbours_.find_or_create(target, now)) {
-        n->asked = now;
-        if (n->queries < 255) ++n->queries;
-        next_tick_ = earlier(next_tick_, now + query_interval);
-    }
+    if (auto* n = neighbours_.find_or_create(target, now)) note_question(*n, now);
     if (!target.is_v4()) return solicit(target, settings_.own_address6.address);
     counters_.add(Counter::arp_requests_sent);
     send_arp(false, settings_.own_mac, settings_.own_address.address, {}, target, MacAddress::broadcast(),
@@ -206,7 +229,7 @@ void Interface::prepare(const IpAddress& target, Instant now) {
     auto* n = neighbours_.find_or_create(hop, now);
     if (n == nullptr) return;
     n->used = now;
-    if (!n->resolved && now - n->asked >= query_interval) query(hop, now);
+    if (!n->resolved && now - n->asked >= query_interval) ask(*n, now);
 }
 
 void Interface::announce() {
@@ -240,6 +263,8 @@ void Interface::advance(Instant now) {
     unsigned asked = 0;
     for (auto& n : neighbours_.entries()) {
         if (n.queries == 0) continue;
+        const bool due = now - n.asked >= query_interval;
+        if (n.resolved && n.queries >= questions_max && due) give_up(n);
         if (n.pending_count > 0 && n.queries > forget_pending_queries) neighbours_.drop_pending(n);
         // Ask again while frames wait or the entry is in use; a neighbour that stays silent is asked ever
         // slower.
@@ -249,8 +274,8 @@ void Interface::advance(Instant now) {
             continue;
         }
         // A few at a time: what is sent for the node itself shares the queue, heartbeats for one.
-        if (now - n.asked >= query_interval && asked < questions_at_once) {
-            query(n.address, now);
+        if (due && asked < questions_at_once) {
+            ask(n, now);
             ++asked;
         } else {
             next_tick_ = earlier(next_tick_, std::max(n.asked + query_interval, now + question_pause));

@@ -145,6 +145,9 @@ class Interface {
     const IpAddress& next_hop_of(const IpAddress& destination) const;
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
     void flush_pending(Neighbour& n);
+    void note_question(Neighbour& n, Instant now);
+    void ask(Neighbour& n, Instant now);
+    void give_up(Neighbour& n);
     bool send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now);
     bool queue(rte_mbuf* m, Self self);
     bool finish(rte_mbuf* m, const MacAddress& to, Self self);
@@ -165,7 +168,8 @@ class Interface {
                   const IpAddress& to, const MacAddress& ethernet_to, Self self);
     std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, const wire::Frame& frame, Instant now);
     // discovery.cpp
-    void solicit(const IpAddress& target, const IpAddress& source);
+    /// `at` zero: in the group of `target`.
+    void solicit(const IpAddress& target, const IpAddress& source, const MacAddress& at = {});
     void advertise(const IpAddress& address, Self self, const IpAddress& to, const MacAddress& to_mac);
     std::optional<NeighbourHeard> receive_discovery(const std::uint8_t* message, const wire::Frame& frame,
                                                     Instant now);
