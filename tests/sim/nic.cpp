@@ -3,6 +3,7 @@
 #include <rte_errno.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -22,8 +23,10 @@ Nic::~Nic() {
 
 void Nic::start() {
     const auto name = name_ + std::to_string(lives_++);
-    pool_ = rte_pktmbuf_pool_create(name.c_str(), options_.mbufs, 0, packet_private_size, packet_data_room,
-                                    SOCKET_ID_ANY);
+    // A frame fits one mbuf, with its tag.
+    const auto frame = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + options_.profile.mtu + eth_size + 4);
+    pool_ = rte_pktmbuf_pool_create(name.c_str(), options_.mbufs, 0, packet_private_size,
+                                    std::max(packet_data_room, frame), SOCKET_ID_ANY);
     if (pool_ == nullptr) throw std::runtime_error("pool " + name + ": " + rte_strerror(rte_errno));
 }
 
