@@ -9,6 +9,7 @@ namespace holdfast::net {
     X(frames_received, "frames taken from the port")                                                         \
     X(frames_sent, "frames given to the port")                                                               \
     X(frames_not_for_us, "frames whose destination address is not ours")                                     \
+    X(own_address_heard, "packets from one of our own addresses that we did not send")                       \
     X(other_vlan, "frames of another VLAN than the port's, or without its tag")                              \
     X(fragments_reassembled, "TCP segments put together from IP fragments")                                  \
     X(fragments_refused, "IP fragments of something else than TCP segments, or of too large ones")           \

@@ -87,6 +87,13 @@ class Interface {
     }
 
     bool is_virtual_address(const IpAddress& a) const;
+    /// The packet claims to be from us (counted): it would open or answer a connection with ourselves. Only
+    /// what may lead to an answer is looked at so closely.
+    bool is_forged(const wire::Frame& frame) {
+        if (!is_own_address(frame.source) && !is_virtual_address(frame.source)) return false;
+        counters_.add(Counter::own_address_heard);
+        return true;
+    }
 
     /// Takes a frame of kind ip_fragment that is_for_us(): see Fragments::take(). One for none of our virtual
     /// addresses is refused.

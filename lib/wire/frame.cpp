@@ -77,6 +77,10 @@ FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame
     return FrameKind::tcp;
 }
 
+/// An IPv4 address, in host order, that is no single host's anywhere (RFC 6890): this network, loopback,
+/// multicast, reserved and broadcast.
+bool is_no_host(std::uint32_t a) { return a >> 24 == 0 || a >> 24 == 127 || a >> 29 == 7; }
+
 FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame& out) {
     if (packet.size < ipv4_size) return FrameKind::too_short;
     const auto* p = packet.data;
@@ -88,6 +92,9 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
     out.source = load_ip(p + 12);
     out.destination = load_ip(p + 16);
+    //= rfc1122#3.2.1.3
+    //  Such a source is silently dropped; what is for all or for a group is none of ours either.
+    if (is_no_host(load32(p + 12)) || is_no_host(load32(p + 16))) return FrameKind::martian;
     if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.ttl = p[8];
     out.dscp_ecn = p[1];

@@ -12,23 +12,24 @@
 
 namespace holdfast::wire {
 
-#define HF_FRAME_ROWS(X)                                                                  \
-    X(tcp, "TCP segments")                                                                \
-    X(arp, "ARP packets for IPv4 over Ethernet")                                          \
-    X(icmp, "ICMP messages")                                                              \
-    X(icmpv6, "ICMPv6 messages, neighbour discovery among them")                          \
-    X(heartbeat, "frames of the pair's own ethertype")                                    \
-    X(too_short, "frames shorter than the headers they announce")                         \
-    X(unknown_ethertype, "frames of an ethertype we do not speak")                        \
-    X(unknown_protocol, "IP packets of a protocol we do not speak")                       \
-    X(bad_ip_header, "IP headers with an impossible version, length or source")           \
-    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                              \
-    X(ip_fragment, "IP fragments")                                                        \
-    X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")   \
-    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")            \
-    X(bad_tcp_options, "TCP headers with an option of impossible length")                 \
-    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                             \
-    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders") \
+#define HF_FRAME_ROWS(X)                                                                    \
+    X(tcp, "TCP segments")                                                                  \
+    X(arp, "ARP packets for IPv4 over Ethernet")                                            \
+    X(icmp, "ICMP messages")                                                                \
+    X(icmpv6, "ICMPv6 messages, neighbour discovery among them")                            \
+    X(heartbeat, "frames of the pair's own ethertype")                                      \
+    X(too_short, "frames shorter than the headers they announce")                           \
+    X(unknown_ethertype, "frames of an ethertype we do not speak")                          \
+    X(unknown_protocol, "IP packets of a protocol we do not speak")                         \
+    X(bad_ip_header, "IP headers with an impossible version, length or source")             \
+    X(martian, "IPv4 packets from or to what is no host: loopback, this network, reserved") \
+    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                                \
+    X(ip_fragment, "IP fragments")                                                          \
+    X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")     \
+    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")              \
+    X(bad_tcp_options, "TCP headers with an option of impossible length")                   \
+    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                               \
+    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders")   \
     X(chained, "received frames in several mbufs: not accepted")
 
 HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);

@@ -158,6 +158,26 @@ TEST_CASE("frame: a tag that the port took out", "[wire]") {
     CHECK(f.vlan == 7);
 }
 
+TEST_CASE("frame: nothing is taken from or for an IPv4 address that is no host's", "[wire]") {
+    const auto judged = [](std::size_t at, const char* address) {
+        return after([&](Bytes& b) {
+            const auto a = IpAddress::parse(address).value();
+            std::copy(a.bytes.begin() + 12, a.bytes.end(),
+                      b.begin() + static_cast<std::ptrdiff_t>(at_ip + at));
+        });
+    };
+    for (const auto* address : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.9", "224.0.0.1", "239.1.1.1",
+                                "240.0.0.1", "255.255.255.255"}) {
+        CAPTURE(address);
+        CHECK(judged(12, address) == FrameKind::martian);
+        CHECK(judged(16, address) == FrameKind::martian);
+    }
+    for (const auto* address : {"1.0.0.1", "126.255.255.255", "128.0.0.1", "223.255.255.255"}) {
+        CHECK(judged(12, address) == FrameKind::tcp);
+        CHECK(judged(16, address) == FrameKind::tcp);
+    }
+}
+
 TEST_CASE("frame: IP protocols", "[wire]") {
     CHECK(after([](Bytes& b) { b[at_ip + 9] = 1; }) == FrameKind::icmp);
     CHECK(after([](Bytes& b) { b[at_ip + 9] = 17; }) == FrameKind::unknown_protocol);
