@@ -8,7 +8,8 @@
 namespace holdfast::protocol {
 namespace {
 
-net::InterfaceSettings interface_settings(const PortConfig& config, const PortProfile& port) {
+net::InterfaceSettings interface_settings(const PortConfig& config, const PortProfile& port,
+                                          const std::string& name) {
     net::InterfaceSettings s;
     s.own_mac = port.mac;
     const auto v4 = IpAddress::from_v4(0), v6 = IpAddress{};
@@ -16,7 +17,10 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
     if (const auto* own = config.own(v6)) s.own_address6 = *own;
     s.gateway = config.gateway_of(v4);
     s.gateway6 = config.gateway_of(v6);
+    s.routes = config.routes;
+    s.name = name;
     s.virtual_mac = config.virtual_mac;
+    s.vlan = config.vlan;
     s.mtu = std::min(config.mtu, port.mtu);
     s.tx_ip_checksum = port.tx_ip_checksum;
     s.tx_tcp_checksum = port.tx_tcp_checksum;
@@ -26,7 +30,7 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
 }
 
 net::InterfaceSettings client_settings(const NodeResources& r) {
-    auto s = interface_settings(r.config.client, r.client_port);
+    auto s = interface_settings(r.config.client, r.client_port, r.name_prefix + "_c");
     for (const auto& service : r.config.services)
         if (std::find(s.virtual_addresses.begin(), s.virtual_addresses.end(), service.address.address) ==
             s.virtual_addresses.end())
@@ -35,7 +39,7 @@ net::InterfaceSettings client_settings(const NodeResources& r) {
 }
 
 net::InterfaceSettings server_settings(const NodeResources& r) {
-    auto s = interface_settings(r.config.server, r.server_port);
+    auto s = interface_settings(r.config.server, r.server_port, r.name_prefix + "_s");
     s.virtual_addresses = r.config.snat;
     return s;
 }
@@ -67,9 +71,9 @@ struct Node::Parts {
                  r.name_prefix + "_c", r.socket, r.seed, r.started_at),
           server(Side::server, r.config, server_settings(r), r.server_pool, lane, server_control, secrets,
                  r.name_prefix + "_s", r.socket, mix64(r.seed), r.started_at),
-          node(r.config, interface_settings(r.config.mirror, r.mirror_port), r.mirror_pool, lane,
-               client_control, server_control, events, secrets, r.boot_nonce, r.stored_term, links,
-               client.proxy_counters(), r.started_at) {}
+          node(r.config, interface_settings(r.config.mirror, r.mirror_port, r.name_prefix + "_m"),
+               r.mirror_pool, lane, client_control, server_control, events, secrets, r.boot_nonce,
+               r.stored_term, links, client.proxy_counters(), r.started_at) {}
 
     NodeResources r;
     tcp::Secrets secrets;

@@ -58,6 +58,7 @@ void NodeCore::dispatch(rte_mbuf* m, Instant now) {
     wire::Frame f;
     const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
+    if (!net_.is_of_our_vlan(f)) return rte_pktmbuf_free(m);
     switch (kind) {
         case wire::FrameKind::arp:
         case wire::FrameKind::icmp:

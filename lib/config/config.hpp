@@ -1,6 +1,7 @@
 // The configuration as typed values. The loader (loader.hpp) fills it from TOML; nothing else writes it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,13 +17,17 @@ enum class Gate : std::uint8_t { none = 0, peer = 1 };
 
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
-    std::string device;        ///< ethdev name or PCI address, as EAL knows it
-    Prefix address;            ///< the node's own IPv4 or IPv6 address: neighbour queries, reference probes
-    Prefix address6;           ///< its IPv6 address beside an IPv4 one; unspecified = none
-    IpAddress gateway;         ///< next hop for addresses off `address`; unspecified = none
-    IpAddress gateway6;        ///< the same for `address6`
-    MacAddress virtual_mac;    ///< moves with the active node; zero on the mirror port
-    std::uint16_t mtu = 1500;  ///< IP packet size in bytes
+    static constexpr std::size_t routes_max = 64;
+
+    std::string device;         ///< ethdev name or PCI address, as EAL knows it
+    Prefix address;             ///< the node's own IPv4 or IPv6 address: neighbour queries, reference probes
+    Prefix address6;            ///< its IPv6 address beside an IPv4 one; unspecified = none
+    IpAddress gateway;          ///< next hop for addresses off `address`; unspecified = none
+    IpAddress gateway6;         ///< the same for `address6`
+    std::vector<Route> routes;  ///< beside the gateways, for networks that another neighbour leads to
+    MacAddress virtual_mac;     ///< moves with the active node; zero on the mirror port
+    std::uint16_t mtu = 1500;   ///< IP packet size in bytes
+    std::uint16_t vlan = 0;     ///< 802.1Q tag of all frames; 0 = none
 
     /// The node's own address of the family of `of`, with its network; nullptr when it has none.
     const Prefix* own(const IpAddress& of) const {
@@ -37,6 +42,12 @@ struct PortConfig {
         return {};
     }
     bool is_on_link(const IpAddress& a) const { return own(a) != nullptr && own(a)->contains(a); }
+    /// It is on the port's network, or a route or gateway leads to it.
+    bool reaches(const IpAddress& a) const {
+        const auto holds = [&](const Route& r) { return r.to.contains(a); };
+        return own(a) != nullptr && (is_on_link(a) || !gateway_of(a).is_unspecified() ||
+                                     std::any_of(routes.begin(), routes.end(), holds));
+    }
 };
 
 struct ServiceConfig {

@@ -78,6 +78,22 @@ requires(example<T> != nullptr) std::string assign(std::vector<T>& to, const Kno
     return {};
 }
 
+std::string assign(std::vector<Route>& to, const KnobValue& v) {
+    to.clear();
+    for (const auto& row : std::get<std::vector<KnobRow>>(v)) {
+        auto& route = to.emplace_back();
+        std::string problem;
+        if (row.size() != 2 || row[0].first != "to" || row[1].first != "via")
+            problem = "holds a route without \"to\" and \"via\", or with more than that";
+        if (problem.empty()) problem = assign_text(route.to, row[0].second);
+        if (problem.empty()) problem = assign_text(route.via, row[1].second);
+        if (!problem.empty())
+            return "route " + std::to_string(to.size()) + ": " + problem +
+                   "; write each as {to = \"10.8.0.0/16\", via = \"10.0.0.1\"}";
+    }
+    return {};
+}
+
 std::string assign(Gate& to, const KnobValue& v) {
     const auto& names = std::get<std::vector<std::string>>(v);
     for (const auto& name : names)
@@ -111,6 +127,7 @@ template <class T>
 requires(example<T> != nullptr) std::string print(const T& v) {
     return quoted(v == T{} ? "" : v.to_string());
 }
+std::string print(const Route& v) { return "{to = " + print(v.to) + ", via = " + print(v.via) + "}"; }
 template <class T>
 std::string print(const std::vector<T>& v) {
     std::string text = "[";
@@ -132,6 +149,8 @@ template <>
 constexpr KnobKind kind_of<Gate> = KnobKind::list;
 template <class T>
 constexpr KnobKind kind_of<std::vector<T>> = KnobKind::list;
+template <>
+constexpr KnobKind kind_of<std::vector<Route>> = KnobKind::rows;
 
 template <auto... Path>
 constexpr Knob::Access at() {
@@ -208,9 +227,13 @@ constexpr Knob rows[] = {
      "the node's own IPv6 address there, beside an IPv4 one"},
     {"port.client", "gateway6", optional, 0, 0, at<&C::client, &P::gateway6>(),
      "next hop to addresses off that network"},
+    {"port.client", "routes", optional, 0, 0, at<&C::client, &P::routes>(),
+     "ways to further networks, {to = network, via = neighbour on that port}; at most 64"},
     {"port.client", "virtual_mac", required, 0, 0, at<&C::client, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.client", "mtu", optional, 576, 9216, at<&C::client, &P::mtu>(), "IP packet size in bytes"},
+    {"port.client", "vlan", optional, 0, 4094, at<&C::client, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"port.server", "device", required, 0, 0, at<&C::server, &P::device>(),
      "ethdev name or PCI address of the port to the backends"},
@@ -221,9 +244,13 @@ constexpr Knob rows[] = {
      "the node's own IPv6 address there, beside an IPv4 one"},
     {"port.server", "gateway6", optional, 0, 0, at<&C::server, &P::gateway6>(),
      "next hop to addresses off that network"},
+    {"port.server", "routes", optional, 0, 0, at<&C::server, &P::routes>(),
+     "ways to further networks, {to = network, via = neighbour on that port}; at most 64"},
     {"port.server", "virtual_mac", required, 0, 0, at<&C::server, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.server", "mtu", optional, 576, 9216, at<&C::server, &P::mtu>(), "IP packet size in bytes"},
+    {"port.server", "vlan", optional, 0, 4094, at<&C::server, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
     {"port.server", "snat", required, 0, 0, at<&C::snat>(),
      "source addresses towards the backends, of each family that they have; the same on both nodes"},
 
@@ -231,6 +258,8 @@ constexpr Knob rows[] = {
      "ethdev name or PCI address of the port to the other node"},
     {"port.mirror", "address", required, 0, 0, at<&C::mirror, &P::address>(), "the node's own address there"},
     {"port.mirror", "mtu", optional, 576, 9216, at<&C::mirror, &P::mtu>(), "IP packet size in bytes"},
+    {"port.mirror", "vlan", optional, 0, 4094, at<&C::mirror, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"mirror", "peer", required, 0, 0, at<&C::mirror_link, &MirrorConfig::peer>(),
      "the other node's address on the mirror port"},

@@ -26,6 +26,7 @@ net::InterfaceSettings port_settings(const Config& c, Side side) {
     s.virtual_mac = port.virtual_mac;
     s.virtual_addresses = side == Side::client ? std::vector{LaneStage::service().address} : c.snat;
     s.mtu = port.mtu;
+    s.vlan = port.vlan;
     return s;
 }
 
@@ -94,6 +95,8 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     Config c;
     c.client = make_port(Side::client, o.client_mtu);
     c.server = make_port(Side::server, o.server_mtu);
+    c.client.vlan = o.client_vlan;
+    c.server.vlan = o.server_vlan;
     c.snat = {host(Side::server, 200)};
     ServiceConfig s{"story", service(), {}, o.gate};
     for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
@@ -205,12 +208,23 @@ bool LaneStage::run_core(Side side) {
     std::array<rte_mbuf*, 32> out;
     for (std::uint32_t n; (n = core(side).transmit(out, now_)) > 0; busy = true)
         for (std::uint32_t i = 0; i < n; ++i) {
-            const auto* p = rte_pktmbuf_mtod(out[i], const std::uint8_t*);
-            const sim::Bytes bytes(p, p + out[i]->pkt_len);
+            const auto bytes = off_wire(side, out[i]);
             rte_pktmbuf_free(out[i]);
             take_frame(side, bytes);
         }
     return busy;
+}
+
+rte_mbuf* LaneStage::on_wire(Side side, const sim::Bytes& frame) {
+    return pools_[index(side)].receive(vlan(side) == 0 ? frame : sim::tagged(frame, vlan(side)));
+}
+
+sim::Bytes LaneStage::off_wire(Side side, rte_mbuf* m) const {
+    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
+    const sim::Bytes bytes(p, p + m->pkt_len);
+    if (sim::vlan(bytes).value_or(0) != vlan(side))
+        throw Departure("a frame left with another tag than its port's\n" + transcript());
+    return vlan(side) == 0 ? bytes : sim::untagged(bytes);
 }
 
 void LaneStage::deliver_raw(Side side, const sim::Bytes& frame) {
@@ -224,7 +238,7 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
     std::vector<rte_mbuf*> mbufs;
     for (auto frame : burst) {
         std::copy_n(virtual_mac(side).bytes.begin(), 6, frame.begin());
-        if (auto* m = pools_[index(side)].receive(frame); m != nullptr) mbufs.push_back(m);
+        if (auto* m = on_wire(side, frame); m != nullptr) mbufs.push_back(m);
     }
     core(side).receive(mbufs, now_);
     settle();
@@ -233,8 +247,8 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
 void LaneStage::answer_resolution(Side side, const sim::Resolution& arp) {
     if (arp.operation != 1 || arp.target == arp.sender) return;
     const auto& mac = peer_mac[index(side)];
-    auto* m = pools_[index(side)].receive(
-        sim::write_resolution({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
+    auto* m = on_wire(
+        side, sim::write_resolution({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
     if (m != nullptr) core(side).receive({&m, 1}, now_);
 }
 

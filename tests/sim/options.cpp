@@ -57,6 +57,7 @@ void equip(MachineOptions& m) {
         nic.profile.mtu = configs[i]->mtu;
         nic.mbufs = m.config.limits.mbufs;
         nic.virtual_mac = configs[i]->virtual_mac;
+        nic.vlan = configs[i]->vlan;
     }
 }
 
@@ -217,15 +218,18 @@ std::string print(const MachineOptions& m) {
         (m.notices_links ? ", notices links" : "");
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
-        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
-                ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
-                std::to_string(n.profile.queue) +
-                (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
-                                      std::to_string(n.refuses_for.to_us()) + " us"
-                                : "") +
-                (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
-                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") +
-                (n.profile.rx_checksum ? ", rx sum" : "") + (n.profile.multi_segs ? ", multi segs" : "");
+        text +=
+            std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
+            ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
+            std::to_string(n.profile.queue) +
+            (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
+                                  std::to_string(n.refuses_for.to_us()) + " us"
+                            : "") +
+            (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
+            (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") + (n.profile.rx_checksum ? ", rx sum" : "") +
+            (n.profile.multi_segs ? ", multi segs" : "") +
+            (n.profile.mtu != 1500 ? ", MTU " + std::to_string(n.profile.mtu) : "") +
+            (n.vlan != 0 ? ", VLAN " + std::to_string(n.vlan) + (n.vlan_stripped ? ", stripped" : "") : "");
     }
     return text;
 }
@@ -260,6 +264,47 @@ Site draw_site(std::uint64_t seed) {
     return {(n & 1) != 0, (n & 2) != 0};
 }
 
+/// VLANs of a third of the ports, from a number of its own for the same reason.
+void draw_vlans(std::uint64_t seed, Options& o) {
+    Random random(mix64(seed ^ 0x8100));
+    const auto draw = [&] {
+        return static_cast<std::uint16_t>(random.below(3) == 0 ? random.between(1, 4094) : 0);
+    };
+    const std::uint16_t vlans[port_count] = {draw(), draw(), draw()};
+    for (auto& m : o.machines) {
+        m.config.client.vlan = vlans[0];
+        m.config.server.vlan = vlans[1];
+        m.config.mirror.vlan = vlans[2];
+        for (auto& nic : m.ports) nic.vlan_stripped = random.below(2) == 0;
+        equip(m);
+    }
+}
+
+/// Larger frames on the service networks of a third of the runs, and ends that use them, drawn apart in the
+/// same way. What a client offers must still reach the server as it is.
+void draw_mtus(std::uint64_t seed, Options& o) {
+    Random random(mix64(seed ^ 0x2328));
+    if (random.below(3) != 0) return;
+    constexpr std::uint16_t sizes[] = {1500, 2000, 4000, 9000};
+    const std::uint16_t client = sizes[random.below(4)], server = sizes[random.below(4)];
+    for (auto& m : o.machines) {
+        m.config.client.mtu = client;
+        m.config.server.mtu = server;
+        equip(m);
+    }
+    const auto headers = o.site.client_v6 || o.site.server_v6 ? 60u : 40u;
+    for (auto& c : o.conversations) {
+        const std::uint32_t room[] = {std::min(client, server) - headers - c.number, server - headers};
+        TalkerPlan* plans[] = {&c.client, &c.server};
+        for (int i = 0; i < 2; ++i) {
+            auto& socket = plans[i]->socket;
+            if (room[i] <= 1460 || random.below(3) == 0) continue;
+            socket.mss = static_cast<std::uint16_t>(room[i]);
+            socket.receive_buffer = std::max(socket.receive_buffer, 4 * room[i]);
+        }
+    }
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -276,6 +321,8 @@ Options draw_options(std::uint64_t seed) {
             for (auto* plan : {&c.client, &c.server})
                 plan->socket.mss = static_cast<std::uint16_t>(plan->socket.mss - 20);
     o.runs_twice = random.below(20) == 0;
+    draw_vlans(seed, o);
+    draw_mtus(seed, o);
     return o;
 }
 
