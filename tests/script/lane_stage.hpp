@@ -19,6 +19,7 @@ namespace holdfast::script {
 struct LaneOptions {
     Gate gate = Gate::peer;
     unsigned backends = 1;
+    ServiceConfig service{};  ///< its other settings
     std::uint16_t client_mtu = 1500, server_mtu = 1500;
     std::uint32_t mbufs = 1023;      ///< of each pool
     bool standby_connected = false;  ///< a standby in sync, that confirms what it is sent
