@@ -362,8 +362,12 @@ std::uint32_t Sessions::allocate_slot() {
 
 void Sessions::start_leg(std::uint32_t slot, std::uint32_t generation, const LegRecord& r) {
     auto& leg = legs_[slot];
+    // It stays in the lists in which it is.
+    const bool touched = leg.touched, retry = leg.retry;
     leg.~Leg();
     new (&leg) Leg{};
+    leg.touched = touched;
+    leg.retry = retry;
     leg.generation = generation;
     leg.tcb.hard.leg = r;
     leg.tcb.soft.rtt.rto = s_.config.tcp.rto_initial;

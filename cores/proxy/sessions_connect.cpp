@@ -101,13 +101,8 @@ void Sessions::try_next_backend(std::uint32_t slot, BackendReason reason) {
     const auto id = id_of(slot);
     const auto next =
         backends_.choose(leg.service, record(slot).leg[index(Side::client)].remote.address, tried_[slot]);
-    // It stays in the lists in which it is.
-    const bool touched = leg.touched, retry = leg.retry;
     free_leg(slot);
     connect_to(id, next);
-    legs_[slot].touched = touched;
-    legs_[slot].retry = retry;
-    touch(slot);
 }
 
 void Sessions::backend_answered(std::uint16_t service, std::uint16_t backend) {

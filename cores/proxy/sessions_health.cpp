@@ -5,6 +5,11 @@
 
 namespace holdfast::proxy {
 
+namespace {
+/// A node that waits for its lease looks again this often.
+constexpr Duration lease_wait = milliseconds(100);
+}  // namespace
+
 /// The node becomes active: every backend counts as up, until it has failed often enough.
 void Sessions::start_checks() {
     if (is_client()) return;
@@ -23,8 +28,13 @@ void Sessions::start_checks() {
 void Sessions::run_checks() {
     if (now_ < checks_at_) return;
     checks_at_ = Instant::never();
-    // A node that is not active asks nobody (R4); become_active() begins anew.
-    if (!active_) return;
+    // A node that is not active asks nobody (R4); become_active() begins anew. While the lease is out nothing
+    // leaves, and silence says nothing of a backend.
+    if (!active_ || now_.ns >= s_.lane.node.speak_until_ns.load(std::memory_order_acquire)) {
+        for (auto& check : checks_) check.waiting = false;
+        if (active_) checks_at_ = now_ + lease_wait;
+        return;
+    }
     for (std::uint32_t n = 0; n < checks_.size(); ++n) {
         const auto& check = checks_[n];
         if (check.waiting && now_ >= check.late) check_failed(n, BackendReason::silent);

@@ -130,3 +130,17 @@ STORY("admission: a node that is not active checks nobody, and one that becomes 
     probe.server.expects_nothing();
     lane.expect_count(Side::server, "health_checks", 1);
 }
+
+STORY("admission: while the lease is out a silent backend has not failed", "[admission]") {
+    Checked lane;
+    lane.probe.server.sends(syn_ack());
+    lane.probe.server.expects(rst(1));
+    lane.set_lease(500_ms);
+    lane.at(10_s);
+    expect(lane.up(), "up");
+    lane.expect_count(Side::server, "health_failed", 0);
+    lane.expect_anew();
+    lane.set_lease(100_s);
+    lane.after(110_ms);
+    lane.probe.server.expects(syn());
+}
