@@ -175,6 +175,45 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     return row;
 }
 
+std::uint32_t Node::backend_count() const { return static_cast<std::uint32_t>(parts_->lane.backends.size()); }
+
+BackendRow Node::backend(std::uint32_t place) const {
+    const auto& lane = parts_->lane;
+    const auto& first = lane.first_backend;
+    const auto service =
+        static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), place) - first.begin() - 1);
+    const auto& config = parts_->r.config.services[service];
+    const auto& cell = lane.backends[place];
+    BackendRow row;
+    row.service_number = static_cast<std::uint16_t>(service);
+    row.backend_number = static_cast<std::uint16_t>(place - first[service]);
+    row.service = config.name;
+    row.address = config.backends[row.backend_number];
+    row.sessions = cell.sessions.load(std::memory_order_relaxed);
+    const bool up = cell.up.load(std::memory_order_acquire);
+    row.state = cell.drained.load(std::memory_order_relaxed) ? "drained" : up ? "up" : "down";
+    row.reason = proxy::words_of(cell.reason.load(std::memory_order_relaxed));
+    if (lane.node.role.load(std::memory_order_relaxed) != proxy::Role::active)
+        row.reason = "the active node checks it";
+    else if (config.health.interval == Duration{}) row.reason = "nobody checks it";
+    return row;
+}
+
+bool Node::drain(std::string_view service, const Endpoint& backend, bool on) {
+    const auto& services = parts_->r.config.services;
+    const auto s = std::ranges::find(services, service, &ServiceConfig::name);
+    if (s == services.end()) return false;
+    bool found = false;
+    // A backend may be listed twice, to get twice as much.
+    for (std::size_t b = 0; b < s->backends.size(); ++b) {
+        if (s->backends[b] != backend) continue;
+        found = true;
+        const auto first = parts_->lane.first_backend[static_cast<std::size_t>(s - services.begin())];
+        parts_->lane.backends[first + b].drained.store(on, std::memory_order_relaxed);
+    }
+    return found;
+}
+
 void Node::for_each_counter(const std::function<void(const CounterView&)>& visit) const {
     const auto side = [&](const ProtocolCore& core, const std::array<std::string_view, 4>& modules) {
         visit_counters(visit, modules[0], core.frame_counters(), wire::frame_rows);

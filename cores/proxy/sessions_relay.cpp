@@ -56,6 +56,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
                                  std::memory_order_relaxed);
         s_.lane.dirty[index(s_.side)].mark(slot);
     }
+    if (frame.payload_len > 0) note_payload(slot);
     if (arrival.ack.advanced || frame.payload_len > 0) note_progress(slot);
 }
 
@@ -124,6 +125,7 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
         return;
     }
     tcp::enqueue(t, std::move(packet), context_);
+    note_payload(slot);
 }
 
 /// Moves what is in order to the other core. It counts as received only when the ring has it.

@@ -50,11 +50,34 @@ struct PortConfig {
     }
 };
 
+/// How a new session's backend is chosen among those that are up and not drained.
+enum class Balance : std::uint8_t { round_robin, least_sessions, source_hash };
+
+/// Asking backends whether they accept connections.
+struct HealthConfig {
+    Duration interval{};            ///< between two checks of a backend; 0 = none, every backend counts as up
+    Duration timeout = seconds(1);  ///< without an answer for so long a check has failed
+    unsigned rise = 2;              ///< checks in a row that a backend must answer to be up again
+    unsigned fall = 3;              ///< failures in a row, of checks and sessions, that take it down
+};
+
 struct ServiceConfig {
+    /// A record names its backend by a number, and every choice looks through them.
+    static constexpr std::size_t backends_max = 256;
+
     std::string name;
     Endpoint address;                ///< virtual address and port that clients connect to
     std::vector<Endpoint> backends;  ///< at least one
     Gate gate = Gate::peer;
+    Balance balance = Balance::round_robin;
+    Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
+    HealthConfig health{};
+    unsigned proxy_protocol = 0;                ///< version of the PROXY header that backends get; 0 = none
+    std::uint32_t sessions_max = 0;             ///< live sessions; 0 = no limit of its own
+    std::uint32_t sessions_per_source_max = 0;  ///< of one IPv4 address or IPv6 /64; 0 = no limit
+    std::uint32_t accept_rate = 0;              ///< new sessions per second; 0 = no limit
+    Duration idle_timeout{};                    ///< a session without payload for so long is reset; 0 = never
+    Duration handshake_timeout{};  ///< for the client's answer to our SYN-ACK; 0 = until tcp.syn_retries
 };
 
 struct GuardConfig {

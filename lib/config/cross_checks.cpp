@@ -144,6 +144,13 @@ void check_service(const Config& c, std::size_t i, Problems& problems) {
         problems.add(section + ".address",
                      off_network(s.address.address, c.client, "port.client", "port.client"));
     check_service_name(c, i, section, problems);
+    if (s.health.interval > Duration{} && s.health.timeout > s.health.interval)
+        problems.add(section + ".health_timeout_ms", "is longer than health_interval_ms; choose at most " +
+                                                         std::to_string(s.health.interval.to_ms()));
+    if (s.backends.size() > ServiceConfig::backends_max)
+        problems.add(section + ".backends", "there are " + std::to_string(s.backends.size()) +
+                                                "; choose at most " +
+                                                std::to_string(ServiceConfig::backends_max));
     if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
     for (const auto& b : s.backends) {
         if (!c.server.reaches(b.address))

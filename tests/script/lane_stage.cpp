@@ -98,7 +98,10 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     c.client.vlan = o.client_vlan;
     c.server.vlan = o.server_vlan;
     c.snat = {host(Side::server, 200)};
-    ServiceConfig s{"story", service(), {}, o.gate};
+    auto s = o.service;
+    s.name = "story";
+    s.address = service();
+    s.gate = o.gate;
     for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
     c.services = {s};
     c.tcp = o.tcp;

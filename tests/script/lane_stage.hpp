@@ -19,6 +19,7 @@ namespace holdfast::script {
 struct LaneOptions {
     Gate gate = Gate::peer;
     unsigned backends = 1;
+    ServiceConfig service{};  ///< its other settings
     std::uint16_t client_mtu = 1500, server_mtu = 1500;
     std::uint16_t client_vlan = 0, server_vlan = 0;
     std::uint32_t mbufs = 1023;      ///< of each pool

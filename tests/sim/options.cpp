@@ -305,6 +305,22 @@ void draw_mtus(std::uint64_t seed, Options& o) {
     }
 }
 
+/// Some seeds have a backend more that is none: it refuses, or nobody has its address. As with families the
+/// number is the seed's own.
+void draw_backends(std::uint64_t seed, Options& o) {
+    const auto n = mix64(seed ^ 0xbac);
+    if (n % 4 != 0) return;
+    const bool refuses = (n >> 8 & 1) != 0;
+    for (auto& m : o.machines) {
+        auto& service = m.config.services[0];
+        service.backends.insert(
+            service.backends.begin(),
+            refuses ? Endpoint{o.site.server_host(), 81} : Endpoint{address(2, 21, o.site.server_v6), 80});
+        service.balance = (n >> 9 & 1) != 0 ? Balance::least_sessions : Balance::round_robin;
+        service.connect_timeout = milliseconds(300);
+    }
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -323,6 +339,7 @@ Options draw_options(std::uint64_t seed) {
     o.runs_twice = random.below(20) == 0;
     draw_vlans(seed, o);
     draw_mtus(seed, o);
+    draw_backends(seed, o);
     return o;
 }
 
@@ -360,6 +377,8 @@ std::string Options::to_string() const {
         "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
     text += std::string(", IPv") + (site.client_v6 ? "6" : "4") + " clients, IPv" +
             (site.server_v6 ? "6" : "4") + " servers";
+    text += ", backends";
+    for (const auto& b : machines[0].config.services[0].backends) text += " " + b.to_string();
     for (const auto& m : machines) text += "\n" + print(m);
     text += "\nsecond node boots after " + std::to_string(second_boots_after.to_us()) + " us";
     const char* names[] = {"client", "server", "node", "mirror"};
