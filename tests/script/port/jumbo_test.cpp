@@ -46,7 +46,8 @@ STORY("jumbo: a lost piece of a large segment is sent again when its time is ove
     lane.server().sends(ack(1 + piece).sack(1 + 2 * piece, 1 + pieces * piece));
     lane.client().ignores_rest();
     lane.after(1100_ms);
-    lane.server().expects(data(1 + piece, 1 + 2 * piece));
+    // A probe of the tail may come before it.
+    while (lane.server().takes().begin != 1 + piece) continue;
     lane.server().ignores_rest();
     lane.server().sends(ack(1 + pieces * piece));
     lane.client().ignores_rest();
