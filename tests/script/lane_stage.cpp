@@ -58,6 +58,12 @@ PortConfig make_port(Side side, std::uint16_t mtu) {
     return p;
 }
 
+/// Bytes of an mbuf for any frame of the port.
+std::uint16_t room_for(const PortConfig& port) {
+    constexpr int link = 18;
+    return std::max(packet_data_room, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + port.mtu + link));
+}
+
 template <class Id, std::size_t N>
 std::optional<std::uint64_t> find_counter(const Counters<Id>& counters, const CounterRow (&rows)[N],
                                           std::string_view name) {
@@ -116,7 +122,8 @@ LaneStage::LaneStage(const LaneOptions& options)
     : config_(make_config(options)),
       begin_(start_of_time(tcp::Secrets(config_.key), client_endpoint(0))),
       now_(begin_),
-      pools_{test::MbufPool(options.mbufs), test::MbufPool(options.mbufs)},
+      pools_{test::MbufPool(options.mbufs, room_for(config_.client)),
+             test::MbufPool(options.mbufs, room_for(config_.server))},
       lane_(unique_prefix(), config_, SOCKET_ID_ANY),
       secrets_(config_.key),
       client_control_(unique_prefix(), SOCKET_ID_ANY),
