@@ -129,6 +129,11 @@ inline std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpA
                                    static_cast<std::uint16_t>(mtu - headers));
 }
 
+/// Segments of its endpoint are served or forwarded: it is past its handshake and not over.
+inline bool is_served(const Leg& leg) {
+    return leg.phase == Phase::terminated || leg.phase == Phase::translated;
+}
+
 inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
 
 /// Less than two segments fit the window that the endpoint granted.

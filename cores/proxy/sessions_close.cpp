@@ -158,8 +158,7 @@ void Sessions::note_payload(std::uint32_t slot) {
 /// Client core: a session whose ends live and say nothing for service.idle_timeout_s. Probes are no payload.
 void Sessions::end_if_silent(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    const bool serves = leg.phase == Phase::terminated || leg.phase == Phase::translated;
-    if (!serves || now_ < leg.silent_at) return;
+    if (!is_served(leg) || now_ < leg.silent_at) return;
     s_.counters.add(Counter::sessions_idle);
     reset_both(slot);
 }

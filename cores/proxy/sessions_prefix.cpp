@@ -98,7 +98,7 @@ void Sessions::begin_prefix(std::uint32_t slot) {
 
 void Sessions::run_prefix(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (!leg.prefix_pending || now_ < leg.prefix_at) return;
+    if (!leg.prefix_pending || !is_served(leg) || now_ < leg.prefix_at) return;
     leg.prefix_at = Instant::never();
     // What the client says next takes it along, or the probe to the server does.
     if (leg.phase == Phase::translated && !client_was_heard(slot)) return;

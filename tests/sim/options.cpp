@@ -321,6 +321,12 @@ void draw_backends(std::uint64_t seed, Options& o) {
     }
 }
 
+/// And some have a server that wants PROXY headers.
+void draw_headers(std::uint64_t seed, Options& o) {
+    o.headers = mix64(seed ^ 0x9ead) % 3 == 0;
+    for (auto& m : o.machines) m.config.services[0].proxy_protocol = o.headers ? 2 : 0;
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -340,6 +346,7 @@ Options draw_options(std::uint64_t seed) {
     draw_vlans(seed, o);
     draw_mtus(seed, o);
     draw_backends(seed, o);
+    draw_headers(seed, o);
     return o;
 }
 
@@ -377,7 +384,7 @@ std::string Options::to_string() const {
         "seed " + std::to_string(seed) + (scarce ? ", scarce" : "") + (runs_twice ? ", runs twice" : "");
     text += std::string(", IPv") + (site.client_v6 ? "6" : "4") + " clients, IPv" +
             (site.server_v6 ? "6" : "4") + " servers";
-    text += ", backends";
+    text += headers ? ", PROXY headers, backends" : ", backends";
     for (const auto& b : machines[0].config.services[0].backends) text += " " + b.to_string();
     for (const auto& m : machines) text += "\n" + print(m);
     text += "\nsecond node boots after " + std::to_string(second_boots_after.to_us()) + " us";
