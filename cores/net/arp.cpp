@@ -22,8 +22,8 @@ void Interface::send_arp(bool reply, const MacAddress& from_mac, const IpAddress
     queue(packet.release(), self);
 }
 
-std::optional<NeighbourHeard> Interface::receive_arp(rte_mbuf* m, Instant now) {
-    const auto arp = wire::parse_arp(m);
+std::optional<NeighbourHeard> Interface::receive_arp(rte_mbuf* m, const wire::Frame& frame, Instant now) {
+    const auto arp = wire::parse_arp(m, frame);
     rte_pktmbuf_free(m);
     const auto asked = self_of(arp.target);
     const bool sender_is_us = arp.sender_mac == settings_.own_mac || arp.sender_mac == settings_.virtual_mac;

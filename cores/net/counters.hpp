@@ -9,6 +9,11 @@ namespace holdfast::net {
     X(frames_received, "frames taken from the port")                                                         \
     X(frames_sent, "frames given to the port")                                                               \
     X(frames_not_for_us, "frames whose destination address is not ours")                                     \
+    X(own_address_heard, "packets from one of our own addresses that we did not send")                       \
+    X(other_vlan, "frames of another VLAN than the port's, or without its tag")                              \
+    X(fragments_reassembled, "TCP segments put together from IP fragments")                                  \
+    X(fragments_refused, "IP fragments of something else than TCP segments, or of too large ones")           \
+    X(fragments_dropped, "IP fragments dropped: overlapping, incomplete for too long, or too many")          \
     X(arp_requests_answered, "ARP requests for our addresses that were answered")                            \
     X(arp_requests_sent, "ARP requests sent")                                                                \
     X(solicitations_answered, "neighbour solicitations for our addresses that were answered")                \
@@ -22,6 +27,7 @@ namespace holdfast::net {
     X(icmp_errors, "ICMP and ICMPv6 errors about segments from our addresses")                               \
     X(icmp_ignored, "ICMP and ICMPv6 messages that asked nothing of us")                                     \
     X(neighbour_unresolved, "frames dropped because their next hop's address is unknown")                    \
+    X(neighbours_lost, "neighbours whose Ethernet address is no longer used: they answered no question")     \
     X(neighbours_forgotten, "neighbours not used for long that made room for others")                        \
     X(neighbour_table_full, "neighbours not learnt because the table is full of those that frames wait for") \
     X(neighbour_pending_full, "frames dropped because too many wait for the same next hop")                  \

@@ -9,16 +9,16 @@
 
 namespace holdfast::net {
 
-void Interface::solicit(const IpAddress& target, const IpAddress& source) {
+void Interface::solicit(const IpAddress& target, const IpAddress& source, const MacAddress& at) {
     counters_.add(Counter::solicitations_sent);
     wire::NeighbourMessage message;
     message.target = target;
     // Who gives no address gives no Ethernet address either.
     if (!source.is_unspecified()) message.link_address = settings_.own_mac;
-    const auto group = wire::solicited_node(target);
+    const auto to = at.is_zero() ? wire::solicited_node(target) : target;
     std::uint8_t bytes[wire::neighbour_packet_max];
-    const auto size = wire::write_neighbour(bytes, message, source, group);
-    send_raw({bytes, size}, wire::ethertype_ipv6, wire::multicast_mac(group));
+    const auto size = wire::write_neighbour(bytes, message, source, to);
+    send_raw({bytes, size}, wire::ethertype_ipv6, at.is_zero() ? wire::multicast_mac(to) : at);
 }
 
 /// Says that `address` is `self`'s: to somebody who asked, or to a group.
@@ -80,8 +80,11 @@ std::optional<NeighbourHeard> Interface::receive_discovery(const std::uint8_t* b
         //  Without the option an advertisement gives no address, without override it replaces none, and who
         //  was not asked for is not known: query() has made the entry.
         const auto* known = neighbours_.find(m.target);
-        const bool replaces = known != nullptr && known->resolved && known->mac != mac;
-        if (known == nullptr || m.link_address.is_zero() || (replaces && !m.override))
+        const bool resolved = known != nullptr && known->resolved;
+        const bool replaces = resolved && known->mac != mac;
+        // Who was asked alone may leave his address out.
+        const bool confirms = resolved && !replaces && m.solicited;
+        if (known == nullptr || (m.link_address.is_zero() && !confirms) || (replaces && !m.override))
             counters_.add(Counter::advertisements_ignored);
         else if (!sender_is_us) learn(m.target, mac, false, now);
         // Who tells all has answered nobody.

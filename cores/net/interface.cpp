@@ -16,16 +16,18 @@ constexpr Duration query_interval = 200_ms;
 constexpr Duration refresh_after = 30_s;
 constexpr unsigned questions_at_once = 32;
 constexpr Duration question_pause = 5_ms;
+/// A neighbour that was known and is not heard for long is asked alone so often, then so often in all, and
+/// then is no longer there.
+constexpr unsigned questions_alone = 3, questions_max = 6;
 /// Unanswered queries after which waiting frames are dropped: 3 s.
 constexpr unsigned forget_pending_queries = 15;
 
-void put_ethernet(std::uint8_t* p, const MacAddress& to, const MacAddress& from, std::uint16_t type) {
-    std::memcpy(p, to.bytes.data(), 6);
-    std::memcpy(p + 6, from.bytes.data(), 6);
-    wire::store16(p + 12, type);
+/// All next hops that are configured.
+std::vector<IpAddress> gateways(const InterfaceSettings& s) {
+    std::vector<IpAddress> all{s.gateway, s.gateway6};
+    for (const auto& route : s.routes) all.push_back(route.via);
+    return all;
 }
-
-std::vector<IpAddress> gateways(const InterfaceSettings& s) { return {s.gateway, s.gateway6}; }
 
 }  // namespace
 
@@ -37,6 +39,8 @@ Interface::Interface(InterfaceSettings settings, PacketPool& pool, NetCounters& 
       counters_(counters),
       virtual_queue_(settings_.queue),
       own_queue_(256),
+      routes_(settings_.name, settings_.routes),
+      fragments_(pool, counters),
       neighbours_(settings_.neighbours, gateways(settings_), counters) {}
 
 bool Interface::is_virtual_address(const IpAddress& a) const {
@@ -57,7 +61,13 @@ bool Interface::is_on_link(const IpAddress& a) const {
 }
 
 const IpAddress& Interface::next_hop_of(const IpAddress& destination) const {
-    if (is_on_link(destination)) return destination;
+    const auto* route = routes_.find(destination);
+    if (is_on_link(destination)) {
+        // A route may lead to a part of our own network.
+        const auto& own = destination.is_v4() ? settings_.own_address : settings_.own_address6;
+        return route != nullptr && route->to.length > own.length ? route->via : destination;
+    }
+    if (route != nullptr) return route->via;
     return destination.is_v4() ? settings_.gateway : settings_.gateway6;
 }
 
@@ -83,10 +93,28 @@ bool Interface::queue(rte_mbuf* m, Self self) {
     return false;
 }
 
+void Interface::put_link(std::uint8_t* p, const MacAddress& to, const MacAddress& from,
+                         std::uint16_t type) const {
+    std::memcpy(p, to.bytes.data(), 6);
+    std::memcpy(p + 6, from.bytes.data(), 6);
+    p += 12;
+    if (settings_.vlan != 0) {
+        wire::store16(p, wire::ethertype_vlan);
+        wire::store16(p + 2, settings_.vlan);
+        p += wire::vlan_tag_size;
+    }
+    wire::store16(p, type);
+}
+
+/// The frame comes with room for an Ethernet header without a tag: nobody else knows of tags.
 bool Interface::finish(rte_mbuf* m, const MacAddress& to, Self self) {
-    auto* p = rte_pktmbuf_mtod(m, std::uint8_t*);
-    const bool v6 = p[ethernet_size] >> 4 == 6;
-    put_ethernet(p, to, mac_of(self), v6 ? wire::ethertype_ipv6 : wire::ethertype_ipv4);
+    const bool v6 = *rte_pktmbuf_mtod_offset(m, std::uint8_t*, ethernet_size) >> 4 == 6;
+    if (settings_.vlan != 0) {
+        rte_pktmbuf_prepend(m, wire::vlan_tag_size);
+        m->l2_len = link_size();
+    }
+    put_link(rte_pktmbuf_mtod(m, std::uint8_t*), to, mac_of(self),
+             v6 ? wire::ethertype_ipv6 : wire::ethertype_ipv4);
     return queue(m, self);
 }
 
@@ -131,7 +159,7 @@ bool Interface::send_back(rte_mbuf* m, const wire::Frame& frame, Self self, Inst
 /// The neighbour was never heard, or not for long.
 bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now) {
     if (n.resolved) {
-        if (now - n.asked > 1_s) query(n.address, now);
+        if (now - n.asked > 1_s) ask(n, now);
         return finish(m, n.mac, self);
     }
     if (!neighbours_.add_pending(n, m, self == Self::virtual_self)) {
@@ -139,7 +167,7 @@ bool Interface::send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant n
         rte_pktmbuf_free(m);
         return false;
     }
-    if (now - n.asked >= query_interval) query(n.address, now);
+    if (now - n.asked >= query_interval) ask(n, now);
     return true;
 }
 
@@ -151,10 +179,10 @@ std::uint8_t* Interface::start_frame(Packet& packet, const MacAddress& to, const
         return nullptr;
     }
     auto* p = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(packet.get(), static_cast<std::uint16_t>(ethernet_size + size)));
+        rte_pktmbuf_append(packet.get(), static_cast<std::uint16_t>(link_size() + size)));
     if (p == nullptr) return nullptr;
-    put_ethernet(p, to, from, ethertype);
-    return p + ethernet_size;
+    put_link(p, to, from, ethertype);
+    return p + link_size();
 }
 
 bool Interface::send_raw(std::span<const std::uint8_t> body, std::uint16_t ethertype, MacAddress to) {
@@ -165,12 +193,32 @@ bool Interface::send_raw(std::span<const std::uint8_t> body, std::uint16_t ether
     return queue(packet.release(), Self::own);
 }
 
+void Interface::note_question(Neighbour& n, Instant now) {
+    n.asked = now;
+    if (n.queries < 255) ++n.queries;
+    next_tick_ = earlier(next_tick_, now + query_interval);
+}
+
+//= rfc4861#7.3.3
+//  Who is known is asked alone whether he still is there; others only when he does not answer. ARP alike
+//  (RFC 1122 section 2.3.2.1).
+void Interface::ask(Neighbour& n, Instant now) {
+    if (!n.resolved || n.queries >= questions_alone) return query(n.address, now);
+    note_question(n, now);
+    if (!n.address.is_v4()) return solicit(n.address, settings_.own_address6.address, n.mac);
+    counters_.add(Counter::arp_requests_sent);
+    send_arp(false, settings_.own_mac, settings_.own_address.address, {}, n.address, n.mac, Self::own);
+}
+
+/// From now on frames to it wait for an answer, as in the beginning.
+void Interface::give_up(Neighbour& n) {
+    counters_.add(Counter::neighbours_lost);
+    n.resolved = false;
+    n.fresh_until = Instant{-1};
+}
+
 void Interface::query(const IpAddress& target, Instant now) {
-    if (auto* n = neighbours_.find_or_create(target, now)) {
-        n->asked = now;
-        if (n->queries < 255) ++n->queries;
-        next_tick_ = earlier(next_tick_, now + query_interval);
-    }
+    if (auto* n = neighbours_.find_or_create(target, now)) note_question(*n, now);
     if (!target.is_v4()) return solicit(target, settings_.own_address6.address);
     counters_.add(Counter::arp_requests_sent);
     send_arp(false, settings_.own_mac, settings_.own_address.address, {}, target, MacAddress::broadcast(),
@@ -189,7 +237,7 @@ void Interface::prepare(const IpAddress& target, Instant now) {
     auto* n = neighbours_.find_or_create(hop, now);
     if (n == nullptr) return;
     n->used = now;
-    if (!n->resolved && now - n->asked >= query_interval) query(hop, now);
+    if (!n->resolved && now - n->asked >= query_interval) ask(*n, now);
 }
 
 void Interface::announce() {
@@ -205,17 +253,26 @@ void Interface::announce() {
 }
 
 Heard Interface::receive(rte_mbuf* m, const wire::Frame& frame, Instant now) {
-    if (frame.kind == wire::FrameKind::arp) return {receive_arp(m, now), {}};
+    if (frame.kind == wire::FrameKind::arp) return {receive_arp(m, frame, now), {}};
     return receive_icmp(m, frame, now);
+}
+
+Packet Interface::reassemble(Packet fragment, const wire::Frame& frame, Instant now) {
+    if (is_virtual_address(frame.destination)) return fragments_.take(std::move(fragment), frame, now);
+    counters_.add(Counter::fragments_refused);
+    return {};
 }
 
 void Interface::advance(Instant now) {
     if (now >= report_at_) report_groups(now);
+    fragments_.advance(now);
     if (now < next_tick_) return;
     next_tick_ = Instant::never();
     unsigned asked = 0;
     for (auto& n : neighbours_.entries()) {
         if (n.queries == 0) continue;
+        const bool due = now - n.asked >= query_interval;
+        if (n.resolved && n.queries >= questions_max && due) give_up(n);
         if (n.pending_count > 0 && n.queries > forget_pending_queries) neighbours_.drop_pending(n);
         // Ask again while frames wait or the entry is in use; a neighbour that stays silent is asked ever
         // slower.
@@ -225,8 +282,8 @@ void Interface::advance(Instant now) {
             continue;
         }
         // A few at a time: what is sent for the node itself shares the queue, heartbeats for one.
-        if (now - n.asked >= query_interval && asked < questions_at_once) {
-            query(n.address, now);
+        if (due && asked < questions_at_once) {
+            ask(n, now);
             ++asked;
         } else {
             next_tick_ = earlier(next_tick_, std::max(n.asked + query_interval, now + question_pause));
@@ -243,7 +300,7 @@ std::uint32_t Interface::transmit(std::span<rte_mbuf*> out, bool may_speak) {
 }
 
 std::uint64_t Interface::held_mbufs() const {
-    std::uint64_t n = virtual_queue_.size() + own_queue_.size();
+    std::uint64_t n = virtual_queue_.size() + own_queue_.size() + fragments_.held_mbufs();
     for (const auto& e : neighbours_.entries()) n += e.pending_count;
     return n;
 }

@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "cores/net/counters.hpp"
+#include "cores/net/fragments.hpp"
 #include "cores/net/neighbours.hpp"
+#include "cores/net/static_routes.hpp"
 #include "lib/base/address.hpp"
 #include "lib/base/time.hpp"
 #include "lib/packet/burst.hpp"
@@ -27,8 +30,11 @@ struct InterfaceSettings {
     IpAddress gateway;    ///< unspecified = none
     Prefix own_address6;  ///< the same for IPv6
     IpAddress gateway6;
-    MacAddress virtual_mac;  ///< zero = this port has no virtual self
+    std::vector<Route> routes;  ///< beside them; the longest prefix counts
+    std::string name;           ///< of DPDK objects, unique in the process; needed with routes
+    MacAddress virtual_mac;     ///< zero = this port has no virtual self
     std::vector<IpAddress> virtual_addresses;
+    std::uint16_t vlan = 0;  ///< 802.1Q: the port's frames carry this tag; 0 = none
     std::uint16_t mtu = 1500;
     bool tx_ip_checksum = false, tx_tcp_checksum = false;
     bool multi_segs = false;          ///< the port takes chained mbufs
@@ -73,7 +79,25 @@ class Interface {
                to == MacAddress::broadcast().as_integer() || (to & 0xffff) == 0x3333;
     }
 
+    /// The frame is of the port's VLAN; what is not (counted) is somebody else's network.
+    bool is_of_our_vlan(const wire::Frame& frame) {
+        if (frame.vlan == settings_.vlan) return true;
+        counters_.add(Counter::other_vlan);
+        return false;
+    }
+
     bool is_virtual_address(const IpAddress& a) const;
+    /// The packet claims to be from us (counted): it would open or answer a connection with ourselves. Only
+    /// what may lead to an answer is looked at so closely.
+    bool is_forged(const wire::Frame& frame) {
+        if (!is_own_address(frame.source) && !is_virtual_address(frame.source)) return false;
+        counters_.add(Counter::own_address_heard);
+        return true;
+    }
+
+    /// Takes a frame of kind ip_fragment that is_for_us(): see Fragments::take(). One for none of our virtual
+    /// addresses is refused.
+    Packet reassemble(Packet fragment, const wire::Frame& frame, Instant now);
 
     /// The entry still is the one that route() found.
     bool is_current(NextHop hop) const { return neighbours_.is_current(hop); }
@@ -105,7 +129,9 @@ class Interface {
 
     /// Retries unanswered queries, drops what waited too long, reports the groups that we listen to.
     void advance(Instant now);
-    Instant next_deadline() const { return earlier(next_tick_, report_at_); }
+    Instant next_deadline() const {
+        return earlier(earlier(next_tick_, report_at_), fragments_.next_deadline());
+    }
 
     /// Moves frames to `out`; without `may_speak` frames of the virtual self are dropped and counted.
     std::uint32_t transmit(std::span<rte_mbuf*> out, bool may_speak);
@@ -129,12 +155,20 @@ class Interface {
     const IpAddress& next_hop_of(const IpAddress& destination) const;
     void learn(const IpAddress& address, const MacAddress& mac, bool solicited, Instant now);
     void flush_pending(Neighbour& n);
+    void note_question(Neighbour& n, Instant now);
+    void ask(Neighbour& n, Instant now);
+    void give_up(Neighbour& n);
     bool send_unconfirmed(rte_mbuf* m, Neighbour& n, Self self, Instant now);
     bool queue(rte_mbuf* m, Self self);
     bool finish(rte_mbuf* m, const MacAddress& to, Self self);
     const MacAddress& mac_of(Self self) const {
         return self == Self::virtual_self ? settings_.virtual_mac : settings_.own_mac;
     }
+    std::size_t link_size() const {
+        return wire::ethernet_size + (settings_.vlan == 0 ? 0 : wire::vlan_tag_size);
+    }
+    /// Writes the Ethernet header, and the port's tag, at `p`: link_size() bytes.
+    void put_link(std::uint8_t* p, const MacAddress& to, const MacAddress& from, std::uint16_t type) const;
     /// An empty frame with its Ethernet header and `size` bytes behind it; nullptr when the pool is empty.
     std::uint8_t* start_frame(Packet& packet, const MacAddress& to, const MacAddress& from,
                               std::uint16_t ethertype, std::size_t size);
@@ -142,9 +176,10 @@ class Interface {
     // arp.cpp
     void send_arp(bool reply, const MacAddress& from_mac, const IpAddress& from, const MacAddress& to_mac,
                   const IpAddress& to, const MacAddress& ethernet_to, Self self);
-    std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, Instant now);
+    std::optional<NeighbourHeard> receive_arp(rte_mbuf* m, const wire::Frame& frame, Instant now);
     // discovery.cpp
-    void solicit(const IpAddress& target, const IpAddress& source);
+    /// `at` zero: in the group of `target`.
+    void solicit(const IpAddress& target, const IpAddress& source, const MacAddress& at = {});
     void advertise(const IpAddress& address, Self self, const IpAddress& to, const MacAddress& to_mac);
     std::optional<NeighbourHeard> receive_discovery(const std::uint8_t* message, const wire::Frame& frame,
                                                     Instant now);
@@ -158,6 +193,8 @@ class Interface {
     PacketPool& pool_;
     NetCounters& counters_;
     FrameQueue virtual_queue_, own_queue_;
+    StaticRoutes routes_;
+    Fragments fragments_;
     Neighbours neighbours_;
     bool speaking_ = false;
     Instant next_tick_ = Instant::never();

@@ -15,14 +15,15 @@ std::uint64_t hash_of(const IpAddress& a) {
 
 }  // namespace
 
-Neighbours::Neighbours(std::uint32_t size, std::vector<IpAddress> pinned, NetCounters& counters)
-    : counters_(counters), pinned_(std::move(pinned)) {
+Neighbours::Neighbours(std::uint32_t size, const std::vector<IpAddress>& pinned, NetCounters& counters)
+    : counters_(counters) {
     std::uint32_t places = 64;
     while (places < size * 2) places *= 2;
     entries_.resize(size);
     index_.resize(places);
-    for (const auto& address : pinned_)
+    for (const auto& address : pinned)
         if (!address.is_unspecified()) find_or_create(address, Instant{});
+    pinned_ = room_hand_ = count_;
 }
 
 Neighbours::~Neighbours() {
@@ -58,16 +59,15 @@ Neighbour* Neighbours::find_or_create(const IpAddress& address, Instant now) {
 /// Of a few entries in turn, the one that was not used for longest goes; one that frames wait for only if all
 /// are.
 Neighbour* Neighbours::make_room() {
+    if (pinned_ == entries_.size()) return nullptr;
     constexpr std::uint32_t looked_at = 16;
     Neighbour* oldest = nullptr;
     for (std::uint32_t i = 0; i < looked_at; ++i) {
         auto& n = entries_[room_hand_];
-        room_hand_ = room_hand_ + 1 < entries_.size() ? room_hand_ + 1 : 0;
-        if (std::ranges::find(pinned_, n.address) != pinned_.end()) continue;
+        room_hand_ = room_hand_ + 1 < entries_.size() ? room_hand_ + 1 : pinned_;
         const auto worth = [](const Neighbour& each) { return std::pair(each.pending_count > 0, each.used); };
         if (oldest == nullptr || worth(n) < worth(*oldest)) oldest = &n;
     }
-    if (oldest == nullptr) return nullptr;
     drop_pending(*oldest);
     counters_.add(Counter::neighbours_forgotten);
     forget(*oldest);

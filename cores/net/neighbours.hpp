@@ -39,8 +39,8 @@ struct Neighbour {
 /// out no neighbour).
 class Neighbours {
   public:
-    /// `size` at most 65535. The entries of `pinned` addresses never make room.
-    Neighbours(std::uint32_t size, std::vector<IpAddress> pinned, NetCounters& counters);
+    /// `size` at most 65535 and more than `pinned`. The entries of `pinned` addresses never make room.
+    Neighbours(std::uint32_t size, const std::vector<IpAddress>& pinned, NetCounters& counters);
     ~Neighbours();
     Neighbours(const Neighbours&) = delete;
     Neighbours& operator=(const Neighbours&) = delete;
@@ -82,10 +82,9 @@ class Neighbours {
     void drop_others(const Neighbour& n);
 
     NetCounters& counters_;
-    std::vector<IpAddress> pinned_;
-    std::vector<Neighbour> entries_;    ///< never move
+    std::vector<Neighbour> entries_;    ///< never move; those of pinned addresses are the first ones
     std::vector<std::uint32_t> index_;  ///< by hash, open addressing, power of two: place + 1, 0 = free
-    std::uint32_t count_ = 0, room_hand_ = 0, drop_hand_ = 0;
+    std::uint32_t count_ = 0, pinned_ = 0, room_hand_ = 0, drop_hand_ = 0;
     std::uint32_t pending_ = 0;  ///< frames that wait, in all
 };
 

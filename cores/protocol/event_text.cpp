@@ -4,6 +4,7 @@
 
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
+#include "cores/proxy/backend_cell.hpp"
 #include "lib/base/time.hpp"
 
 namespace holdfast::protocol {
@@ -31,6 +32,17 @@ std::string ms(std::uint64_t us) {
 
 std::string reason_of(const Event& e) {
     return std::string(guard::help_of(static_cast<guard::Reason>(e.reason)));
+}
+
+/// As `holdfastctl backends` numbers them.
+std::string backend_name(const Event& e) {
+    return "backend " + std::to_string(e.a) + "/" + std::to_string(e.b);
+}
+
+/// ": why", or nothing when no reason is known.
+std::string backend_reason(const Event& e) {
+    const auto words = proxy::words_of(static_cast<proxy::BackendReason>(e.reason));
+    return words.empty() ? "" : ": " + std::string(words);
 }
 
 }  // namespace
@@ -71,6 +83,10 @@ std::string describe(const Event& e) {
         case EventKind::handed_over: return "resigned term " + a + " before the stop";
         case EventKind::kept_until_stop:
             return "no standby is ready: " + count_of(e.a, "session") + " end with this node";
+        case EventKind::backend_up: return backend_name(e) + " is up" + backend_reason(e);
+        case EventKind::backend_down: return backend_name(e) + " is down" + backend_reason(e);
+        case EventKind::backend_drained: return backend_name(e) + " is drained: it gets no new sessions";
+        case EventKind::backend_undrained: return backend_name(e) + " is no longer drained";
         case EventKind::count_: break;
     }
     return "unknown event";

@@ -29,6 +29,8 @@ std::uint64_t configuration_hash(const Config& c) {
     for (const auto& s : c.services) {
         h = text_hash(h, s.address.to_string());
         h = mix64(h ^ static_cast<std::uint64_t>(s.gate));
+        // What a server got in front of its client's bytes is not in the record: it follows from it and this.
+        h = mix64(h ^ s.proxy_protocol);
         for (const auto& b : s.backends) h = text_hash(h, b.to_string());
     }
     for (const auto& a : c.snat) h = text_hash(h, a.to_string());

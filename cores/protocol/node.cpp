@@ -8,7 +8,8 @@
 namespace holdfast::protocol {
 namespace {
 
-net::InterfaceSettings interface_settings(const PortConfig& config, const PortProfile& port) {
+net::InterfaceSettings interface_settings(const PortConfig& config, const PortProfile& port,
+                                          const std::string& name) {
     net::InterfaceSettings s;
     s.own_mac = port.mac;
     const auto v4 = IpAddress::from_v4(0), v6 = IpAddress{};
@@ -16,7 +17,10 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
     if (const auto* own = config.own(v6)) s.own_address6 = *own;
     s.gateway = config.gateway_of(v4);
     s.gateway6 = config.gateway_of(v6);
+    s.routes = config.routes;
+    s.name = name;
     s.virtual_mac = config.virtual_mac;
+    s.vlan = config.vlan;
     s.mtu = std::min(config.mtu, port.mtu);
     s.tx_ip_checksum = port.tx_ip_checksum;
     s.tx_tcp_checksum = port.tx_tcp_checksum;
@@ -26,7 +30,7 @@ net::InterfaceSettings interface_settings(const PortConfig& config, const PortPr
 }
 
 net::InterfaceSettings client_settings(const NodeResources& r) {
-    auto s = interface_settings(r.config.client, r.client_port);
+    auto s = interface_settings(r.config.client, r.client_port, r.name_prefix + "_c");
     for (const auto& service : r.config.services)
         if (std::find(s.virtual_addresses.begin(), s.virtual_addresses.end(), service.address.address) ==
             s.virtual_addresses.end())
@@ -35,7 +39,7 @@ net::InterfaceSettings client_settings(const NodeResources& r) {
 }
 
 net::InterfaceSettings server_settings(const NodeResources& r) {
-    auto s = interface_settings(r.config.server, r.server_port);
+    auto s = interface_settings(r.config.server, r.server_port, r.name_prefix + "_s");
     s.virtual_addresses = r.config.snat;
     return s;
 }
@@ -67,9 +71,9 @@ struct Node::Parts {
                  r.name_prefix + "_c", r.socket, r.seed, r.started_at),
           server(Side::server, r.config, server_settings(r), r.server_pool, lane, server_control, secrets,
                  r.name_prefix + "_s", r.socket, mix64(r.seed), r.started_at),
-          node(r.config, interface_settings(r.config.mirror, r.mirror_port), r.mirror_pool, lane,
-               client_control, server_control, events, secrets, r.boot_nonce, r.stored_term, links,
-               client.proxy_counters(), r.started_at) {}
+          node(r.config, interface_settings(r.config.mirror, r.mirror_port, r.name_prefix + "_m"),
+               r.mirror_pool, lane, client_control, server_control, events, secrets, r.boot_nonce,
+               r.stored_term, links, client.proxy_counters(), r.started_at) {}
 
     NodeResources r;
     tcp::Secrets secrets;
@@ -169,6 +173,45 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
         row.withheld_down = withheld(s);
     }
     return row;
+}
+
+std::uint32_t Node::backend_count() const { return static_cast<std::uint32_t>(parts_->lane.backends.size()); }
+
+BackendRow Node::backend(std::uint32_t place) const {
+    const auto& lane = parts_->lane;
+    const auto& first = lane.first_backend;
+    const auto service =
+        static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), place) - first.begin() - 1);
+    const auto& config = parts_->r.config.services[service];
+    const auto& cell = lane.backends[place];
+    BackendRow row;
+    row.service_number = static_cast<std::uint16_t>(service);
+    row.backend_number = static_cast<std::uint16_t>(place - first[service]);
+    row.service = config.name;
+    row.address = config.backends[row.backend_number];
+    row.sessions = cell.sessions.load(std::memory_order_relaxed);
+    const bool up = cell.up.load(std::memory_order_acquire);
+    row.state = cell.drained.load(std::memory_order_relaxed) ? "drained" : up ? "up" : "down";
+    row.reason = proxy::words_of(cell.reason.load(std::memory_order_relaxed));
+    if (lane.node.role.load(std::memory_order_relaxed) != proxy::Role::active)
+        row.reason = "the active node checks it";
+    else if (config.health.interval == Duration{}) row.reason = "nobody checks it";
+    return row;
+}
+
+bool Node::drain(std::string_view service, const Endpoint& backend, bool on) {
+    const auto& services = parts_->r.config.services;
+    const auto s = std::ranges::find(services, service, &ServiceConfig::name);
+    if (s == services.end()) return false;
+    bool found = false;
+    // A backend may be listed twice, to get twice as much.
+    for (std::size_t b = 0; b < s->backends.size(); ++b) {
+        if (s->backends[b] != backend) continue;
+        found = true;
+        const auto first = parts_->lane.first_backend[static_cast<std::size_t>(s - services.begin())];
+        parts_->lane.backends[first + b].drained.store(on, std::memory_order_relaxed);
+    }
+    return found;
 }
 
 void Node::for_each_counter(const std::function<void(const CounterView&)>& visit) const {

@@ -59,6 +59,16 @@ struct SessionRow {
     std::uint64_t withheld_up = 0, withheld_down = 0;  ///< received and not yet acknowledged
 };
 
+/// One row of the backends listing.
+struct BackendRow {
+    std::uint16_t service_number = 0, backend_number = 0;  ///< in the order of the configuration, from 0
+    std::string_view service;
+    Endpoint address;
+    std::string_view state;   ///< "up", "down" or "drained"
+    std::string_view reason;  ///< why, in words; empty when there is nothing to say
+    std::uint32_t sessions = 0;
+};
+
 /// One row of the counters listing: module, name, help, value.
 struct CounterView {
     std::string_view module, name, help;
@@ -97,6 +107,12 @@ class Node {
     NodeStatus status() const;
     std::uint32_t session_slots() const;
     std::optional<SessionRow> session(std::uint32_t slot) const;
+    std::uint32_t backend_count() const;
+    /// The backend at a place below backend_count().
+    BackendRow backend(std::uint32_t place) const;
+    /// A drained backend gets no new sessions on this node; what it has lives on. False when no service of
+    /// this name has such a backend. One caller at a time.
+    bool drain(std::string_view service, const Endpoint& backend, bool on);
     void for_each_counter(const std::function<void(const CounterView&)>& visit) const;
     /// Events in order since the last call; one caller only.
     bool next_event(Event& out);

@@ -45,7 +45,8 @@ NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte
       net_(port, pool_, net_counters_),
       link_(link_settings(config, boot_nonce), secrets, net_, tcp_counters_, mirror_counters_),
       mirror_(config, boot_nonce, lane, link_, mirror_counters_, events),
-      guard_(guard_settings(config, boot_nonce, stored_term), now) {
+      guard_(guard_settings(config, boot_nonce, stored_term), now),
+      backends_told_(lane.backends.size()) {
     status_.detection_bound_ns.store(guard_.detection_bound().ns);
 }
 
@@ -58,6 +59,7 @@ void NodeCore::dispatch(rte_mbuf* m, Instant now) {
     wire::Frame f;
     const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
+    if (!net_.is_of_our_vlan(f)) return rte_pktmbuf_free(m);
     switch (kind) {
         case wire::FrameKind::arp:
         case wire::FrameKind::icmp:
@@ -212,6 +214,7 @@ std::uint32_t NodeCore::advance(Instant now) {
     work += mirror_.advance(now);
     net_.advance(now);
     report_late_stores(now);
+    report_backends(now);
     report_cookies(now);
     publish_status(now);
     return work;
@@ -235,6 +238,28 @@ void NodeCore::report_late_stores(Instant now) {
     const auto late = client_counters_.get(proxy::Counter::sessions_store_late);
     if (late != late_stores_told_) tell({now, EventKind::store_late, 0, 0, late - late_stores_told_, 0});
     late_stores_told_ = late;
+}
+
+/// Backends whose state changed since the last look.
+void NodeCore::report_backends(Instant now) {
+    if (now < backends_at_) return;
+    backends_at_ = now + milliseconds(50);
+    for (std::size_t service = 0; service + 1 < lane_.first_backend.size(); ++service)
+        for (auto place = lane_.first_backend[service]; place < lane_.first_backend[service + 1]; ++place) {
+            const auto& cell = lane_.backends[place];
+            auto& told = backends_told_[place];
+            const BackendTold is{cell.up.load(std::memory_order_acquire),
+                                 cell.drained.load(std::memory_order_relaxed)};
+            const auto backend = place - lane_.first_backend[service];
+            if (is.up != told.up)
+                tell({now, is.up ? EventKind::backend_up : EventKind::backend_down,
+                      static_cast<std::uint16_t>(cell.reason.load(std::memory_order_relaxed)), 0, service,
+                      backend});
+            if (is.drained != told.drained)
+                tell({now, is.drained ? EventKind::backend_drained : EventKind::backend_undrained, 0, 0,
+                      service, backend});
+            told = is;
+        }
 }
 
 /// A flood begins, or is over. At most once a second: it may come and go.

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <optional>
+#include <vector>
 
 #include "cores/guard/guard.hpp"
 #include "cores/net/interface.hpp"
@@ -75,6 +76,7 @@ class NodeCore final : public Core {
     void publish_lease();
     void resign_now(Instant now);
     void report_late_stores(Instant now);
+    void report_backends(Instant now);
     void report_cookies(Instant now);
     void publish_status(Instant now);
     bool table_followed() const;
@@ -102,6 +104,11 @@ class NodeCore final : public Core {
     std::atomic<bool> resign_wanted_{false};
     std::uint64_t late_stores_told_ = 0;
     Instant late_stores_at_{};  ///< next look
+    struct BackendTold {
+        bool up = true, drained = false;
+    };
+    std::vector<BackendTold> backends_told_;  ///< by place
+    Instant backends_at_{};                   ///< next look
     bool cookies_told_ = false;
     std::uint64_t cookies_before_ = 0;  ///< cookies sent when they went on
     Instant cookies_at_{};              ///< next look

@@ -12,6 +12,9 @@ std::uint32_t lane_budget(const Config& config) {
     return config.limits.mbufs - config.limits.mbufs / 4;
 }
 
+/// A segment that no connection needs to be known for, or one from its own destination.
+bool may_open(const wire::Frame& f) { return f.tcp.has(wire::flag::syn) || f.source == f.destination; }
+
 }  // namespace
 
 ProtocolCore::ProtocolCore(Side side, const Config& config, const net::InterfaceSettings& port,
@@ -66,15 +69,22 @@ void ProtocolCore::dispatch(rte_mbuf* m, Instant now) {
     auto& f = frames_[gathered_];
     const auto kind = wire::parse_frame(m, false, f);
     frame_counters_.add(kind);
+    if (!net_.is_of_our_vlan(f)) return rte_pktmbuf_free(m);
     if (f.source_mac == net_.settings().virtual_mac) own_mac_heard(now);
     switch (kind) {
         case wire::FrameKind::tcp:
             if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
+            if (may_open(f) && net_.is_forged(f)) return rte_pktmbuf_free(m);
             packets_[gathered_++] = m;
+            return;
+        case wire::FrameKind::ip_fragment:
+            if (!net_.is_for_us(f) || f.destination_mac.is_multicast()) break;
+            if (auto whole = net_.reassemble(Packet(m), f, now)) dispatch(whole.release(), now);
             return;
         case wire::FrameKind::icmp:
         case wire::FrameKind::icmpv6:
             if (!net_.is_for_us(f)) break;
+            if (net_.is_forged(f)) return rte_pktmbuf_free(m);
             [[fallthrough]];
         case wire::FrameKind::arp: {
             const auto [heard, error] = net_.receive(m, f, now);

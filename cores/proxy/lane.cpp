@@ -8,6 +8,12 @@ namespace {
 /// The mirror's rings hold whole groups of records: they do not shrink with the lane's.
 std::uint32_t mirror_ring(const Config& config) { return std::max<std::uint32_t>(config.limits.ring, 256); }
 
+std::vector<std::size_t> first_backends(const Config& config) {
+    std::vector<std::size_t> first{0};
+    for (const auto& s : config.services) first.push_back(first.back() + s.backends.size());
+    return first;
+}
+
 }  // namespace
 
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
@@ -19,6 +25,8 @@ Lane::Lane(const std::string& prefix, const Config& config, int socket)
       to{{prefix + "_toc", config.limits.ring, socket}, {prefix + "_tos", config.limits.ring, socket}},
       journal{{prefix + "_jc", mirror_ring(config), socket}, {prefix + "_js", mirror_ring(config), socket}},
       install{{prefix + "_ic", mirror_ring(config), socket}, {prefix + "_is", mirror_ring(config), socket}},
-      backend_options(config) {}
+      backend_options(config),
+      first_backend(first_backends(config)),
+      backends(first_backend.back()) {}
 
 }  // namespace holdfast::proxy

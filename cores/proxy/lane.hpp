@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <string>
+#include <vector>
 
+#include "cores/proxy/backend_cell.hpp"
 #include "cores/proxy/backend_options.hpp"
 #include "lib/config/config.hpp"
 #include "lib/ring/dirty_set.hpp"
@@ -138,6 +140,11 @@ struct Lane {
                    client.opened_sequence.load(std::memory_order_relaxed)) >= 0;
     }
 
+    /// Place in `backends` of a backend of a service; both are of the configuration.
+    std::size_t place_of(std::uint16_t service, std::uint16_t backend) const {
+        return first_backend[service] + backend;
+    }
+
     std::uint32_t slots;
     // Resident only where sessions have been: a standby's cells are not.
     ZeroedArray<SessionRecord> records;    ///< by slot; owner passes with the messages
@@ -150,6 +157,9 @@ struct Lane {
     BackendOptions backend_options;        ///< written by the server core
     NodeCells node;
     CoreCells core[2];
+    std::vector<std::size_t>
+        first_backend;                  ///< by service: its first place in `backends`; one more: their end
+    std::vector<BackendCell> backends;  ///< service by service, as in the configuration
 };
 
 }  // namespace holdfast::proxy

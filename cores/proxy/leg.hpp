@@ -1,6 +1,8 @@
 // One leg of a session as its core holds it: the TCB and what the proxy adds.
 #pragma once
 
+#include <algorithm>
+
 #include "cores/proxy/lane.hpp"
 #include "cores/tcp/arrival.hpp"
 #include "cores/tcp/handshake.hpp"
@@ -86,15 +88,24 @@ struct Leg {
 
     tcp::HandshakeOffer offer;  ///< what our SYN or SYN-ACK offers
     std::uint16_t service = 0;
-    bool reset_sent = false;      ///< dead by reset: strays are answered by RST
-    bool other_over = false;      ///< the other leg has ended
-    bool other_released = false;  ///< client leg: the server leg's slot is free again
-    bool closed_written = false;  ///< client leg: the Closed record is written
-    bool opened_pending = false;  ///< the Opened record must be written (again)
+    std::uint16_t backend = 0;  ///< server leg
+    std::uint8_t prefix_size =
+        0;  ///< server leg: bytes of the PROXY header in front of the client's; 0 = none
+    bool prefix_pending = false;  ///< the server has not acknowledged all of it
+    std::uint8_t prefix_tries = 0;
+    Instant prefix_at = Instant::never();  ///< it is sent again; never: not sent since the takeover
+    Instant silent_at = Instant::never();  ///< client leg: without payload until then the session is over
+    bool live = false;                     ///< counted among the live sessions of its service and backend
+    bool reset_sent = false;               ///< dead by reset: strays are answered by RST
+    bool other_over = false;               ///< the other leg has ended
+    bool other_released = false;           ///< client leg: the server leg's slot is free again
+    bool closed_written = false;           ///< client leg: the Closed record is written
+    bool opened_pending = false;           ///< the Opened record must be written (again)
     std::uint32_t probe_requests_seen = 0;
     Duration window_probe_wait{};
     Instant dead_until = Instant::never();
     Instant store_deadline = Instant::never();
+    Instant give_up_at = Instant::never();  ///< opening, answering, connecting: the answer is late
 
     std::uint64_t opened_sequence = 0;  ///< journal sequence of the Opened record, 0 = not written
     std::uint32_t opened_epoch = 0;
@@ -120,6 +131,11 @@ inline std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpA
                                    static_cast<std::uint16_t>(mtu - headers));
 }
 
+/// Segments of its endpoint are served or forwarded: it is past its handshake and not over.
+inline bool is_served(const Leg& leg) {
+    return leg.phase == Phase::terminated || leg.phase == Phase::translated;
+}
+
 inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
 
 /// Less than two segments fit the window that the endpoint granted.
@@ -142,13 +158,14 @@ inline Instant deadline_of(const Leg& leg) {
     const auto at = leg.progress_at;
     if (leg.phase == Phase::terminated)
         return earlier(earlier(earlier(at, leg.idle_at), earlier(t.snd.timer_at, t.rcv.hold_until)),
-                       leg.window_probe_at);
+                       earlier(leg.window_probe_at, earlier(leg.prefix_at, leg.silent_at)));
     switch (leg.phase) {
         case Phase::answering:
-        case Phase::connecting: return earlier(at, t.snd.timer_at);
-        case Phase::translated: return earlier(at, leg.takeover_probe_at);
+        case Phase::connecting: return earlier(earlier(at, t.snd.timer_at), leg.give_up_at);
+        case Phase::translated:
+            return earlier(earlier(at, leg.takeover_probe_at), earlier(leg.prefix_at, leg.silent_at));
         case Phase::dead: return earlier(at, leg.dead_until);
-        case Phase::opening: return earlier(at, leg.store_deadline);
+        case Phase::opening: return earlier(at, leg.give_up_at);
         case Phase::free:
         case Phase::storing:
         case Phase::accepted:

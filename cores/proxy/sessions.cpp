@@ -22,7 +22,9 @@ bool may_follow_cookie(const wire::Frame& f, const tcp::Secrets& secrets, Instan
 
 Sessions::Sessions(const SessionsSettings& settings)
     : s_(settings),
-      flows_(settings.name_prefix + "_flows", settings.config.limits.sessions, settings.socket),
+      flows_(settings.name_prefix + "_flows",
+             settings.config.limits.sessions + static_cast<std::uint32_t>(settings.lane.backends.size()),
+             settings.socket),
       wheel_(settings.config.limits.sessions, settings.now),
       legs_(settings.config.limits.sessions),
       inherited_(settings.config.limits.sessions),
@@ -30,7 +32,10 @@ Sessions::Sessions(const SessionsSettings& settings)
       random_(settings.seed),
       now_(settings.now),
       context_{settings.now, 0, settings.config.tcp, settings.net, settings.tcp_counters},
-      next_backend_(settings.config.services.size()) {
+      admission_(settings.config, settings.name_prefix + "_adm", settings.socket),
+      backends_(settings.config, settings.secrets, settings.lane),
+      tried_(is_client() ? 0 : settings.config.limits.sessions),
+      checks_(is_client() ? std::vector<HealthCheck>() : make_checks(settings.config)) {
     for (const auto& source : settings.config.snat) sources_[source.is_v4() ? 0 : 1].push_back(source);
     touched_.reserve(legs_.size());
     retry_.reserve(legs_.size());
@@ -141,7 +146,8 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
             // An earlier frame of this burst may have opened the flow or ended it.
             if (flows_.version() != version) slots[i] = flows_.find(keys[i]);
             if (!active_) s_.counters.add(Counter::not_active);
-            else if (slots[i] != FlowTable::none) segment(slots[i], frames[base + i], std::move(packet));
+            else if (slots[i] < legs_.size()) segment(slots[i], frames[base + i], std::move(packet));
+            else if (slots[i] != FlowTable::none) in_check(check_of(slots[i]), frames[base + i]);
             else unknown_segment(frames[base + i], std::move(packet));
             if (packet) spent[spent_count++] = packet.release();
         }
@@ -162,13 +168,19 @@ void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& pa
             break;
         case Phase::connecting:
         case Phase::accepted: in_connecting(slot, frame); break;
-        case Phase::terminated: in_terminated(slot, frame, std::move(packet)); break;
+        case Phase::terminated:
+            if (leg.prefix_size == 0) in_terminated(slot, frame, std::move(packet));
+            else in_terminated(slot, take_prefix_ack(slot, frame), std::move(packet));
+            break;
         case Phase::free:
             if (!inherited_[slot].waiting) break;
             wake(slot);
             [[fallthrough]];
         case Phase::installed: take_over(slot); [[fallthrough]];
-        case Phase::translated: in_translated(slot, frame, std::move(packet)); break;
+        case Phase::translated:
+            if (leg.prefix_size == 0) in_translated(slot, frame, std::move(packet));
+            else in_translated(slot, take_prefix_ack(slot, frame), std::move(packet));
+            break;
         case Phase::dead: in_dead(slot, frame, std::move(packet)); break;
     }
     touch(slot);
@@ -204,6 +216,7 @@ std::uint32_t Sessions::advance(Instant now) {
     take_messages();
     take_cells();
     run_timers();
+    run_checks();
     if (active_) take_over_some();
     follow_mirror();
     if (is_client()) answer_stored();
@@ -299,16 +312,15 @@ void Sessions::fire(std::uint32_t slot) {
     switch (leg.phase) {
         case Phase::free: return;
         case Phase::opening:
-            if (now_ >= leg.store_deadline) abandon(slot);
+            if (now_ >= leg.give_up_at) abandon(slot);
             break;
         case Phase::storing: break;
         case Phase::answering:
-            if (!tcp::run_handshake_timer(leg.tcb, leg.offer, false, c)) abandon(slot);
+            if (now_ >= leg.give_up_at || !tcp::run_handshake_timer(leg.tcb, leg.offer, false, c))
+                abandon(slot);
             break;
         case Phase::accepted: break;
-        case Phase::connecting:
-            if (!tcp::run_handshake_timer(leg.tcb, leg.offer, true, c)) abandon(slot);
-            break;
+        case Phase::connecting: run_connecting(slot); break;
         case Phase::terminated:
             if (!tcp::run_send_timer(leg.tcb, c)) {
                 s_.tcp_counters.add(tcp::Counter::connections_timed_out);
@@ -317,11 +329,15 @@ void Sessions::fire(std::uint32_t slot) {
                 break;
             }
             watch_window(slot);
+            run_prefix(slot);
             run_idle(slot);
+            end_if_silent(slot);
             break;
         case Phase::installed: break;
         case Phase::translated:
             if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
+            run_prefix(slot);
+            end_if_silent(slot);
             if (leg.phase == Phase::translated && is_client()) try_anchor(slot);
             break;
         case Phase::dead:
@@ -340,7 +356,7 @@ Instant Sessions::next_deadline() const {
     if (!retry_.empty() || !touched_.empty() || snapshot_next_ != 0xffffffff || snapshot_end_pending_ ||
         epoch_start_pending_ || takeover_next_ != 0xffffffff)
         return now_;
-    auto at = earlier(wheel_.next_deadline(), s_.net.next_deadline());
+    auto at = earlier(earlier(wheel_.next_deadline(), s_.net.next_deadline()), checks_at_);
     if (storing_head_ < storing_.size()) at = earlier(at, legs_[storing_[storing_head_]].store_deadline);
     return at;
 }
@@ -366,8 +382,12 @@ std::uint32_t Sessions::allocate_slot() {
 
 void Sessions::start_leg(std::uint32_t slot, std::uint32_t generation, const LegRecord& r) {
     auto& leg = legs_[slot];
+    // It stays in the lists in which it is.
+    const bool touched = leg.touched, retry = leg.retry;
     leg.~Leg();
     new (&leg) Leg{};
+    leg.touched = touched;
+    leg.retry = retry;
     leg.generation = generation;
     leg.tcb.hard.leg = r;
     leg.tcb.soft.rtt.rto = s_.config.tcp.rto_initial;
@@ -381,6 +401,7 @@ void Sessions::free_leg(std::uint32_t slot) {
     if (leg.phase == Phase::free && !inherited.waiting) return;
     leave_half_open(slot);
     unlist(slot);
+    note_over(slot);
     if (inherited.waiting) {
         inherited.waiting = false;
         flows_.erase_at(inherited.flow, slot);

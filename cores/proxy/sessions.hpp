@@ -4,20 +4,26 @@
 //     sessions.cpp           tables, dispatch, timers      sessions_open.cpp       handshakes
 //     sessions_relay.cpp     terminated mode               sessions_translate.cpp  translated mode, anchoring
 //     sessions_takeover.cpp  install, takeover, probes     sessions_close.cpp      ends and quarantine
-//     sessions_journal.cpp   records for the mirror        sessions_cookie.cpp     SYN cookies
+//     sessions_journal.cpp   records for the mirror        sessions_connect.cpp    towards a backend
+//     sessions_health.cpp    checks of backends            sessions_prefix.cpp     the PROXY header
+//     sessions_cookie.cpp    SYN cookies
 #pragma once
 
 #include <array>
 #include <span>
 #include <vector>
 
+#include "cores/proxy/admission.hpp"
+#include "cores/proxy/backends.hpp"
 #include "cores/proxy/counters.hpp"
+#include "cores/proxy/health_check.hpp"
 #include "cores/proxy/lane.hpp"
 #include "cores/proxy/leg.hpp"
 #include "lib/base/random.hpp"
 #include "lib/report/event.hpp"
 #include "lib/table/flow_table.hpp"
 #include "lib/timer/wheel.hpp"
+#include "lib/wire/proxy_header.hpp"
 
 namespace holdfast::proxy {
 
@@ -113,14 +119,10 @@ class Sessions {
 
     // sessions_open.cpp
     void open(const wire::Frame& frame, Packet packet);
+    bool may_open(std::uint16_t service, const wire::Frame& frame);
     const ServiceConfig* find_service(const Endpoint& address, std::uint16_t& index) const;
     std::uint32_t begin(const wire::Frame& frame, std::uint16_t service, const Numbers& numbers,
                         const tcp::HandshakeOffer& offer);
-    void take_open(SessionId id);
-    void connect(SessionId id);
-    bool choose_source(SessionRecord& r);
-    void in_connecting(std::uint32_t slot, const wire::Frame& frame);
-    void take_server_answer(std::uint32_t slot, const wire::Frame& frame);
     void refuse_client(std::uint32_t slot);
     void accepted(std::uint32_t slot);
     void answer_stored();
@@ -136,6 +138,44 @@ class Sessions {
     void answer_by_cookie(const wire::Frame& frame, std::uint16_t service);
     bool open_by_cookie(const wire::Frame& frame, Packet&& packet);
     void establish_by_cookie(std::uint32_t slot);
+    // sessions_connect.cpp
+    void take_open(SessionId id);
+    void connect(SessionId id);
+    void connect_to(SessionId id, std::uint16_t backend);
+    void try_next_backend(std::uint32_t slot, BackendReason reason);
+    bool has_other_backend(std::uint32_t slot) const;
+    void backend_answered(std::uint16_t service, std::uint16_t backend);
+    void backend_failed(std::uint16_t service, std::uint16_t backend, BackendReason reason);
+    bool choose_source(const Endpoint& remote, Endpoint& local);
+    void run_connecting(std::uint32_t slot);
+    void in_connecting(std::uint32_t slot, const wire::Frame& frame);
+    void take_server_answer(std::uint32_t slot, const wire::Frame& frame);
+    void note_live(std::uint32_t slot);
+    void note_over(std::uint32_t slot);
+
+    // sessions_prefix.cpp
+    std::size_t write_prefix(const SessionRecord& r,
+                             std::span<std::uint8_t, wire::proxy_header_max> out) const;
+    std::uint8_t prefix_size(const SessionRecord& r) const;
+    bool client_was_heard(std::uint32_t slot);
+    wire::TcpHeader make_prefix_segment(std::uint32_t slot);
+    void send_prefix(std::uint32_t slot);
+    void begin_prefix(std::uint32_t slot);
+    void run_prefix(std::uint32_t slot);
+    wire::Frame without_prefix(const SessionRecord& r, Position near, const wire::Frame& frame) const;
+    wire::Frame take_prefix_ack(std::uint32_t slot, const wire::Frame& frame);
+
+    // sessions_health.cpp
+    void start_checks();
+    void run_checks();
+    void begin_check(std::uint32_t number);
+    void check_failed(std::uint32_t number, BackendReason reason);
+    void in_check(std::uint32_t number, const wire::Frame& frame);
+    void check_refused(std::uint32_t number, const wire::IcmpError& error);
+    /// The number of the check whose flow leads to `slot`; checks come behind the sessions' slots.
+    std::uint32_t check_of(std::uint32_t slot) const {
+        return slot - static_cast<std::uint32_t>(legs_.size());
+    }
 
     // sessions_relay.cpp
     void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
@@ -144,6 +184,7 @@ class Sessions {
     void pass_on(std::uint32_t slot);
     bool sack_comes_from_far(const Leg& leg) const;
     void offer_ahead(std::uint32_t slot);
+    void report_here(tcp::ReceiveSide& rcv, PacketMeta& d);
     void take_sacked(std::uint32_t slot, tcp::PositionRange range);
     void apply_other_cell(std::uint32_t slot);
     void note_fin(std::uint32_t slot);
@@ -201,6 +242,11 @@ class Sessions {
     void in_dead(std::uint32_t slot, const wire::Frame& frame, Packet packet);
     void quarantine_over(std::uint32_t slot);
     void run_idle(std::uint32_t slot);
+    void note_payload(std::uint32_t slot);
+    void end_if_silent(std::uint32_t slot);
+    const ServiceConfig* service_of(const Leg& leg) const {
+        return leg.service < s_.config.services.size() ? &s_.config.services[leg.service] : nullptr;
+    }
 
     // sessions_journal.cpp
     void follow_mirror();
@@ -231,8 +277,15 @@ class Sessions {
     std::array<InstallEntry, 32> installs_;
     std::uint32_t used_ = 0;
     std::uint32_t held_ = 0;                         ///< mbufs held by legs, counted at service
-    std::vector<std::uint32_t> next_backend_;        ///< by service
     std::array<std::vector<IpAddress>, 2> sources_;  ///< of our SYNs: IPv4, IPv6
+
+    Admission admission_;  ///< client side only
+
+    // Server side only.
+    Backends backends_;
+    ZeroedArray<Tried> tried_;  ///< by slot
+    std::vector<HealthCheck> checks_;
+    Instant checks_at_ = Instant::never();  ///< the earliest of them is due
 
     std::uint32_t role_epoch_ = 0, table_epoch_ = 0, retake_epoch_ = 0;
     bool active_ = false;

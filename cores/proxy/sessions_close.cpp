@@ -90,6 +90,7 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     tcp::discard_queue(leg.tcb);
     recount(slot);
     unlist(slot);
+    note_over(slot);
     leg.phase = Phase::dead;
     leg.dead_until = now_ + quarantine;
     leg.progress_at = Instant::never();
@@ -151,6 +152,21 @@ void Sessions::quarantine_over(std::uint32_t slot) {
     if (!leg.closed_written) journal_closed(slot);
     if (leg.closed_written) free_leg(slot);
     else leg.dead_until = now_ + 1_ms;
+}
+
+/// Payload went either way: the session's time to be silent begins anew.
+void Sessions::note_payload(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (!is_client() || leg.silent_at.is_never()) return;
+    leg.silent_at = now_ + service_of(leg)->idle_timeout;
+}
+
+/// Client core: a session whose ends live and say nothing for service.idle_timeout_s. Probes are no payload.
+void Sessions::end_if_silent(std::uint32_t slot) {
+    auto& leg = legs_[slot];
+    if (!is_served(leg) || now_ < leg.silent_at) return;
+    s_.counters.add(Counter::sessions_idle);
+    reset_both(slot);
 }
 
 /// Sessions without traffic are asked whether their endpoints still live.

@@ -85,6 +85,7 @@ bool Sessions::open_by_cookie(const wire::Frame& frame, Packet&& packet) {
     s_.counters.add(Counter::cookies_accepted);
     agreed->window = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(std::uint32_t{frame.tcp.window} << agreed->scale, 0xffff));
+    if (!may_open(service, frame)) return true;
     const auto slot = begin(frame, service, {irs, iss}, *agreed);
     if (slot == FlowTable::none) {
         // The client believes that it is connected: it is told that it is not.
@@ -95,6 +96,7 @@ bool Sessions::open_by_cookie(const wire::Frame& frame, Packet&& packet) {
     auto& l = record(slot).leg[index(Side::client)];
     if (echo && static_cast<std::int32_t>(*echo - context_.ts_now) > 0)
         l.ts_offset += *echo - context_.ts_now;
+    note_live(slot);
     establish_by_cookie(slot);
     in_terminated(slot, frame, std::move(packet));
     post(slot, MessageKind::open);

@@ -18,16 +18,19 @@ void Sessions::icmp_error(const wire::IcmpError& e, Instant now) {
     set_now(now);
     const auto slot = flows_.find({e.local.address, e.remote.address, e.local.port, e.remote.port, 0});
     if (!active_ || slot == FlowTable::none) return s_.counters.add(Counter::icmp_error_unknown);
+    if (slot >= legs_.size()) return check_refused(check_of(slot), e);
     auto& leg = legs_[slot];
     const auto& snd = leg.tcb.soft.snd;
     switch (leg.phase) {
         case Phase::connecting:
             //= rfc1122#4.2.3.9
-            //  A host that nobody listens on ends the attempt; one that is out of reach may come back.
+            //  A host that nobody listens on ends the attempt; one that is out of reach may come back, and is
+            //  not waited for while there is another.
             if (e.seq != leg.tcb.hard.leg.iss) break;
-            if (e.kind != wire::IcmpError::Kind::refused) return s_.counters.add(Counter::icmp_error_noted);
-            s_.counters.add(Counter::sessions_refused_backend);
-            abandon(slot);
+            if (e.kind == wire::IcmpError::Kind::refused) try_next_backend(slot, BackendReason::refuses);
+            else if (e.kind == wire::IcmpError::Kind::lost && has_other_backend(slot))
+                try_next_backend(slot, BackendReason::unreachable);
+            else return s_.counters.add(Counter::icmp_error_noted);
             return touch(slot);
         case Phase::terminated:
             if (!tcp::is_in_flight(leg.tcb, e, snd.una, snd.nxt)) break;

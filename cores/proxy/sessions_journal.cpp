@@ -121,6 +121,9 @@ void Sessions::journal_progress(std::uint32_t slot) {
     p.established = leg.established;
     p.last_active =
         leg.phase == Phase::installed ? Instant{} + seconds(leg.hints->last_active_s) : shared_now();
+    // Where silence ends sessions the payload counts.
+    if (!leg.silent_at.is_never())
+        p.last_active = shared_now() - (service_of(leg)->idle_timeout - (leg.silent_at - now_));
     const auto& t = leg.tcb.soft;
     if (leg.phase == Phase::terminated) {
         p.una = t.snd.una;

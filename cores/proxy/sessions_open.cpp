@@ -48,7 +48,9 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
         s_.counters.add(Counter::wrong_phase);
         return;
     }
+    // A cookie costs nothing; limits are for who has answered it.
     if (cookies_) return answer_by_cookie(frame, position);
+    if (!may_open(position, frame)) return;
     const Numbers numbers{frame.tcp.seq, s_.secrets.initial_sequence(local, remote, shared_now())};
     const auto slot = begin(frame, position, numbers, tcp::read_offer(frame.tcp));
     if (slot == FlowTable::none) return;
@@ -58,6 +60,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
         free_leg(slot);
         return;
     }
+    note_live(slot);
     legs_[slot].half_open = true;
     count_half_open(+1);
     set_view(slot, View::handshake);
@@ -102,7 +105,7 @@ std::uint32_t Sessions::begin(const wire::Frame& frame, std::uint16_t service, c
     leg.tcb.soft.rcv.ts_recent_at = now_;
     tcp::start_receiving(leg.tcb, 1);
     leg.phase = Phase::opening;
-    leg.store_deadline = now_ + opening_max;
+    leg.give_up_at = now_ + opening_max;
     // The server core reads the client's window from here: it is what our SYN offers.
     r.syn_window = offer.window;
     if (!flows_.insert(key_of(leg), slot)) {
@@ -113,130 +116,17 @@ std::uint32_t Sessions::begin(const wire::Frame& frame, std::uint16_t service, c
     return slot;
 }
 
-bool Sessions::choose_source(SessionRecord& r) {
-    auto& leg = r.leg[index(Side::server)];
-    // One half of the ports belongs to each node, so a takeover never meets ports it did not know of.
-    constexpr std::uint32_t first = 1024, count = 65536 - 1024;
-    const auto& sources = sources_[leg.remote.address.is_v4() ? 0 : 1];
-    if (sources.empty()) return false;  // the loader refuses such a configuration
-    const auto start = random_.next();
-    for (std::uint32_t i = 0; i < 512; ++i) {
-        const auto n = static_cast<std::uint32_t>((start + i) % (count / 2));
-        leg.local = {sources[(start >> 32) % sources.size()],
-                     static_cast<std::uint16_t>(first + n * 2 + (s_.config.node_id & 1))};
-        const FlowKey key{leg.local.address, leg.remote.address, leg.local.port, leg.remote.port, 0};
-        if (flows_.find(key) == FlowTable::none) return true;
+/// Limits of the service. Who meets one of live sessions is told at once: it does not go by in a second. Who
+/// comes too fast hears nothing and comes again by himself: his SYN waits instead of failing.
+bool Sessions::may_open(std::uint16_t service, const wire::Frame& frame) {
+    switch (admission_.judge(service, frame.source, now_)) {
+        case Admission::Verdict::admitted: return true;
+        case Admission::Verdict::over_rate: s_.counters.add(Counter::sessions_over_rate); return false;
+        case Admission::Verdict::service_full: s_.counters.add(Counter::sessions_service_full); break;
+        case Admission::Verdict::source_full: s_.counters.add(Counter::sessions_source_full); break;
     }
+    tcp::emit_reset_reply(frame, context_);
     return false;
-}
-
-/// Server core: the client core wants a connection. It may know of a new role before us; and what it asked
-/// for in a role that is over would be nobody's, and speak when the node is active again.
-void Sessions::take_open(SessionId id) {
-    if (!active_) follow_role();
-    if (active_) return connect(id);
-    s_.counters.add(Counter::stale_message);
-}
-
-void Sessions::connect(SessionId id) {
-    if (legs_[id.slot].phase != Phase::free || inherited_[id.slot].waiting) {
-        // The previous session of this slot is not quite gone here; the client core waited for its release,
-        // so this cannot happen unless a table was dropped in between.
-        free_leg(id.slot);
-    }
-    auto& r = record(id.slot);
-    const auto& service = s_.config.services[r.service];
-    auto& next = next_backend_[r.service];
-    r.backend = static_cast<std::uint16_t>(next++ % service.backends.size());
-    auto& l = r.leg[index(Side::server)];
-    l.remote = service.backends[r.backend];
-    const bool source = choose_source(r);
-    if (source) {
-        l.iss = s_.secrets.initial_sequence(l.local, l.remote, shared_now());
-        l.ts_offset = s_.secrets.timestamp_offset(l.local, l.remote);
-        l.mss_receive = mss_for(r.leg[index(Side::client)].mss_send, s_.net.settings().mtu, l.remote.address);
-    }
-    start_leg(id.slot, id.generation, l);
-    auto& leg = legs_[id.slot];
-    leg.service = r.service;
-    leg.gates = r.gates;
-    leg.phase = Phase::connecting;
-    if (!source || !flows_.insert(key_of(leg), id.slot)) {
-        s_.counters.add(source ? Counter::sessions_no_flow : Counter::sessions_no_port);
-        return abandon(id.slot);
-    }
-    set_view(id.slot, View::handshake);
-    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_client, r.syn_window};
-    tcp::send_syn(leg.tcb, leg.offer, context_);
-    touch(id.slot);
-}
-
-void Sessions::in_connecting(std::uint32_t slot, const wire::Frame& frame) {
-    auto& leg = legs_[slot];
-    const auto& c = context_;
-    if (leg.phase == Phase::accepted) {
-        // A repeated SYN-ACK waits for the client like the first; a RST means the backend changed its mind.
-        if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(leg.tcb, 1)) {
-            s_.counters.add(Counter::sessions_refused_backend);
-            reset_by_endpoint(slot);
-        } else {
-            s_.counters.add(Counter::wrong_phase);
-        }
-        return;
-    }
-    switch (tcp::judge_in_syn_sent(leg.tcb, frame)) {
-        case tcp::SynSentVerdict::ignore: return s_.counters.add(Counter::wrong_phase);
-        case tcp::SynSentVerdict::send_reset: tcp::emit_reset_reply(frame, c); return;
-        case tcp::SynSentVerdict::refused:
-            s_.counters.add(Counter::sessions_refused_backend);
-            abandon(slot);
-            return;
-        case tcp::SynSentVerdict::accepted: take_server_answer(slot, frame); return;
-    }
-}
-
-void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) {
-    auto& leg = legs_[slot];
-    auto& r = record(slot);
-    auto& l = r.leg[index(Side::server)];
-    const auto answer = tcp::read_offer(frame.tcp);
-    s_.lane.backend_options.note(r.service, r.backend, leg.offer, answer);
-    const bool less = (r.sack && !answer.sack) || (r.timestamps && !answer.timestamps) ||
-                      (r.window_scaling && !answer.window_scaling);
-    if (r.cookie && less) {
-        // The client was told otherwise. The next cookie will not offer it.
-        s_.counters.add(Counter::cookie_options_refused);
-        emit_leg_reset(slot);
-        return abandon(slot);
-    }
-    // What the server did not accept, the client is not offered.
-    r.sack = r.sack && answer.sack;
-    r.timestamps = r.timestamps && answer.timestamps;
-    r.window_scaling = r.window_scaling && answer.window_scaling;
-    if (!r.window_scaling) r.scale_client = 0;
-    r.scale_server = r.window_scaling ? answer.scale : 0;
-    if (!r.cookie) r.scale_to_client = r.scale_server;
-    r.syn_window = answer.window;
-    l.irs = frame.tcp.seq;
-    l.mss_send = mss_for(answer.mss, s_.net.settings().mtu, l.remote.address);
-
-    auto& t = leg.tcb;
-    t.hard = {l, r.sack, r.timestamps, r.scale_server, r.scale_client};
-    tcp::start_receiving(t, 1);
-    t.soft.rcv.edge_sent = t.soft.rcv.edge_limit = Position{1} + leg.offer.window;
-    t.soft.rcv.ts_recent = frame.tcp.options.ts_value;
-    t.soft.rcv.ts_recent_valid = r.timestamps;
-    t.soft.rcv.ts_recent_at = now_;
-    t.soft.snd.timer = tcp::SendTimer::none;
-    t.soft.snd.timer_at = Instant::never();
-    t.soft.snd.backoff = 0;
-    tcp::start_sending(t, 1);
-    t.soft.snd.edge = Position{1} + answer.window;
-    t.soft.snd.window_max = answer.window;
-    leg.phase = Phase::accepted;
-    // The wait for the client is bounded by the client core, which answers for every session it opened.
-    publish(slot);
-    post(slot, MessageKind::accepted);
 }
 
 void Sessions::accepted(std::uint32_t slot) {
@@ -288,6 +178,8 @@ void Sessions::answer(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (leg.cookie) return client_established(slot);
     leg.phase = Phase::answering;
+    const auto timeout = service_of(leg)->handshake_timeout;
+    leg.give_up_at = timeout > Duration{} ? now_ + timeout : Instant::never();
     tcp::send_syn_ack(leg.tcb, leg.offer, context_);
     touch(slot);
 }
@@ -340,6 +232,8 @@ void Sessions::client_established(std::uint32_t slot) {
     leg.established = true;
     leave_half_open(slot);
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    if (const auto timeout = service_of(leg)->idle_timeout; timeout > Duration{})
+        leg.silent_at = now_ + timeout;
     s_.counters.add(Counter::sessions_established);
     set_view(slot, View::terminated);
     note_progress(slot);
@@ -353,6 +247,7 @@ void Sessions::server_established(std::uint32_t slot) {
     leg.tcb.soft.state = tcp::State::established;
     leg.tcb.soft.rcv.ack_now = true;
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    if (leg.prefix_pending) begin_prefix(slot);
     set_view(slot, View::terminated);
     touch(slot);
 }

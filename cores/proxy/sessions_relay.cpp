@@ -56,6 +56,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
                                  std::memory_order_relaxed);
         s_.lane.dirty[index(s_.side)].mark(slot);
     }
+    if (frame.payload_len > 0) note_payload(slot);
     if (leg.phase == Phase::terminated && (arrival.ack.advanced || frame.payload_len > 0))
         note_progress(slot);
 }
@@ -64,16 +65,35 @@ bool Sessions::sack_comes_from_far(const Leg& leg) const {
     return s_.config.tcp.hold_sack && leg.tcb.hard.sack && has_peer_gate(leg);
 }
 
+/// The far end's window does not reach so far, which only a lead makes possible: then SACK says what waits
+/// here. Whoever configures a lead accepts that a takeover looks like reneging to a sender that recovers just
+/// then.
+void Sessions::report_here(tcp::ReceiveSide& rcv, PacketMeta& d) {
+    d.sacked = rcv.out_of_order = true;
+    rcv.newest_out_of_order = d.begin;
+    s_.tcp_counters.add(tcp::Counter::sack_beyond_far);
+}
+
 /// What waits above a hole goes on to the far end as copies: only what that has may be reported by SACK, or a
 /// takeover would lose bytes that the endpoint was told to be safe.
 void Sessions::offer_ahead(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& ring = s_.lane.to[index(other(s_.side))];
+    auto& rcv = leg.tcb.soft.rcv;
     auto room = other_cell(slot).room_ahead.load(std::memory_order_relaxed);
-    for (auto* m = leg.tcb.soft.rcv.queue.head(); m != nullptr; m = meta(m).next) {
+    const auto far_edge = other_cell(slot).edge.load(std::memory_order_relaxed);
+    for (auto* m = rcv.queue.head(); m != nullptr; m = meta(m).next) {
         auto& d = meta(m);
-        if (d.ahead || d.begin <= leg.tcb.soft.rcv.next) continue;
-        if (d.payload_len > room || ring.free_count() < 2) return;
+        if (d.ahead || d.sacked || d.begin <= rcv.next) continue;
+        if (s_.config.tcp.window_lead > 0 && d.end() > far_edge) {
+            report_here(rcv, d);
+            continue;
+        }
+        if (d.payload_len > room || ring.free_count() < 2) {
+            if (s_.config.tcp.window_lead == 0) return;
+            room = 0;
+            continue;
+        }
         auto copy = tcp::copy_of(m, s_.net.pool());
         if (!copy) return s_.tcp_counters.add(tcp::Counter::no_buffer);
         d.ahead = true;
@@ -106,6 +126,7 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
         return;
     }
     tcp::enqueue(t, std::move(packet), context_);
+    note_payload(slot);
 }
 
 /// Moves what is in order to the other core. It counts as received only when the ring has it.
@@ -187,7 +208,11 @@ void Sessions::acknowledge(std::uint32_t slot) {
         const auto two_segments = 2 * static_cast<std::int64_t>(tcp::effective_mss(t));
         wanted = fresh >= two_segments || distance(rcv.ledger.acknowledged(), rcv.edge_sent) < two_segments;
     }
-    if (wanted && !tcp::emit_ack(t, c)) try_again(slot);
+    // More blocks than one ACK holds go in several, like those that each segment would have brought by
+    // itself.
+    constexpr int acks_max = 8;
+    for (int i = 0; wanted && i < acks_max; ++i, wanted = rcv.out_of_order)
+        if (!tcp::emit_ack(t, c)) return try_again(slot);
 }
 
 /// A relayed segment and its ACK bring each leg here twice: steps whose inputs are as they were are skipped.

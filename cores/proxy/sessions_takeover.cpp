@@ -88,6 +88,15 @@ void Sessions::wake(std::uint32_t slot) {
                  r.scale_to_client,
                  r.syn_window};
     leg.phase = Phase::installed;
+    leg.backend = r.backend;
+    if (!is_client()) leg.prefix_size = prefix_size(r);
+    if (const auto* service = service_of(leg);
+        is_client() && service != nullptr && service->idle_timeout > Duration{}) {
+        // Its time goes on from the last payload that the mirror told of.
+        const auto active = std::max(in_seconds(r.opened_at), inherited.hints.last_active_s);
+        leg.silent_at = now_ + service->idle_timeout - (shared_now() - (Instant{} + seconds(active)));
+    }
+    note_live(slot);
 }
 
 void Sessions::update_hints(const ProgressRecord& p) {
@@ -157,6 +166,7 @@ void Sessions::become_active() {
     takeover_next_ = newest_;
     // The old active may have given some; they are young no more, quiet_until_ is there for those.
     cookies_until_ = now_ + (tcp::cookie_lifetime - tcp::cookie_young);
+    start_checks();
 }
 
 void Sessions::drop_table() {
@@ -258,6 +268,10 @@ void Sessions::take_over(std::uint32_t slot) {
     const auto terms = s_.lane.node.term.load(std::memory_order_relaxed) - record(slot).term;
     leg.tcb.hard.leg.ts_offset =
         record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
+    leg.tcb.hard.leg.iss = record(slot).leg[index(s_.side)].iss;
+    // A server that has a byte of the client's has the header, too.
+    leg.prefix_pending = leg.prefix_size > 0 && leg.hints->una <= 1;
+    leg.prefix_at = Instant::never();
     leg.tcb.soft.state = tcp::State::established;
     leg.takeover_probe_at = now_;
     cell(slot).heard.store(heard_mark(not_heard), std::memory_order_relaxed);
@@ -293,7 +307,10 @@ void Sessions::takeover_probe(std::uint32_t slot) {
     if (!leg.established) {
         // A server that may be in SYN-RECEIVED is never probed: the client's answer completes its handshake.
         if (!is_client()) return;
-        if (h.probes >= s_.config.tcp.syn_retries) {
+        const auto* service = service_of(leg);
+        const bool late = service != nullptr && service->handshake_timeout > Duration{} && h.probes > 0 &&
+                          shared_now() - record(slot).opened_at > service->handshake_timeout;
+        if (late || h.probes >= s_.config.tcp.syn_retries) {
             s_.counters.add(Counter::sessions_handshake_failed);
             return reset_both(slot);
         }
@@ -316,6 +333,7 @@ void Sessions::send_takeover_probe(std::uint32_t slot) {
     if (leg.heard->probes < 255) ++leg.heard->probes;
     s_.counters.add(Counter::takeover_probes);
     remember_heard(slot);
+    if (leg.prefix_pending) return send_prefix(slot);
     wire::TcpHeader h;
     h.source_port = l.local.port;
     h.destination_port = l.remote.port;

@@ -156,6 +156,7 @@ void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet pa
     } else {
         hear(slot, f);
         note_progress(slot);
+        if (f.payload_len > 0) note_payload(slot);
         // Should this have been the last word, the client core anchors the session when it has been calm for
         // a moment.
         if (is_client()) leg.takeover_probe_at = earlier(leg.takeover_probe_at, now_ + calm);
@@ -188,6 +189,9 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     const auto& l = leg.tcb.hard.leg;
     const auto& far = record(slot).leg[index(other(s_.side))];
     const auto& c = context_;
+    if (is_client() && prefix_size(record(slot)) > 0) f = without_prefix(record(slot), known_seq(leg), f);
+    // The first word of the client's since the takeover takes the header along that goes before it.
+    if (leg.prefix_pending && leg.prefix_at.is_never() && client_was_heard(slot)) send_prefix(slot);
     wire::TcpHeader h;
     h.source_port = l.local.port;
     h.destination_port = l.remote.port;
@@ -221,6 +225,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
         tcp::emit_control(leg.tcb, h, c);
         return;
     }
+    note_payload(slot);
     const auto begin = to_position(l.iss, h.seq, known_ack(leg));
     auto* m = packet.get();
     tcp::describe_payload(m, f, begin);

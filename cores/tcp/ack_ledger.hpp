@@ -62,21 +62,20 @@ class AckLedger {
     void note_ack_sent() {
         acknowledged_ = ack_number();
         for (std::size_t i = 0; i < sacked_count_;)
-            if (sacked(i).end <= acknowledged_) sacked_[i] = sacked_[--sacked_count_];
+            if (sacked(i).end <= acknowledged_) forget(i);
             else ++i;
     }
-    /// A SACK block for `range` is about to leave. False when no more ranges can be remembered: then it must
-    /// not be sent.
-    bool note_sacked(PositionRange range) {
-        // Grow a range that touches, so that a growing block does not use up the list.
-        for (std::size_t i = 0; i < sacked_count_; ++i)
-            if (const auto r = sacked(i); range.begin <= r.end && r.begin <= range.end) {
-                remember(i, {std::min(r.begin, range.begin), std::max(r.end, range.end)});
-                return true;
-            }
-        if (sacked_count_ == sacked_max) return false;
+    /// `range`, which was reported by SACK, is received in order now, or will be next; ranges come in order.
+    /// Where there are too many to remember, the last one grows over what lies between: its ACK comes later,
+    /// never early.
+    void note_sacked(PositionRange range) {
+        const bool full = sacked_count_ == sacked_max;
+        if (sacked_count_ > 0) {
+            const auto last = sacked(sacked_count_ - 1u);
+            if (full || range.begin <= last.end)
+                return remember(sacked_count_ - 1u, {last.begin, std::max(last.end, range.end)});
+        }
         remember(sacked_count_++, range);
-        return true;
     }
     bool is_clamped() const { return ack_number() < releasable_; }
 
@@ -95,6 +94,11 @@ class AckLedger {
     Position near_acknowledged(std::uint32_t low) const {
         return acknowledged_ + static_cast<Position>(std::int64_t{static_cast<std::int32_t>(
                                    low - static_cast<std::uint32_t>(acknowledged_))});
+    }
+    /// The others stay in order.
+    void forget(std::size_t i) {
+        std::copy(sacked_.begin() + i + 1, sacked_.begin() + sacked_count_, sacked_.begin() + i);
+        --sacked_count_;
     }
     void remember(std::size_t i, PositionRange r) {
         sacked_[i] = {static_cast<std::uint32_t>(r.begin), static_cast<std::uint32_t>(r.end)};

@@ -257,7 +257,12 @@ Packet take_in_order(Tcb& t, const Context& c) {
     auto& r = t.soft.rcv;
     auto packet = r.queue.pop();
     c.counters.add(Counter::bytes_received, meta(packet.get()).payload_len);
-    r.ledger.receive_until(meta(packet.get()).end());
+    const auto& d = meta(packet.get());
+    if (d.reported) r.ledger.note_sacked({d.begin, d.end()});
+    // An ACK must not end where something begins that was reported.
+    if (const auto* next = r.queue.front_at(d.end()); next != nullptr && meta(next).reported)
+        r.ledger.note_sacked({meta(next).begin, meta(next).end()});
+    r.ledger.receive_until(d.end());
     return packet;
 }
 
@@ -302,7 +307,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
             //  A closed window takes no text, but a valid ACK.
             if (meets_closed_window(t, s) && check_ack(t, s, c) == Step::go_on) {
                 result.ack = take_ack(t, s.ack, s.header, c);
-                recover(t, result.ack, c);
+                recover(t, result.ack, s.header, c);
             }
             return result;
         case Step::go_on: break;
@@ -313,7 +318,8 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
         result.established = true;
     }
     result.ack = take_ack(t, s.ack, s.header, c);
-    if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0) recover(t, result.ack, c);
+    if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0 || result.ack.dsack)
+        recover(t, result.ack, s.header, c);
     if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);
     return result;
 }

@@ -15,6 +15,7 @@ namespace holdfast::tcp {
     X(rto_fired, "retransmission timeouts")                                                              \
     X(tlp_sent, "tail loss probes")                                                                      \
     X(fast_recoveries, "entries into fast recovery")                                                     \
+    X(recoveries_undone, "recoveries taken back: all that was sent again had arrived already")           \
     X(handshake_retransmitted, "SYN or SYN-ACK segments sent again")                                     \
     X(connections_timed_out, "connections given up after too many retransmissions")                      \
     X(paws_dropped, "segments dropped because their timestamp is old (RFC 7323 section 5)")              \
@@ -36,6 +37,8 @@ namespace holdfast::tcp {
     X(sack_held, "duplicate ACKs held back while bytes were withheld")                                   \
     X(sack_hold_expired, "held duplicate ACKs sent because the far leg took over two RTTs")              \
     X(ahead_sent, "segments sent ahead of a hole, so that the far end can report them by SACK")          \
+    X(sack_beyond_far,                                                                                   \
+      "segments reported by SACK while they wait here: beyond the far end's window (window_lead)")       \
     X(ahead_refused, "segments not sent ahead of a hole: no room, or the hole is filled")                \
     X(ack_clamped_by_sack, "ACK numbers held at the start of a range that was SACKed before")            \
     X(dsack_sent, "duplicates reported by D-SACK")                                                       \

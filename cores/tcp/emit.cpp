@@ -91,7 +91,8 @@ Packet fresh(const Context& c) {
     return packet;
 }
 
-void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
+/// Adds what has arrived twice, and what waits above a hole. True if there is more to say.
+bool add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
     auto& rcv = t.soft.rcv;
     auto& o = h.options;
     const std::size_t room = t.hard.timestamps ? 3 : 4;
@@ -105,13 +106,15 @@ void add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
         c.counters.add(Counter::dsack_sent);
     }
     const bool withheld = rcv.ledger.releasable() != rcv.next;
-    if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return;
-    std::array<PositionRange, 4> ranges;
-    const auto n = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, rcv.sack_from_far, ranges);
-    for (std::size_t i = 0; i < n && o.sack_count < room; ++i) {
-        if (!rcv.ledger.note_sacked(ranges[i])) break;
-        o.sack[o.sack_count++] = {receive_seq(t, ranges[i].begin), receive_seq(t, ranges[i].end)};
+    if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return false;
+    const auto found = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, rcv.sack_from_far);
+    std::size_t told = 0;
+    for (; told < found.count && o.sack_count < room; ++told) {
+        const auto& r = found.range[told];
+        rcv.queue.mark_reported(r);
+        o.sack[o.sack_count++] = {receive_seq(t, r.begin), receive_seq(t, r.end)};
     }
+    return found.more || told < found.fresh;
 }
 
 }  // namespace
@@ -172,7 +175,7 @@ bool emit_ack(Tcb& t, const Context& c) {
     auto& rcv = t.soft.rcv;
     auto h = make_header(t, c, t.soft.snd.nxt, wire::flag::ack);
     const auto ack = rcv.ledger.ack_number();
-    if (t.hard.sack && (rcv.duplicate_count > 0 || !rcv.queue.empty())) add_sack(t, h, c);
+    const bool more = t.hard.sack && (rcv.duplicate_count > 0 || !rcv.queue.empty()) && add_sack(t, h, c);
     h.window = take_window(t, ack);
     if (!emit_control(t, h, c)) {
         // What it was to say, a wider window for one, is still owed.
@@ -181,8 +184,9 @@ bool emit_ack(Tcb& t, const Context& c) {
     }
     if (rcv.ledger.is_clamped()) c.counters.add(Counter::ack_clamped_by_sack);
     rcv.ledger.note_ack_sent();
-    rcv.ack_now = rcv.out_of_order = rcv.hold_counted = false;
-    rcv.hold_until = Instant::never();
+    rcv.ack_now = rcv.hold_counted = false;
+    rcv.out_of_order = more;
+    if (!more) rcv.hold_until = Instant::never();
     c.counters.add(Counter::acks_sent);
     return true;
 }

@@ -10,7 +10,13 @@
 namespace holdfast::tcp {
 
 /// What a keyed hash is for: values of one purpose tell nothing of another's.
-enum class Purpose : std::uint8_t { initial_sequence = 1, timestamp_offset = 2, cookie = 3 };
+enum class Purpose : std::uint8_t {
+    initial_sequence = 1,
+    timestamp_offset = 2,
+    cookie = 3,
+    backend = 16,
+    client = 17
+};
 
 /// Keyed choices that must not be guessable and that both nodes of a pair make alike.
 class Secrets {

@@ -58,6 +58,7 @@ Reassembly::Insertion Reassembly::insert(Packet packet) {
     // far end may have: an endpoint that repeats itself with other bytes is held to its first word (R3).
     while (after != nullptr && meta(after).end() <= d.end() && !meta(after).ahead) {
         auto* next = meta(after).next;
+        d.reported = d.reported || meta(after).reported;
         rte_pktmbuf_free(after);
         --mbufs_;
         after = next;
@@ -103,6 +104,11 @@ bool Reassembly::mark_sacked(PositionRange range) {
     return news;
 }
 
+void Reassembly::mark_reported(PositionRange range) {
+    for (auto* p = head_; p != nullptr && meta(p).begin < range.end; p = meta(p).next)
+        if (meta(p).begin >= range.begin) meta(p).reported = true;
+}
+
 bool Reassembly::drop_last_unreported() {
     rte_mbuf *before = nullptr, *last = nullptr, *previous = nullptr;
     for (auto* p = head_; p != nullptr; previous = p, p = meta(p).next)
@@ -118,34 +124,47 @@ bool Reassembly::drop_last_unreported() {
     return true;
 }
 
-std::size_t Reassembly::ranges(Position above, Position newest, bool only_sacked,
-                               std::array<PositionRange, 4>& out) const {
+Reassembly::Ranges Reassembly::ranges(Position above, Position newest, bool only_sacked) const {
     // What joins on to the bytes below `above` lies above no hole.
     above = std::max(above, contiguous_end(above - 1));
-    std::size_t n = 0;
-    PositionRange first{};
-    const auto add = [&](PositionRange r) {
-        if (r.begin <= newest && newest < r.end) first = r;
-        else if (n < out.size() - 1) out[++n] = r;
-    };
+    Ranges result;
+    std::array<PositionRange, 4> known;
+    std::size_t known_count = 0;
     PositionRange run{};
+    bool news = false;
+    const auto finish_run = [&] {
+        if (run.begin == run.end) return;
+        auto& out = result.range;
+        if (run.begin <= newest && newest < run.end) {
+            // Ahead of all, whatever has been found before.
+            if (result.fresh == out.size()) result.more = true;
+            else ++result.fresh;
+            std::copy_backward(out.begin(), out.begin() + result.fresh - 1, out.begin() + result.fresh);
+            out[0] = run;
+        } else if (news && result.fresh < out.size()) {
+            out[result.fresh++] = run;
+        } else if (news) {
+            result.more = true;
+        } else if (known_count < known.size()) {
+            known[known_count++] = run;
+        }
+    };
     for (auto* p = head_; p != nullptr; p = meta(p).next) {
         const auto& d = meta(p);
         if (d.begin < above || (only_sacked && !d.sacked)) continue;
-        if (run.end == d.begin && run.end != run.begin) {
-            run.end = d.end();
-            continue;
+        if (run.end != d.begin || run.end == run.begin) {
+            finish_run();
+            run = {d.begin, d.begin};
+            news = false;
         }
-        if (run.end != run.begin) add(run);
-        run = {d.begin, d.end()};
+        run.end = d.end();
+        news = news || !d.reported;
     }
-    if (run.end != run.begin) add(run);
-    if (first.begin == first.end) {
-        for (std::size_t i = 0; i < n; ++i) out[i] = out[i + 1];
-        return n;
-    }
-    out[0] = first;
-    return n + 1;
+    finish_run();
+    result.count = result.fresh;
+    for (std::size_t i = 0; i < known_count && result.count < result.range.size(); ++i)
+        result.range[result.count++] = known[i];
+    return result;
 }
 
 }  // namespace holdfast::tcp

@@ -41,13 +41,19 @@ class Reassembly {
     std::uint32_t mbufs() const { return mbufs_; }
     void clear();
 
-    /// Up to `out.size()` ranges of held bytes above `above`, the one that holds `newest` first (RFC 2018
-    /// section 4), then in order. With `only_sacked`: of bytes that mark_sacked() has marked. Returns how
-    /// many.
-    std::size_t ranges(Position above, Position newest, bool only_sacked,
-                       std::array<PositionRange, 4>& out) const;
+    /// What SACK blocks may say: whole ranges of held bytes, `fresh` of them with something not yet reported.
+    struct Ranges {
+        std::array<PositionRange, 4> range;
+        std::size_t count = 0, fresh = 0;
+        bool more = false;  ///< there is more that is not yet reported
+    };
+    /// Ranges above `above`: the one that holds `newest` first (RFC 2018 section 4), then what is not yet
+    /// reported, then the lowest of the others. With `only_sacked`: of bytes that mark_sacked() has marked.
+    Ranges ranges(Position above, Position newest, bool only_sacked) const;
     /// The far end has the bytes of `range`. True if that was news of a segment held here.
     bool mark_sacked(PositionRange range);
+    /// A SACK block for `range` leaves.
+    void mark_reported(PositionRange range);
     /// Frees the last segment that is not marked as being with the far end. False if there is none.
     bool drop_last_unreported();
     /// The held segments, linked by meta().next.

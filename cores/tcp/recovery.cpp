@@ -2,78 +2,21 @@
 
 #include <algorithm>
 
+#include "cores/tcp/congestion.hpp"
+#include "cores/tcp/rack.hpp"
+
 namespace holdfast::tcp {
 namespace {
 
-void mark_lost(SendSide& s, rte_mbuf* m) {
-    auto& d = meta(m);
-    if (d.lost || d.sacked) return;
-    d.lost = true;
-    s.lost_bytes += d.payload_len;
-}
+/// Duplicate ACKs of an endpoint without SACK that mean loss (RFC 5681 section 3.2).
+constexpr std::uint8_t duplicate_threshold = 3;
 
-/// Only segments that have left in full carry marks: their bytes count in the pipe as a whole.
-bool fully_sent(const SendSide& s, const rte_mbuf* m) { return meta(m).end() <= s.nxt; }
-
-/// RFC 8985 section 6.2 step 5: what left a reordering window before the newest delivered segment is lost.
-bool detect_by_time(Tcb& t) {
-    auto& s = t.soft.snd;
-    if (!s.rack_valid || s.sacked_bytes == 0) return false;
-    const auto reordering_window = t.soft.rtt.min / 4;
-    const auto limit = s.rack_sent_at - reordering_window;
-    bool found = false;
-    for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
-        auto& d = meta(m);
-        if (d.sacked || d.lost || !fully_sent(s, m)) continue;
-        // Equal send times (one burst) are ordered by position.
-        const bool before = d.sent_at < limit || (d.sent_at == s.rack_sent_at && d.end() < s.rack_end &&
-                                                  s.sacked_bytes >= s.reordering * effective_mss(t));
-        if (!before) continue;
-        mark_lost(s, m);
-        found = true;
-    }
-    return found;
-}
-
-/// RFC 5681 section 3.2 for endpoints without SACK, and the RFC 6675 count for those with it.
 bool detect_by_count(Tcb& t) {
     auto& s = t.soft.snd;
-    const bool enough =
-        t.hard.sack ? s.sacked_bytes >= s.reordering * effective_mss(t) : s.duplicate_acks >= s.reordering;
-    if (!enough || s.head == nullptr || !fully_sent(s, s.head) || meta(s.head).retransmitted) return false;
-    if (meta(s.head).sacked || meta(s.head).lost) return false;
+    if (s.duplicate_acks < duplicate_threshold || s.head == nullptr || !fully_sent(s, s.head)) return false;
+    if (meta(s.head).retransmitted || meta(s.head).lost) return false;
     mark_lost(s, s.head);
     return true;
-}
-
-void enter_recovery(Tcb& t, const Context& c) {
-    auto& s = t.soft.snd;
-    s.in_recovery = true;
-    s.recovery_end = s.nxt;
-    s.repeat_now = true;
-    c.counters.add(Counter::fast_recoveries);
-    //= rfc5681#3.2
-    //  Half of what was in flight, at least two segments.
-    const auto flight = static_cast<std::uint32_t>(s.nxt - s.una);
-    s.ssthresh = std::max(flight / 2, 2 * effective_mss(t));
-    s.cwnd = s.ssthresh;
-}
-
-void grow(Tcb& t, const AckEffect& e) {
-    auto& s = t.soft.snd;
-    const auto mss = effective_mss(t);
-    // A window that is not used does not grow (RFC 9293 leaves it open; RFC 7661 gives the reason).
-    if (static_cast<std::uint32_t>(s.nxt - s.una) + e.bytes_acked < s.cwnd / 2) return;
-    if (s.cwnd < s.ssthresh) {
-        //= rfc3465#2.2
-        s.cwnd += std::min(e.bytes_acked, 2 * mss);
-        return;
-    }
-    s.partial_credit += e.bytes_acked;
-    if (s.partial_credit >= s.cwnd) {
-        s.partial_credit -= s.cwnd;
-        s.cwnd += mss;
-    }
 }
 
 /// Without SACK a partial ACK uncovers the next hole (RFC 6582 section 3.2 step 3).
@@ -86,7 +29,109 @@ void uncover_next_hole(Tcb& t) {
     }
 }
 
+/// Keeps the window as it is, in case that what follows was for nothing.
+void remember(SendSide& s) { s.undo = {s.cwnd, s.ssthresh, s.cubic.w_max, 0, Instant::never()}; }
+
+void enter_recovery(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    c.counters.add(Counter::fast_recoveries);
+    remember(s);
+    s.in_recovery = true;
+    s.recovery_end = s.nxt;
+    s.repeat_now = true;
+    s.tail_probe_end = 0;
+    congestion_event(t);
+    s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0};
+    //= rfc6582#3.2
+    //  Step 2, for endpoints without SACK; for others the rate reduction goes there step by step.
+    if (!t.hard.sack) s.cwnd = s.ssthresh;
+}
+
+void leave_recovery(SendSide& s) {
+    //= rfc6937#3
+    //  At the end the window is where the reduction led.
+    if (s.in_recovery) s.cwnd = s.ssthresh;
+    s.in_recovery = s.in_loss = false;
+    //= rfc8985#6.2
+    //  Step 4: a widened reordering window stays for sixteen recoveries.
+    if (s.rack.persist > 0 && --s.rack.persist == 0) s.rack.widening = 1;
+}
+
+//= rfc6937#3.1
+//  Of what was delivered a part leaves again, so that the pipe comes down to ssthresh over one round trip;
+//  below it, it grows like in slow start as long as what is delivered shows that no more is lost.
+void reduce_rate(Tcb& t, const AckEffect& e) {
+    auto& s = t.soft.snd;
+    auto& p = s.prr;
+    p.delivered += e.delivered;
+    const auto in_pipe = pipe(s);
+    std::uint32_t more = 0;
+    if (in_pipe > s.ssthresh) {
+        const auto share = (std::uint64_t{p.delivered} * s.ssthresh + p.flight - 1) / p.flight;
+        more = share > p.out ? static_cast<std::uint32_t>(share) - p.out : 0;
+    } else {
+        const auto owed = p.delivered > p.out ? p.delivered - p.out : 0;
+        const auto limit = e.advanced ? std::max(owed, e.delivered) + effective_mss(t) : owed;
+        more = std::min(s.ssthresh - in_pipe, limit);
+    }
+    s.cwnd = in_pipe + more;
+}
+
+//= rfc9438#4.9.2
+//  Back to the window before a reduction, when all that was repeated had arrived already.
+void take_back(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    c.counters.add(Counter::recoveries_undone);
+    s.cwnd = std::max(s.cwnd, s.undo.cwnd);
+    s.ssthresh = std::max(s.ssthresh, s.undo.ssthresh);
+    s.cubic.w_max = s.undo.w_max;
+    s.cubic.epoch = Instant::never();
+    s.undo = Undo{};
+    s.in_recovery = s.in_loss = false;
+    s.repeat_now = false;
+    for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && meta(m).begin < s.nxt; m = meta(m).next)
+        if (meta(m).lost) {
+            meta(m).lost = false;
+            s.lost_bytes -= meta(m).payload_len;
+        }
+}
+
+/// An ACK shows that nothing had been lost: by its timestamp (RFC 4015 section 3.2), or by reports of
+/// duplicates for all that was repeated (RFC 3708 section 3).
+bool was_for_nothing(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context& c) {
+    auto& u = t.soft.snd.undo;
+    if (u.first.is_never()) return false;
+    if (e.advanced && echo_is_older(t, h, u.first, c)) return true;
+    u.segments -= std::min<std::uint32_t>(u.segments, e.dsack_segments);
+    return e.dsack_segments > 0 && u.segments == 0;
+}
+
+//= rfc8985#7.4.2
+//  A probe that repeated a segment, and was acknowledged without any sign of a duplicate, has hidden a loss.
+void judge_tail_probe(Tcb& t, const AckEffect& e) {
+    auto& s = t.soft.snd;
+    if (s.tail_probe_end == 0 || s.una < s.tail_probe_end) return;
+    const bool duplicate = e.dsack || (e.duplicate && e.bytes_sacked == 0);
+    if (s.tail_probe_repeats && !duplicate) {
+        if (s.una == s.tail_probe_end) return;  // the report of a duplicate may follow
+        if (!s.in_recovery && !s.in_loss) {
+            congestion_event(t);
+            s.cwnd = s.ssthresh;
+        }
+    }
+    s.tail_probe_end = 0;
+}
+
 }  // namespace
+
+void note_transmission(Tcb& t, std::uint32_t bytes, bool again, Instant now) {
+    auto& s = t.soft.snd;
+    s.last_sent = now;
+    if (s.in_recovery) s.prr.out += bytes;
+    if (!again || (!s.in_recovery && !s.in_loss)) return;
+    ++s.undo.segments;
+    s.undo.first = earlier(s.undo.first, now);
+}
 
 void mark_oversized_lost(Tcb& t) {
     auto& s = t.soft.snd;
@@ -96,39 +141,60 @@ void mark_oversized_lost(Tcb& t) {
     s.repeat_now = s.repeat_now || s.lost_bytes > 0;
 }
 
-void mark_all_lost(Tcb& t) {
+void mark_timed_out(Tcb& t, Instant now) {
     auto& s = t.soft.snd;
-    const auto mss = effective_mss(t);
-    if (!s.in_loss) s.ssthresh = std::max(static_cast<std::uint32_t>(s.nxt - s.una) / 2, 2 * mss);
+    if (!s.in_loss) {
+        remember(s);
+        congestion_event(t);
+    }
     s.in_loss = true;
     s.in_recovery = false;
     s.recovery_end = s.nxt;
-    s.cwnd = mss;
+    s.cwnd = effective_mss(t);
     s.duplicate_acks = 0;
-    // The endpoint may have dropped what it SACKed (RFC 2018 section 8): after a timeout the marks are void.
+    s.reordering_until = Instant::never();
+    s.tail_probe_end = 0;
+    s.repeat_now = true;
+    //= rfc6675#5.1
+    //  What was SACKed counts as delivered beyond a timeout, unless the endpoint has dropped it: then it
+    //  stands where the next ACK would have to be.
+    const bool reneged = s.head != nullptr && meta(s.head).sacked;
     for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
-        if (meta(m).sacked) {
-            meta(m).sacked = false;
-            s.sacked_bytes -= meta(m).payload_len;
+        auto& d = meta(m);
+        if (d.sacked && reneged) {
+            d.sacked = false;
+            s.sacked_bytes -= d.payload_len;
         }
-        mark_lost(s, m);
+        //= rfc8985#6.3
+        //  The first one, and what left a round trip before now; the rest may be on its way.
+        const bool old = !t.hard.sack || m == s.head || now - d.sent_at >= t.soft.rtt.srtt;
+        if (old) mark_lost(s, m);
     }
 }
 
-void recover(Tcb& t, const AckEffect& e, const Context& c) {
+void recover_by_time(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    if (!detect_by_time(t, c.now)) return;
+    if (!s.in_recovery && !s.in_loss) enter_recovery(t, c);
+    if (s.in_recovery) reduce_rate(t, {});
+}
+
+void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context& c) {
     auto& s = t.soft.snd;
     if (e.advanced) s.duplicate_acks = 0;
     if (e.duplicate && s.duplicate_acks < 255) ++s.duplicate_acks;
-    const bool recovered = (s.in_recovery || s.in_loss) && s.una >= s.recovery_end;
-    if (recovered) {
-        if (s.in_recovery) s.cwnd = s.ssthresh;
-        s.in_recovery = s.in_loss = false;
-    }
-    bool lost = detect_by_time(t);
-    lost = detect_by_count(t) || lost;
+    if (was_for_nothing(t, e, h, c)) take_back(t, c);
+    if ((s.in_recovery || s.in_loss) && s.una >= s.recovery_end) leave_recovery(s);
+    judge_tail_probe(t, e);
+    const bool lost = t.hard.sack ? detect_by_time(t, c.now) : detect_by_count(t);
     if (lost && !s.in_recovery && !s.in_loss) enter_recovery(t, c);
-    if (e.advanced && s.in_recovery && !t.hard.sack) uncover_next_hole(t);
-    if (e.advanced && !s.in_recovery) grow(t, e);
+    if (s.in_recovery && t.hard.sack) reduce_rate(t, e);
+    else if (e.advanced && s.in_recovery) uncover_next_hole(t);
+    else if (e.advanced) grow_window(t, e, c);
+    // send_ready() chooses the timer anew.
+    const bool waits = !s.reordering_until.is_never();
+    if (waits != (s.timer == SendTimer::reordering) || (waits && s.timer_at != s.reordering_until))
+        arm(s, SendTimer::none, Instant::never());
 }
 
 }  // namespace holdfast::tcp

@@ -37,8 +37,11 @@ struct AckEffect {
     std::uint32_t bytes_acked = 0;   ///< newly acknowledged cumulatively
     std::uint32_t bytes_sacked = 0;  ///< newly SACKed
     bool advanced = false, duplicate = false, window_grew = false, fin_acknowledged = false;
-    Duration rtt{-1};  ///< sample, negative = none
+    std::uint32_t delivered = 0;  ///< newly at the endpoint, by either
+    Position highest = 0;         ///< end of the highest segment among them
+    Duration rtt{-1};             ///< sample, negative = none
     bool dsack = false;
+    std::uint8_t dsack_segments = 0;  ///< reports of duplicates that no probe explains
     std::uint8_t ahead_count = 0;
     std::array<PositionRange, 3> ahead;  ///< SACKed beyond what is held: it went ahead of a hole
 };
@@ -49,6 +52,14 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
 /// Runs the send timer if it is due. False when the connection must be given up.
 bool run_send_timer(Tcb& t, const Context& c);
 
+/// Sends what has left of held segment `m` again. False if the port refused a piece.
+bool retransmit(Tcb& t, rte_mbuf* m, const Context& c);
+/// Sends our FIN, again if it has left before. False if the port refused it.
+bool send_fin(Tcb& t, const Context& c);
+/// Sends one new segment that the congestion window does not allow, for a tail loss probe. False if there is
+/// none.
+bool send_beyond_window(Tcb& t, const Context& c);
+
 /// Sends one true byte that the endpoint has or will have anyway, so that it answers at once: the last byte
 /// sent while bytes are in flight, else the byte below una, else an empty segment below una.
 void send_probe(Tcb& t, const Context& c);
@@ -58,6 +69,17 @@ void rearm_send_timer(Tcb& t, const Context& c);
 
 /// Frees everything held.
 void discard_queue(Tcb& t);
+
+/// Bytes of new payload that the endpoint's window still takes.
+inline std::uint32_t window_left(const SendSide& s) {
+    const auto left = distance(s.nxt, s.edge);
+    return left > 0 ? static_cast<std::uint32_t>(left) : 0;
+}
+
+inline void arm(SendSide& s, SendTimer kind, Instant at) {
+    s.timer = kind;
+    s.timer_at = at;
+}
 
 /// Bytes believed to be in the network (RFC 6675 section 4, with marks per segment).
 inline std::uint32_t pipe(const SendSide& s) {

@@ -26,12 +26,54 @@ struct TcbHard {
 static_assert(std::is_trivially_copyable_v<TcbHard> && sizeof(TcbHard) <= 64);
 
 /// Which of the mutually exclusive retransmission timers runs.
-enum class SendTimer : std::uint8_t { none, handshake, rto, tail_loss_probe, persist };
+enum class SendTimer : std::uint8_t { none, handshake, rto, tail_loss_probe, persist, reordering };
 
 /// Round-trip time and timeout (RFC 6298).
 struct Rtt {
     Duration srtt{}, rttvar{}, rto{}, min{};
     bool measured = false;
+};
+
+/// What CUBIC remembers of the last congestion event (RFC 9438 section 4.1.2), in bytes.
+struct Cubic {
+    Instant epoch = Instant::never();  ///< start of the present congestion avoidance; never = none yet
+    std::uint32_t k_ms = 0;            ///< from `epoch` until the window is back at its origin
+    std::uint32_t origin = 0;          ///< plateau of the curve of this epoch
+    std::uint32_t w_max = 0;           ///< window before the last reduction; 0 = there was none
+    std::uint32_t w_est = 0;           ///< what Reno would have
+};
+
+/// Rounds of slow start and their round-trip times (RFC 9406). Microseconds; 0 = no sample.
+struct SlowStart {
+    Position round_end = 0;
+    std::uint32_t rtt_last = 0, rtt_now = 0, rtt_baseline = 0;
+    std::uint8_t samples = 0;
+    std::uint8_t css_rounds = 0;  ///< rounds in conservative slow start; 0 = not in it
+};
+
+/// What is known by the newest segment that was delivered (RFC 8985 section 5.2).
+struct Rack {
+    Instant sent_at{};
+    Position end = 0;
+    Duration rtt{};
+    Position highest = 0;       ///< end of the highest segment ever delivered
+    Position dsack_round = 0;   ///< D-SACKs below this belong to a round that was counted
+    std::uint8_t widening = 1;  ///< reordering window, in quarters of the least round trip
+    std::uint8_t persist = 0;   ///< recoveries for which it stays widened
+    bool valid = false, reordering_seen = false;
+};
+
+/// Proportional rate reduction of one recovery (RFC 6937), in bytes.
+struct RateReduction {
+    std::uint32_t flight = 0;  ///< RecoverFS
+    std::uint32_t delivered = 0, out = 0;
+};
+
+/// How it was before a reduction that may turn out to have been for nothing.
+struct Undo {
+    std::uint32_t cwnd = 0, ssthresh = 0, w_max = 0;
+    std::uint32_t segments = 0;        ///< repeated and not reported as duplicates
+    Instant first = Instant::never();  ///< when the first one was repeated; never = nothing to undo
 };
 
 /// The sending direction. Bytes [una, queue_end) are held in mbufs; [una, nxt) have left at least once.
@@ -58,20 +100,24 @@ struct SendSide {
     std::uint8_t last_byte = 0;  ///< byte at position una - 1, if has_last_byte
     bool has_last_byte = false;
 
-    // Congestion control (RFC 5681) and loss recovery; all in bytes.
+    // Congestion control and loss recovery; all in bytes.
     std::uint32_t cwnd = 0, ssthresh = 0x7fffffff;
-    std::uint32_t sacked_bytes = 0, lost_bytes = 0, retransmitted_bytes = 0;
-    Position recovery_end = 0;  ///< recovery ends when una reaches it
+    std::uint32_t sacked_bytes = 0, lost_bytes = 0;
+    Position recovery_end = 0;                    ///< recovery ends when una reaches it
+    Position repeated_end = 0;                    ///< nothing at or above it was ever sent again
+    Position cwnd_full_at = 0;                    ///< nxt when cwnd last kept something back
+    Position tail_probe_end = 0;                  ///< nxt at the tail loss probe that is out; 0 = none is
+    Instant last_sent{};                          ///< when payload last left
+    Instant reordering_until = Instant::never();  ///< what seems out of order is lost then
+    Cubic cubic;
+    SlowStart slow_start;
+    Rack rack;
+    RateReduction prr;
+    Undo undo;
     bool in_recovery = false, in_loss = false;
+    bool tail_probe_repeats = false;  ///< the probe repeated a segment, so its loss would be hidden
+    bool repeat_now = false;          ///< the first loss of a recovery goes out whatever the pipe holds
     std::uint8_t duplicate_acks = 0;
-    std::uint8_t reordering = 3;  ///< duplicate ACKs that mean loss
-    bool rack_valid = false;
-    Instant rack_sent_at{};  ///< send time of the newest segment known delivered
-    Position rack_end = 0;
-    bool repeat_now = false;  ///< the first loss of a recovery goes out whatever the pipe holds
-    std::uint32_t partial_credit =
-        0;  ///< bytes acknowledged towards the next increase in congestion avoidance
-    bool tlp_outstanding = false;
 
     SendTimer timer = SendTimer::none;
     Instant timer_at = Instant::never();

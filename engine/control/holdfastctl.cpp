@@ -14,11 +14,12 @@ namespace {
 struct Options {
     std::string socket, runtime;
     bool as_json = false, all = false;
+    std::string service, backend, word;  ///< of drain
 };
 
 double to_ms(const json& us) { return us.get<double>() / 1000; }
 
-json status(TelemetryClient& client) {
+json status(TelemetryClient& client, const Options&) {
     json s = client.ask("/holdfast/status");
     const json& takeover = s["last_takeover"];
     s["last_takeover"] = {{"detect_ms", to_ms(takeover["detect_us"])},
@@ -28,19 +29,33 @@ json status(TelemetryClient& client) {
     return s;
 }
 
-json sessions(TelemetryClient& client) { return client.ask_all("/holdfast/sessions", "slot"); }
-json counters(TelemetryClient& client) { return client.ask_all("/holdfast/counters", "number"); }
-json mirror(TelemetryClient& client) { return client.ask("/holdfast/mirror"); }
-json guard(TelemetryClient& client) { return client.ask("/holdfast/guard"); }
-json cores(TelemetryClient& client) { return client.ask("/holdfast/cores"); }
+json sessions(TelemetryClient& client, const Options&) {
+    return client.ask_all("/holdfast/sessions", "slot");
+}
+json backends(TelemetryClient& client, const Options&) {
+    return client.ask_all("/holdfast/backends", "place");
+}
+json counters(TelemetryClient& client, const Options&) {
+    return client.ask_all("/holdfast/counters", "number");
+}
+json mirror(TelemetryClient& client, const Options&) { return client.ask("/holdfast/mirror"); }
+json guard(TelemetryClient& client, const Options&) { return client.ask("/holdfast/guard"); }
+json cores(TelemetryClient& client, const Options&) { return client.ask("/holdfast/cores"); }
 
-json events(TelemetryClient& client) {
+json events(TelemetryClient& client, const Options&) {
     json rows = client.ask_all("/holdfast/events", "number");
     for (auto& row : rows) {
         row["at_ms"] = to_ms(row["at_us"]);
         row.erase("at_us");
     }
     return rows;
+}
+
+json drain(TelemetryClient& client, const Options& o) {
+    const json answer = client.ask("/holdfast/drain", o.service + "," + o.backend + "," + o.word);
+    const std::string problem = answer["problem"];
+    if (!problem.empty()) throw std::runtime_error(problem);
+    return {{"service", o.service}, {"backend", o.backend}, {"drained", o.word == "on"}};
 }
 
 void print_status(const json& s, const Options&) {
@@ -72,6 +87,15 @@ void print_sessions(const json& rows, const Options&) {
                                      {"bytes_down", "DOWN"},
                                      {"withheld_up", "HELD UP"},
                                      {"withheld_down", "HELD DOWN"}});
+}
+
+void print_backends(const json& rows, const Options&) {
+    std::cout << format_table(rows, {{"id", "ID"},
+                                     {"service", "SERVICE"},
+                                     {"backend", "BACKEND"},
+                                     {"state", "STATE"},
+                                     {"sessions", "SESSIONS"},
+                                     {"reason", "REASON"}});
 }
 
 void print_counters(const json& rows, const Options& options) {
@@ -113,12 +137,15 @@ void print_object(const json& object, const Options&) {
 struct Command {
     const char* name;
     const char* help;
-    json (*ask)(TelemetryClient&);
+    json (*ask)(TelemetryClient&, const Options&);
     void (*print)(const json&, const Options&);
 };
 constexpr Command commands[] = {
     {"status", "role, sessions, mirror, last takeover", status, print_status},
     {"sessions", "every session with its mode and protection", sessions, print_sessions},
+    {"backends", "every backend with its state and sessions", backends, print_backends},
+    {"drain", "SERVICE BACKEND on|off: a drained backend gets no new sessions on this node", drain,
+     print_object},
     {"counters", "counters that are not 0, with their meaning", counters, print_counters},
     {"events", "what happened lately", events, print_events},
     {"mirror", "the connection to the other node", mirror, print_object},
@@ -130,7 +157,7 @@ int run(const Command& command, const Options& options) {
     try {
         TelemetryClient client(options.socket.empty() ? find_telemetry_socket(options.runtime)
                                                       : options.socket);
-        const json answer = command.ask(client);
+        const json answer = command.ask(client, options);
         if (options.as_json) std::cout << answer.dump(2) << "\n";
         else command.print(answer, options);
         return 0;
@@ -177,6 +204,12 @@ int main(int argc, char** argv) {
     app.fallthrough();
     app.require_subcommand(1);
     for (const auto& c : commands) app.add_subcommand(c.name, c.help);
+    auto* drain_words = app.get_subcommand("drain");
+    drain_words->add_option("SERVICE", options.service, "its name")->required();
+    drain_words->add_option("BACKEND", options.backend, "its address and port")->required();
+    drain_words->add_option("WORD", options.word, "on or off")
+        ->required()
+        ->check(CLI::IsMember({"on", "off"}));
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& e) {

@@ -20,7 +20,7 @@ std::mutex sources_lock;
 const TelemetrySources* sources_now = nullptr;
 
 /// Rows in one answer: as many as surely fit into DPDK's 16 KiB.
-constexpr std::uint64_t sessions_page = 24, counters_page = 48, events_page = 48;
+constexpr std::uint64_t sessions_page = 24, counters_page = 48, events_page = 48, backends_page = 48;
 
 struct Page {
     std::uint64_t from = 0, count = 0;
@@ -114,6 +114,40 @@ void fill_sessions(const TelemetrySources& s, const char* params, TelDict& out) 
     out.number("next", slot < slots ? slot : 0);
 }
 
+/// "rows" by place; "next" is the place to ask for next, 0 after the last page.
+void fill_backends(const TelemetrySources& s, const char* params, TelDict& out) {
+    const Page page = parse_page(params, backends_page);
+    const std::uint64_t end = std::min<std::uint64_t>(page.from + page.count, s.node.backend_count());
+    out.dict("rows", [&](TelDict& rows) {
+        for (auto place = page.from; place < end; ++place)
+            rows.dict(std::to_string(place).c_str(), [&](TelDict& d) {
+                const auto row = s.node.backend(static_cast<std::uint32_t>(place));
+                d.text("id", std::to_string(row.service_number) + "/" + std::to_string(row.backend_number));
+                d.text("service", row.service);
+                d.text("backend", row.address.to_string());
+                d.text("state", row.state);
+                d.text("reason", row.reason);
+                d.number("sessions", row.sessions);
+            });
+    });
+    out.number("next", end < s.node.backend_count() ? end : 0);
+}
+
+/// Parameters: service, backend, "on" or "off". "problem" is empty when it is done.
+void fill_drain(const TelemetrySources& s, const char* params, TelDict& out) {
+    // A service's name may hold commas, the rest can not.
+    const std::string_view all(params == nullptr ? "" : params);
+    const auto word_at = all.rfind(',');
+    const auto backend_at = word_at == all.npos || word_at == 0 ? all.npos : all.rfind(',', word_at - 1);
+    if (backend_at == all.npos) return out.text("problem", "give a service, a backend, and on or off");
+    const auto service = all.substr(0, backend_at), word = all.substr(word_at + 1);
+    const auto backend = Endpoint::parse(std::string(all.substr(backend_at + 1, word_at - backend_at - 1)));
+    if (!backend) return out.text("problem", "the backend is no address with port");
+    if (word != "on" && word != "off") return out.text("problem", "the last word is neither on nor off");
+    const bool known = s.node.drain(service, *backend, word == "on");
+    out.text("problem", known ? "" : "no service of this name has this backend; see holdfastctl backends");
+}
+
 /// Calls `visit` with every counter of the process, always in the same order.
 template <class Visit>
 void for_each_counter(const TelemetrySources& s, Visit visit) {
@@ -195,6 +229,10 @@ constexpr Command commands[] = {
     {"/holdfast/status", "Role, state, term, sessions, mirror and last takeover. Takes no parameters",
      fill_status},
     {"/holdfast/sessions", "Sessions by slot. Parameters: from slot, count (at most 24)", fill_sessions},
+    {"/holdfast/backends", "Backends of all services. Parameters: from place, count (at most 48)",
+     fill_backends},
+    {"/holdfast/drain", "A backend gets no new sessions. Parameters: service, backend, on or off",
+     fill_drain},
     {"/holdfast/counters", "Counters with their meaning. Parameters: from number, count (at most 48)",
      fill_counters},
     {"/holdfast/mirror", "State of the mirror connection. Takes no parameters", fill_mirror},

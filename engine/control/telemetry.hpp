@@ -12,7 +12,7 @@ namespace holdfast::engine {
 
 /// What the commands read. Everything must outlive the Telemetry object.
 struct TelemetrySources {
-    const protocol::Node& node;
+    protocol::Node& node;
     std::string node_name;
     std::span<Runner* const> runners;
     const EventHistory& events;

@@ -106,4 +106,12 @@ struct Prefix {
     std::string to_string() const;
 };
 
+/// The neighbour that leads to a network.
+struct Route {
+    Prefix to;
+    IpAddress via;
+
+    friend bool operator==(const Route&, const Route&) = default;
+};
+
 }  // namespace holdfast

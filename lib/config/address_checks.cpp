@@ -39,6 +39,7 @@ std::vector<Row> address_rows(const Config& c) {
             rows.push_back({port.address6.address, section + ".address6", Use::own});
         if (!port.gateway6.is_unspecified())
             rows.push_back({port.gateway6, section + ".gateway6", Use::gateway});
+        for (const auto& route : port.routes) rows.push_back({route.via, section + ".routes", Use::gateway});
     }
     for (const auto& address : c.snat) rows.push_back({address, "port.server.snat", Use::snat});
     for (std::size_t i = 0; i < c.services.size(); ++i) {

@@ -1,6 +1,7 @@
 // The configuration as typed values. The loader (loader.hpp) fills it from TOML; nothing else writes it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,13 +17,17 @@ enum class Gate : std::uint8_t { none = 0, peer = 1 };
 
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
-    std::string device;        ///< ethdev name or PCI address, as EAL knows it
-    Prefix address;            ///< the node's own IPv4 or IPv6 address: neighbour queries, reference probes
-    Prefix address6;           ///< its IPv6 address beside an IPv4 one; unspecified = none
-    IpAddress gateway;         ///< next hop for addresses off `address`; unspecified = none
-    IpAddress gateway6;        ///< the same for `address6`
-    MacAddress virtual_mac;    ///< moves with the active node; zero on the mirror port
-    std::uint16_t mtu = 1500;  ///< IP packet size in bytes
+    static constexpr std::size_t routes_max = 64;
+
+    std::string device;         ///< ethdev name or PCI address, as EAL knows it
+    Prefix address;             ///< the node's own IPv4 or IPv6 address: neighbour queries, reference probes
+    Prefix address6;            ///< its IPv6 address beside an IPv4 one; unspecified = none
+    IpAddress gateway;          ///< next hop for addresses off `address`; unspecified = none
+    IpAddress gateway6;         ///< the same for `address6`
+    std::vector<Route> routes;  ///< beside the gateways, for networks that another neighbour leads to
+    MacAddress virtual_mac;     ///< moves with the active node; zero on the mirror port
+    std::uint16_t mtu = 1500;   ///< IP packet size in bytes
+    std::uint16_t vlan = 0;     ///< 802.1Q tag of all frames; 0 = none
 
     /// The node's own address of the family of `of`, with its network; nullptr when it has none.
     const Prefix* own(const IpAddress& of) const {
@@ -37,13 +42,42 @@ struct PortConfig {
         return {};
     }
     bool is_on_link(const IpAddress& a) const { return own(a) != nullptr && own(a)->contains(a); }
+    /// It is on the port's network, or a route or gateway leads to it.
+    bool reaches(const IpAddress& a) const {
+        const auto holds = [&](const Route& r) { return r.to.contains(a); };
+        return own(a) != nullptr && (is_on_link(a) || !gateway_of(a).is_unspecified() ||
+                                     std::any_of(routes.begin(), routes.end(), holds));
+    }
+};
+
+/// How a new session's backend is chosen among those that are up and not drained.
+enum class Balance : std::uint8_t { round_robin, least_sessions, source_hash };
+
+/// Asking backends whether they accept connections.
+struct HealthConfig {
+    Duration interval{};            ///< between two checks of a backend; 0 = none, every backend counts as up
+    Duration timeout = seconds(1);  ///< without an answer for so long a check has failed
+    unsigned rise = 2;              ///< checks in a row that a backend must answer to be up again
+    unsigned fall = 3;              ///< failures in a row, of checks and sessions, that take it down
 };
 
 struct ServiceConfig {
+    /// A record names its backend by a number, and every choice looks through them.
+    static constexpr std::size_t backends_max = 256;
+
     std::string name;
     Endpoint address;                ///< virtual address and port that clients connect to
     std::vector<Endpoint> backends;  ///< at least one
     Gate gate = Gate::peer;
+    Balance balance = Balance::round_robin;
+    Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
+    HealthConfig health{};
+    unsigned proxy_protocol = 0;                ///< version of the PROXY header that backends get; 0 = none
+    std::uint32_t sessions_max = 0;             ///< live sessions; 0 = no limit of its own
+    std::uint32_t sessions_per_source_max = 0;  ///< of one IPv4 address or IPv6 /64; 0 = no limit
+    std::uint32_t accept_rate = 0;              ///< new sessions per second; 0 = no limit
+    Duration idle_timeout{};                    ///< a session without payload for so long is reset; 0 = never
+    Duration handshake_timeout{};  ///< for the client's answer to our SYN-ACK; 0 = until tcp.syn_retries
 };
 
 struct GuardConfig {

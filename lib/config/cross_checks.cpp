@@ -8,12 +8,6 @@
 namespace holdfast {
 namespace {
 
-/// An address is reachable through a port when it lies on the port's network or a gateway leads to it.
-bool reaches(const PortConfig& port, const IpAddress& address) {
-    return port.own(address) != nullptr &&
-           (port.is_on_link(address) || !port.gateway_of(address).is_unspecified());
-}
-
 /// Why `port` does not reach `address`, and the mend; `section` names the port where a gateway would be one.
 std::string off_network(const IpAddress& address, const PortConfig& port, const std::string& port_section,
                         const std::string& section) {
@@ -26,7 +20,9 @@ std::string off_network(const IpAddress& address, const PortConfig& port, const 
         return address.to_string() + " is an " + (address.is_v4() ? "IPv4" : "IPv6") + " address, and " +
                port_section + " has none; set " + port_section + (address.is_v4() ? ".address" : ".address6");
     return address.to_string() + " is not on the network " + own->to_string() + "; choose an address there" +
-           (section.empty() ? "" : " or set " + section + (address.is_v4() ? ".gateway" : ".gateway6"));
+           (section.empty()
+                ? ""
+                : " or set " + section + (address.is_v4() ? ".gateway" : ".gateway6"));
 }
 
 void check_virtual_mac(const MacAddress& mac, const std::string& name, Problems& problems) {
@@ -51,9 +47,49 @@ void check_gateway(const Prefix& network, const IpAddress& gateway, const std::s
                                "; choose an address there");
 }
 
+/// The network of a route, with no bit behind its length.
+Prefix network_of(Prefix p) {
+    const unsigned begin = p.address.is_v4() ? 96u + p.length : p.length;
+    for (unsigned bit = begin; bit < 128; ++bit)
+        p.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
+    return p;
+}
+
+/// What is wrong with one route of a port, and the mend; or nothing.
+std::string route_problem(const PortConfig& port, const Route& route) {
+    const auto network = network_of(route.to);
+    if (route.to.length == 0)
+        return std::string("leads everywhere; write its neighbour under ") +
+               (route.to.address.is_v4() ? "gateway" : "gateway6");
+    if (network != route.to) return "has bits behind its prefix length; write " + network.to_string();
+    if (network.address.is_multicast()) return "is multicast; leave it out";
+    if (route.via.is_v4() != route.to.address.is_v4())
+        return "has a next hop of another family, " + route.via.to_string() + "; choose one of its own";
+    if (port.own(route.via) == nullptr)
+        return "is of a family that the port has no address of; give it one or leave the route out";
+    if (!port.is_on_link(route.via) && !route.via.is_link_local_v6())
+        return "has its next hop " + route.via.to_string() + " off the network " +
+               port.own(route.via)->to_string() + "; choose a neighbour there";
+    return {};
+}
+
+void check_routes(const PortConfig& port, const std::string& name, Problems& problems) {
+    const auto& routes = port.routes;
+    if (routes.size() > PortConfig::routes_max)
+        problems.add(name, "there are " + std::to_string(routes.size()) + "; choose at most " +
+                               std::to_string(PortConfig::routes_max));
+    for (auto route = routes.begin(); route != routes.end(); ++route) {
+        const auto problem = route_problem(port, *route);
+        if (!problem.empty()) problems.add(name, route->to.to_string() + " " + problem);
+        if (std::any_of(routes.begin(), route, [&](const Route& r) { return r.to == route->to; }))
+            problems.add(name, route->to.to_string() + " is there twice; leave one of them out");
+    }
+}
+
 void check_port(const PortConfig& port, const std::string& section, Problems& problems) {
     check_gateway(port.address, port.gateway, section + ".gateway", problems);
     check_gateway(port.address6, port.gateway6, section + ".gateway6", problems);
+    check_routes(port, section + ".routes", problems);
     constexpr std::uint16_t ipv6_mtu_min = 1280;  // RFC 8200 section 5
     if (port.own(IpAddress{}) != nullptr && port.mtu < ipv6_mtu_min)
         problems.add(section + ".mtu", std::to_string(port.mtu) +
@@ -104,13 +140,20 @@ void check_service_name(const Config& c, std::size_t i, const std::string& secti
 void check_service(const Config& c, std::size_t i, Problems& problems) {
     const ServiceConfig& s = c.services[i];
     const std::string section = "service[" + std::to_string(i) + "]";
-    if (!reaches(c.client, s.address.address))
+    if (!c.client.reaches(s.address.address))
         problems.add(section + ".address",
                      off_network(s.address.address, c.client, "port.client", "port.client"));
     check_service_name(c, i, section, problems);
+    if (s.health.interval > Duration{} && s.health.timeout > s.health.interval)
+        problems.add(section + ".health_timeout_ms", "is longer than health_interval_ms; choose at most " +
+                                                         std::to_string(s.health.interval.to_ms()));
+    if (s.backends.size() > ServiceConfig::backends_max)
+        problems.add(section + ".backends", "there are " + std::to_string(s.backends.size()) +
+                                                "; choose at most " +
+                                                std::to_string(ServiceConfig::backends_max));
     if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
     for (const auto& b : s.backends) {
-        if (!reaches(c.server, b.address))
+        if (!c.server.reaches(b.address))
             problems.add(section + ".backends",
                          off_network(b.address, c.server, "port.server", "port.server"));
         else if (!c.snat.empty() && std::ranges::none_of(c.snat, [&](const IpAddress& a) {

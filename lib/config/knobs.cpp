@@ -78,6 +78,22 @@ requires(example<T> != nullptr) std::string assign(std::vector<T>& to, const Kno
     return {};
 }
 
+std::string assign(std::vector<Route>& to, const KnobValue& v) {
+    to.clear();
+    for (const auto& row : std::get<std::vector<KnobRow>>(v)) {
+        auto& route = to.emplace_back();
+        std::string problem;
+        if (row.size() != 2 || row[0].first != "to" || row[1].first != "via")
+            problem = "holds a route without \"to\" and \"via\", or with more than that";
+        if (problem.empty()) problem = assign_text(route.to, row[0].second);
+        if (problem.empty()) problem = assign_text(route.via, row[1].second);
+        if (!problem.empty())
+            return "route " + std::to_string(to.size()) + ": " + problem +
+                   "; write each as {to = \"10.8.0.0/16\", via = \"10.0.0.1\"}";
+    }
+    return {};
+}
+
 std::string assign(Gate& to, const KnobValue& v) {
     const auto& names = std::get<std::vector<std::string>>(v);
     for (const auto& name : names)
@@ -88,15 +104,29 @@ std::string assign(Gate& to, const KnobValue& v) {
     return {};
 }
 
-constexpr std::string_view idle_names[] = {"busy", "adaptive", "interrupt"};
-std::string assign(IdlePolicy& to, const KnobValue& v) {
+/// The value whose place in `names` is that of the word.
+template <class Enum, std::size_t N>
+std::string assign_word(Enum& to, const KnobValue& v, const std::string_view (&names)[N],
+                        std::string_view what) {
     const auto& name = std::get<std::string>(v);
-    for (std::size_t i = 0; i < std::size(idle_names); ++i)
-        if (name == idle_names[i]) {
-            to = static_cast<IdlePolicy>(i);
+    std::string words;
+    for (std::size_t i = 0; i < N; ++i) {
+        if (name == names[i]) {
+            to = static_cast<Enum>(i);
             return {};
         }
-    return quoted(name) + " is no idle policy; use \"busy\", \"adaptive\" or \"interrupt\"";
+        words += (i == 0 ? "" : i + 1 < N ? ", " : " or ") + quoted(names[i]);
+    }
+    return quoted(name) + " is no " + std::string(what) + "; use " + words;
+}
+
+constexpr std::string_view idle_names[] = {"busy", "adaptive", "interrupt"};
+std::string assign(IdlePolicy& to, const KnobValue& v) {
+    return assign_word(to, v, idle_names, "idle policy");
+}
+constexpr std::string_view balance_names[] = {"round_robin", "least_sessions", "source_hash"};
+std::string assign(Balance& to, const KnobValue& v) {
+    return assign_word(to, v, balance_names, "way to choose a backend");
 }
 
 // ---- from a value of ours to the file's notation ----
@@ -111,6 +141,7 @@ template <class T>
 requires(example<T> != nullptr) std::string print(const T& v) {
     return quoted(v == T{} ? "" : v.to_string());
 }
+std::string print(const Route& v) { return "{to = " + print(v.to) + ", via = " + print(v.via) + "}"; }
 template <class T>
 std::string print(const std::vector<T>& v) {
     std::string text = "[";
@@ -119,6 +150,7 @@ std::string print(const std::vector<T>& v) {
 }
 std::string print(Gate v) { return v == Gate::peer ? "[\"peer\"]" : "[\"none\"]"; }
 std::string print(IdlePolicy v) { return quoted(idle_names[static_cast<std::size_t>(v)]); }
+std::string print(Balance v) { return quoted(balance_names[static_cast<std::size_t>(v)]); }
 
 // ---- access to a member of the Config by a path of member pointers ----
 
@@ -132,6 +164,8 @@ template <>
 constexpr KnobKind kind_of<Gate> = KnobKind::list;
 template <class T>
 constexpr KnobKind kind_of<std::vector<T>> = KnobKind::list;
+template <>
+constexpr KnobKind kind_of<std::vector<Route>> = KnobKind::rows;
 
 template <auto... Path>
 constexpr Knob::Access at() {
@@ -140,11 +174,12 @@ constexpr Knob::Access at() {
             [](const Config& c) { return print((c.*....*Path)); }};
 }
 
-template <auto Member>
+template <auto... Path>
 constexpr Knob::Access in_service() {
-    using T = std::remove_reference_t<decltype(std::declval<ServiceConfig&>().*Member)>;
-    return {kind_of<T>, [](Config& c, const KnobValue& v) { return assign(c.services.back().*Member, v); },
-            [](const Config& c) { return print(c.services.back().*Member); }};
+    using T = std::remove_reference_t<decltype((std::declval<ServiceConfig&>().*....*Path))>;
+    return {kind_of<T>,
+            [](Config& c, const KnobValue& v) { return assign((c.services.back().*....*Path), v); },
+            [](const Config& c) { return print((c.services.back().*....*Path)); }};
 }
 
 // Names that people read in tables and logs.
@@ -178,6 +213,25 @@ constexpr Knob::Access us() {
     return duration<1'000, Path...>();
 }
 
+/// The same for a Duration of a service.
+template <std::int64_t Unit, auto... Path>
+constexpr Knob::Access service_duration() {
+    return {KnobKind::integer,
+            [](Config& c, const KnobValue& v) {
+                (c.services.back().*....*Path) = nanoseconds(std::get<std::int64_t>(v) * Unit);
+                return std::string();
+            },
+            [](const Config& c) { return std::to_string((c.services.back().*....*Path).ns / Unit); }};
+}
+template <auto... Path>
+constexpr Knob::Access service_ms() {
+    return service_duration<1'000'000, Path...>();
+}
+template <auto... Path>
+constexpr Knob::Access service_s() {
+    return service_duration<1'000'000'000, Path...>();
+}
+
 /// Accepts one word only: the other words of the design belong to later versions.
 constexpr Knob::Access on_isolation() {
     return {KnobKind::text,
@@ -192,6 +246,8 @@ constexpr Knob::Access on_isolation() {
 constexpr bool required = true, optional = false;
 using C = Config;
 using P = PortConfig;
+using S = ServiceConfig;
+using H = HealthConfig;
 
 constexpr Knob rows[] = {
     {"node", "id", required, 0, 1, at<&C::node_id>(), "0 on one node of the pair, 1 on the other"},
@@ -208,9 +264,13 @@ constexpr Knob rows[] = {
      "the node's own IPv6 address there, beside an IPv4 one"},
     {"port.client", "gateway6", optional, 0, 0, at<&C::client, &P::gateway6>(),
      "next hop to addresses off that network"},
+    {"port.client", "routes", optional, 0, 0, at<&C::client, &P::routes>(),
+     "ways to further networks, {to = network, via = neighbour on that port}; at most 64"},
     {"port.client", "virtual_mac", required, 0, 0, at<&C::client, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.client", "mtu", optional, 576, 9216, at<&C::client, &P::mtu>(), "IP packet size in bytes"},
+    {"port.client", "vlan", optional, 0, 4094, at<&C::client, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"port.server", "device", required, 0, 0, at<&C::server, &P::device>(),
      "ethdev name or PCI address of the port to the backends"},
@@ -221,9 +281,13 @@ constexpr Knob rows[] = {
      "the node's own IPv6 address there, beside an IPv4 one"},
     {"port.server", "gateway6", optional, 0, 0, at<&C::server, &P::gateway6>(),
      "next hop to addresses off that network"},
+    {"port.server", "routes", optional, 0, 0, at<&C::server, &P::routes>(),
+     "ways to further networks, {to = network, via = neighbour on that port}; at most 64"},
     {"port.server", "virtual_mac", required, 0, 0, at<&C::server, &P::virtual_mac>(),
      "Ethernet address that moves with the active node; the same on both nodes"},
     {"port.server", "mtu", optional, 576, 9216, at<&C::server, &P::mtu>(), "IP packet size in bytes"},
+    {"port.server", "vlan", optional, 0, 4094, at<&C::server, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
     {"port.server", "snat", required, 0, 0, at<&C::snat>(),
      "source addresses towards the backends, of each family that they have; the same on both nodes"},
 
@@ -231,6 +295,8 @@ constexpr Knob rows[] = {
      "ethdev name or PCI address of the port to the other node"},
     {"port.mirror", "address", required, 0, 0, at<&C::mirror, &P::address>(), "the node's own address there"},
     {"port.mirror", "mtu", optional, 576, 9216, at<&C::mirror, &P::mtu>(), "IP packet size in bytes"},
+    {"port.mirror", "vlan", optional, 0, 4094, at<&C::mirror, &P::vlan>(),
+     "802.1Q tag of all frames there, which does not count as part of the MTU; 0 for none"},
 
     {"mirror", "peer", required, 0, 0, at<&C::mirror_link, &MirrorConfig::peer>(),
      "the other node's address on the mirror port"},
@@ -248,6 +314,40 @@ constexpr Knob rows[] = {
      "addresses and ports of the servers"},
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
      "what an acknowledgment waits for: \"peer\" (the far end's) or \"none\""},
+    {"service", "balance", optional, 0, 0, in_service<&S::balance>(),
+     "the backend of a new session: \"round_robin\", \"least_sessions\", or \"source_hash\" (a client's "
+     "address "
+     "always the same one, on both nodes, while it is up)"},
+    {"service", "connect_timeout_ms", optional, 100, 30'000, service_ms<&S::connect_timeout>(),
+     "a backend that does not answer for so long makes room for the next one; the last of at most four has "
+     "until tcp.syn_retries are used up"},
+    {"service", "health_interval_ms", optional, 0, 3'600'000, service_ms<&S::health, &H::interval>(),
+     "how often the active node asks each backend for a connection, which it breaks off at once; 0 = never, "
+     "and every backend counts as up"},
+    {"service", "health_timeout_ms", optional, 10, 60'000, service_ms<&S::health, &H::timeout>(),
+     "a backend that does not answer for so long has failed a check; at most health_interval_ms"},
+    {"service", "health_rise", optional, 1, 100, in_service<&S::health, &H::rise>(),
+     "checks in a row that a backend which is down must answer"},
+    {"service", "health_fall", optional, 1, 100, in_service<&S::health, &H::fall>(),
+     "failures in a row, of checks and of sessions, that take a backend down"},
+    {"service", "sessions_max", optional, 0, 1 << 20, in_service<&S::sessions_max>(),
+     "live sessions of the service; a SYN beyond is answered by RST; 0 = as many as limits.sessions"},
+    {"service", "sessions_per_source_max", optional, 0, 1 << 20, in_service<&S::sessions_per_source_max>(),
+     "live sessions of one IPv4 address or IPv6 /64 with the service; a SYN beyond is answered by RST; 0 = "
+     "no "
+     "limit"},
+    {"service", "accept_rate", optional, 0, 1'000'000, in_service<&S::accept_rate>(),
+     "new sessions in a second; a SYN beyond is dropped, and comes again; 0 = no limit"},
+    {"service", "idle_timeout_s", optional, 0, 2'592'000, service_s<&S::idle_timeout>(),
+     "a session without payload for so long is reset at both ends; 0 = never, only dead ends are found "
+     "(tcp.idle_probe_ms)"},
+    {"service", "handshake_timeout_ms", optional, 0, 180'000, service_ms<&S::handshake_timeout>(),
+     "a client that does not answer the SYN-ACK for so long is given up; 0 = until tcp.syn_retries are used "
+     "up"},
+    {"service", "proxy_protocol", optional, 0, 2, in_service<&S::proxy_protocol>(),
+     "version of the PROXY protocol header that tells backends who their client is; 0 = none; the same on "
+     "both "
+     "nodes"},
 
     {"guard", "key_file", required, 0, 0, at<&C::guard, &GuardConfig::key_file>(),
      "file with the pair's shared key: at least 32 bytes, readable by its owner only"},

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,10 +15,14 @@
 namespace holdfast {
 
 /// Which kind of TOML value a key takes.
-enum class KnobKind : std::uint8_t { integer, boolean, text, list };
+enum class KnobKind : std::uint8_t { integer, boolean, text, list, rows };
+
+/// A table of strings in a list of such tables, in the order of its keys.
+using KnobRow = std::vector<std::pair<std::string, std::string>>;
 
 /// A value as it stands in the file.
-using KnobValue = std::variant<std::int64_t, bool, std::string, std::vector<std::string>>;
+using KnobValue =
+    std::variant<std::int64_t, bool, std::string, std::vector<std::string>, std::vector<KnobRow>>;
 
 /// One key. `section` is the TOML table ("port.client"), or "service" for the array of tables [[service]].
 struct Knob {

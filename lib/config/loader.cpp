@@ -80,13 +80,27 @@ std::string section_wanted(const std::string& name) {
     return "holds sections; write " + sections + ", each with its keys below";
 }
 
-/// The value if it has a kind that some key takes.
-std::optional<KnobValue> read_value(const toml::node& node) {
+std::optional<KnobValue> read_rows(const toml::array& array) {
+    std::vector<KnobRow> rows;
+    for (const auto& item : array) {
+        if (!item.is_table()) return std::nullopt;
+        auto& row = rows.emplace_back();
+        for (const auto& [key, value] : *item.as_table()) {
+            if (!value.is_string()) return std::nullopt;
+            row.emplace_back(key.str(), value.as_string()->get());
+        }
+    }
+    return KnobValue(std::move(rows));
+}
+
+/// The value if it has a kind that some key takes; `wanted` tells what an empty list is.
+std::optional<KnobValue> read_value(const toml::node& node, KnobKind wanted) {
     if (const auto v = node.as_integer()) return KnobValue(v->get());
     if (const auto v = node.as_boolean()) return KnobValue(v->get());
     if (const auto v = node.as_string()) return KnobValue(v->get());
     const auto array = node.as_array();
     if (array == nullptr) return std::nullopt;
+    if (wanted == KnobKind::rows) return read_rows(*array);
     std::vector<std::string> items;
     for (const auto& item : *array) {
         if (!item.is_string()) return std::nullopt;
@@ -102,6 +116,7 @@ std::string wanted(const Knob& knob) {
         case KnobKind::boolean: return "true or false";
         case KnobKind::text: return "a string in quotes";
         case KnobKind::list: return "a list of strings, as in [\"...\"]";
+        case KnobKind::rows: return "a list of tables of strings, as in [{... = \"...\"}]";
     }
     return {};
 }
@@ -176,7 +191,7 @@ class Reader {
     }
 
     void apply(const Knob& knob, const std::string& name, const toml::node& node) {
-        const auto value = read_value(node);
+        const auto value = read_value(node, knob.access.kind);
         if (!value || value->index() != static_cast<std::size_t>(knob.access.kind)) {
             problems_.add(name, "has the wrong type; write " + wanted(knob));
             return;

@@ -31,6 +31,7 @@ struct PacketMeta {
     bool sacked : 1 = false;         ///< the receiver reported it by SACK
     bool lost : 1 = false;           ///< marked lost, waiting for retransmission
     bool retransmitted : 1 = false;  ///< left more than once
+    bool reported : 1 = false;       ///< its endpoint was told by SACK that it is here
     bool ahead : 1 = false;          ///< a copy went to the far end ahead of the hole below it
     std::uint8_t transmissions = 0;  ///< saturates
 

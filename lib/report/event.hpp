@@ -29,7 +29,11 @@ namespace holdfast {
     X(cookies_off, "SYNs open sessions again: a = cookies sent meanwhile")                                \
     X(heartbeat_forged, "a heartbeat failed its HMAC or was replayed: a = path")                          \
     X(handed_over, "the node was asked to stop and resigned the active role: a = term")                   \
-    X(kept_until_stop, "the node was asked to stop and no standby is ready to succeed: a = sessions")
+    X(kept_until_stop, "the node was asked to stop and no standby is ready to succeed: a = sessions")     \
+    X(backend_up, "a backend is up again, for the reason: a = service, b = backend")                      \
+    X(backend_down, "a backend is down and gets no sessions, for the reason: a = service, b = backend")   \
+    X(backend_drained, "a backend gets no new sessions, as an operator asked: a = service, b = backend")  \
+    X(backend_undrained, "a drained backend gets new sessions again: a = service, b = backend")
 
 enum class EventKind : std::uint16_t {
 #define HF_EVENT_ENUM(name, help) name,

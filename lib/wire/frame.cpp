@@ -77,6 +77,10 @@ FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame
     return FrameKind::tcp;
 }
 
+/// An IPv4 address, in host order, that is no single host's anywhere (RFC 6890): this network, loopback,
+/// multicast, reserved and broadcast.
+bool is_no_host(std::uint32_t a) { return a >> 24 == 0 || a >> 24 == 127 || a >> 29 == 7; }
+
 FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame& out) {
     if (packet.size < ipv4_size) return FrameKind::too_short;
     const auto* p = packet.data;
@@ -86,12 +90,15 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     const bool verified =
         verified_before || (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     if (!verified && sum_bytes(p, header) != 0xffff) return FrameKind::bad_ip_checksum;
-    if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.source = load_ip(p + 12);
     out.destination = load_ip(p + 16);
+    //= rfc1122#3.2.1.3
+    //  Such a source is silently dropped; what is for all or for a group is none of ours either.
+    if (is_no_host(load32(p + 12)) || is_no_host(load32(p + 16))) return FrameKind::martian;
+    if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.ttl = p[8];
     out.dscp_ecn = p[1];
-    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + header);
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
     out.payload_len = static_cast<std::uint16_t>(total - header);
     if (p[9] == protocol::icmp) return FrameKind::icmp;
     if (p[9] != protocol::tcp) return FrameKind::unknown_protocol;
@@ -123,7 +130,8 @@ bool options_pass(const std::uint8_t* p, std::size_t size) {
 /// Passes over extension headers (RFC 8200 section 4), a bounded number of them. `packet` ends where the IPv6
 /// header says.
 Upper find_upper(View packet) {
-    constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, destination_options = 60;
+    constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = protocol::fragment,
+                           destination_options = 60;
     constexpr int most = 8;
     std::uint8_t next = packet.data[6];
     bool fragmented = false;
@@ -173,7 +181,7 @@ FrameKind parse_ipv6(const rte_mbuf* m, bool verified_before, View packet, Frame
     if (upper.problem != FrameKind::tcp) return upper.problem;
     out.ttl = p[7];
     out.dscp_ecn = static_cast<std::uint8_t>(load16(p) >> 4);
-    out.payload_offset = static_cast<std::uint16_t>(ethernet_size + upper.offset);
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + upper.offset);
     out.payload_len = static_cast<std::uint16_t>(total - upper.offset);
     if (upper.protocol == protocol::icmpv6) return FrameKind::icmpv6;
     if (upper.protocol != protocol::tcp) return FrameKind::unknown_protocol;
@@ -191,6 +199,9 @@ FrameKind check_arp(View packet) {
     return sender.is_multicast() || sender.is_zero() ? FrameKind::bad_arp : FrameKind::arp;
 }
 
+/// The VLAN of a tag control information: priority and drop eligibility say nothing to a host.
+std::uint16_t vlan_of(std::uint16_t tag) { return tag & 0x0fff; }
+
 FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     if (m->nb_segs != 1) return FrameKind::chained;
     const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
@@ -198,13 +209,24 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
     if (size < ethernet_size) return FrameKind::too_short;
     out.destination_mac = load_mac(p);
     out.source_mac = load_mac(p + 6);
-    const View rest{p + ethernet_size, size - ethernet_size};
-    switch (load16(p + 12)) {
+    auto link_size = ethernet_size;
+    auto type = load16(p + 12);
+    if (type == ethertype_vlan) {
+        link_size += vlan_tag_size;
+        if (size < link_size) return FrameKind::too_short;
+        out.vlan = vlan_of(load16(p + 14));
+        type = load16(p + 16);
+    } else if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+        out.vlan = vlan_of(m->vlan_tci);
+    }
+    // Each layer adds its header.
+    out.payload_offset = out.link_size = static_cast<std::uint16_t>(link_size);
+    const View rest{p + link_size, size - link_size};
+    switch (type) {
         case ethertype_ipv4: return parse_ipv4(m, verified_before, rest, out);
         case ethertype_ipv6: return parse_ipv6(m, verified_before, rest, out);
         case ethertype_arp: return check_arp(rest);
         case ethertype_heartbeat:
-            out.payload_offset = ethernet_size;
             out.payload_len = static_cast<std::uint16_t>(rest.size);
             return FrameKind::heartbeat;
         default: return FrameKind::unknown_ethertype;
@@ -216,12 +238,14 @@ FrameKind parse(const rte_mbuf* m, bool verified_before, Frame& out) {
 FrameKind parse_frame(const rte_mbuf* m, bool checksums_verified, Frame& out) {
     out.sum_known = false;
     out.payload_len = 0;
+    out.vlan = 0;
+    out.source_mac = {};
     out.kind = parse(m, checksums_verified, out);
     return out.kind;
 }
 
-Arp parse_arp(const rte_mbuf* m) {
-    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*) + ethernet_size;
+Arp parse_arp(const rte_mbuf* m, const Frame& frame) {
+    const auto* p = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, frame.payload_offset);
     return {p[7] == 2, load_mac(p + 8), load_mac(p + 18), load_ip(p + 14), load_ip(p + 24)};
 }
 

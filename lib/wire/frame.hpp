@@ -12,23 +12,24 @@
 
 namespace holdfast::wire {
 
-#define HF_FRAME_ROWS(X)                                                                  \
-    X(tcp, "TCP segments")                                                                \
-    X(arp, "ARP packets for IPv4 over Ethernet")                                          \
-    X(icmp, "ICMP messages")                                                              \
-    X(icmpv6, "ICMPv6 messages, neighbour discovery among them")                          \
-    X(heartbeat, "frames of the pair's own ethertype")                                    \
-    X(too_short, "frames shorter than the headers they announce")                         \
-    X(unknown_ethertype, "frames of an ethertype we do not speak")                        \
-    X(unknown_protocol, "IP packets of a protocol we do not speak")                       \
-    X(bad_ip_header, "IP headers with an impossible version, length or source")           \
-    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                              \
-    X(ip_fragment, "IP fragments: not reassembled")                                       \
-    X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")   \
-    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")            \
-    X(bad_tcp_options, "TCP headers with an option of impossible length")                 \
-    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                             \
-    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders") \
+#define HF_FRAME_ROWS(X)                                                                    \
+    X(tcp, "TCP segments")                                                                  \
+    X(arp, "ARP packets for IPv4 over Ethernet")                                            \
+    X(icmp, "ICMP messages")                                                                \
+    X(icmpv6, "ICMPv6 messages, neighbour discovery among them")                            \
+    X(heartbeat, "frames of the pair's own ethertype")                                      \
+    X(too_short, "frames shorter than the headers they announce")                           \
+    X(unknown_ethertype, "frames of an ethertype we do not speak")                          \
+    X(unknown_protocol, "IP packets of a protocol we do not speak")                         \
+    X(bad_ip_header, "IP headers with an impossible version, length or source")             \
+    X(martian, "IPv4 packets from or to what is no host: loopback, this network, reserved") \
+    X(bad_ip_checksum, "IPv4 headers with a wrong checksum")                                \
+    X(ip_fragment, "IP fragments")                                                          \
+    X(ipv6_extension, "IPv6 packets with an extension header that we do not pass over")     \
+    X(bad_tcp_header, "TCP headers with an impossible length, ports or flags")              \
+    X(bad_tcp_options, "TCP headers with an option of impossible length")                   \
+    X(bad_tcp_checksum, "TCP segments with a wrong checksum")                               \
+    X(bad_arp, "ARP packets of another hardware or protocol type, or impossible senders")   \
     X(chained, "received frames in several mbufs: not accepted")
 
 HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
@@ -37,12 +38,14 @@ HF_DEFINE_COUNTERS(FrameKind, frame_rows, HF_FRAME_ROWS);
 struct Frame {
     FrameKind kind = FrameKind::too_short;
     MacAddress destination_mac, source_mac;
-    IpAddress source, destination;  ///< tcp, icmp, icmpv6
+    std::uint16_t vlan = 0;         ///< of its 802.1Q tag; 0 without one, or when it gives a priority alone
+    std::uint16_t link_size = 0;    ///< bytes of the Ethernet header with its tag
+    IpAddress source, destination;  ///< tcp, icmp, icmpv6, ip_fragment
     std::uint8_t ttl = 0;           ///< IPv6: the hop limit
     std::uint8_t dscp_ecn = 0;
     TcpHeader tcp;  ///< tcp
     std::uint16_t payload_offset =
-        0;                          ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message or heartbeat
+        0;  ///< from rte_pktmbuf_mtod to the TCP payload, ICMP message, ARP packet or heartbeat
     std::uint16_t payload_len = 0;  ///< bytes
     std::uint16_t payload_sum = 0;  ///< tcp: sum of the payload, if sum_known
     bool sum_known = false;
@@ -59,7 +62,7 @@ struct Arp {
     IpAddress sender, target;
 };
 
-/// Reads the ARP packet of a frame of kind arp.
-Arp parse_arp(const rte_mbuf* m);
+/// Reads the ARP packet of `frame`, which is of kind arp and was parsed from `m`.
+Arp parse_arp(const rte_mbuf* m, const Frame& frame);
 
 }  // namespace holdfast::wire

@@ -11,16 +11,19 @@ namespace holdfast::wire {
 inline constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 inline constexpr std::uint16_t ethertype_arp = 0x0806;
 inline constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
+inline constexpr std::uint16_t ethertype_vlan = 0x8100;
 /// Heartbeats of the pair: IEEE 802 local experimental ethertype 1.
 inline constexpr std::uint16_t ethertype_heartbeat = 0x88b5;
 
 inline constexpr std::size_t ethernet_size = 14;
+inline constexpr std::size_t vlan_tag_size = 4;
 inline constexpr std::size_t ipv4_size = 20;
 inline constexpr std::size_t ipv6_size = 40;
 inline constexpr std::size_t tcp_size = 20;
 inline constexpr std::size_t tcp_options_max = 40;
 /// Room that every frame of ours needs in front of its payload.
-inline constexpr std::size_t headers_max = ethernet_size + ipv6_size + tcp_size + tcp_options_max;
+inline constexpr std::size_t headers_max =
+    ethernet_size + vlan_tag_size + ipv6_size + tcp_size + tcp_options_max;
 
 inline std::uint16_t load16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
 inline std::uint32_t load32(const std::uint8_t* p) {
@@ -38,7 +41,7 @@ inline void store32(std::uint8_t* p, std::uint32_t v) {
 
 /// Numbers of the protocols above IP.
 namespace protocol {
-inline constexpr std::uint8_t icmp = 1, tcp = 6, icmpv6 = 58;
+inline constexpr std::uint8_t icmp = 1, tcp = 6, fragment = 44, icmpv6 = 58;
 }
 
 /// Bytes of the IP header that we write for an address of this family.

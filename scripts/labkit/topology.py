@@ -191,12 +191,14 @@ def put_router_in(names: Names) -> None:
     router = names.router()
     _ip("", [f"netns add {router}"])
     _settle(router)
+    run(*in_namespace(router, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0"))
     for number, endpoint in enumerate(ENDPOINTS, 1):
         switch = names.switch(endpoint)
         _join(switch, "router", router, endpoint, _mtu(switch, NODES[0]))
-        _ip(router, [f"address add 10.77.{number}.1/24 dev {endpoint}"])
-        _ip(names.of(endpoint), [f"route add 10.77.{3 - number}.0/24 via 10.77.{number}.1"])
-    run(*in_namespace(router, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
+        _ip(router, [f"address add 10.77.{number}.1/24 dev {endpoint}", f"address add fd77:{number}::1/64 dev {endpoint} nodad"])
+        _ip(names.of(endpoint), [f"route add 10.77.{3 - number}.0/24 via 10.77.{number}.1",
+                                 f"route add fd77:{3 - number}::/64 via fd77:{number}::1"])
+    run(*in_namespace(router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"))
 
 
 # ---- details ------------------------------------------------------------------------------------------------

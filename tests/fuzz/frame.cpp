@@ -85,7 +85,7 @@ void judge(const Frame& f, rte_mbuf* m, const fuzz::Bytes& bytes) {
                           "payload past the end");
             break;
         case FrameKind::arp: {
-            const auto arp = wire::parse_arp(m);
+            const auto arp = wire::parse_arp(m, f);
             fuzz::require(!arp.sender_mac.is_multicast() && !arp.sender_mac.is_zero(), "ARP from nobody");
             break;
         }

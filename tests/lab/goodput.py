@@ -23,7 +23,8 @@ from labkit.shell import LabError, in_namespace, run
 from labkit.wire import Wire
 
 _BULK_PORT = 5201
-_PATHS = {"direct": topology.SERVER_ADDRESS, "holdfast": topology.VIP}
+_PATHS = {4: {"direct": topology.SERVER_ADDRESS, "holdfast": topology.VIP},
+          6: {"direct": topology.SERVER_ADDRESS6, "holdfast": topology.VIP6}}  # by family
 _LEGS = {"near": "client", "far": "server"}
 _LOADS = ("up", "down", "curl")
 
@@ -40,7 +41,7 @@ class Cell:
 
 def iperf(lab: Lab, address: str, seconds: float, down: bool) -> float:
     """Mbit/s of one stream, as its receiver saw it."""
-    lab.spawn("iperf3", "server", ["iperf3", "-s", "-1", "-B", topology.SERVER_ADDRESS, "-p", str(_BULK_PORT)])
+    lab.spawn("iperf3", "server", ["iperf3", "-s", "-1", "-p", str(_BULK_PORT)])
     try:
         deadline = time.monotonic() + 5
         while not run(*in_namespace(lab.names.of("server"), "ss", "-Hltn", "sport", f"= :{_BULK_PORT}")):
@@ -60,7 +61,7 @@ def iperf(lab: Lab, address: str, seconds: float, down: bool) -> float:
 def curl(lab: Lab, address: str, seconds: float) -> float:
     """Mbit/s of a download that is cut off when the time is over."""
     said = run(*in_namespace(lab.names.of("client"), "curl", "-s", "-o", "/dev/null", "-m", f"{seconds:g}", "-w",
-                             "%{speed_download}", f"http://{address}:{nodeconf.WEB_PORT}/{webserver.BIG_FILE}"),
+                             "%{speed_download}", f"http://{nodeconf.endpoint(address, nodeconf.WEB_PORT)}/{webserver.BIG_FILE}"),
                timeout=seconds + 20, check=False)
     check(float(said or 0) > 0, f"curl to {address} got nothing in {seconds:g} s")
     return float(said) * 8e-6
@@ -77,7 +78,8 @@ def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace) -> dict[tuple[s
     """Mbit/s by load and path: medians over the rounds."""
     place = Wire(lab, _LEGS[cell.leg])
     found: dict[tuple[str, str], list[float]] = {}
-    for number, load, (path, address) in itertools.product(range(arguments.rounds), arguments.loads, _PATHS.items()):
+    for number, load, (path, address) in itertools.product(range(arguments.rounds), arguments.loads,
+                                                              _PATHS[arguments.family].items()):
         place.set({"loss": cell.loss, "delay": cell.delay, "rate": arguments.rate, "seed": number})
         found.setdefault((load, path), []).append(transfer(lab, load, address, arguments.seconds))
     counts = place.counters()
@@ -99,15 +101,17 @@ def heading(loads: list[str]) -> list[str]:
 def row(cell: Cell, rates: dict[tuple[str, str], float], loads: list[str]) -> list[str]:
     cells = [cell.leg, f"{cell.loss:g}", f"{cell.delay:g}"]
     for load in loads:
-        direct, holdfast = (rates[load, path] for path in _PATHS)
+        direct, holdfast = (rates[load, path] for path in ("direct", "holdfast"))
         cells += [f"{direct:.1f}", f"{holdfast:.1f}", f"{holdfast / direct:.2f}"]
     return cells
 
 
 def test(arguments: argparse.Namespace) -> str:
     check(0.1 <= arguments.rate <= 500, "--rate: give 0.1 to 500 Mbit/s: more measures the CPU")
-    service = [{"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"],
-                "gate": ["peer"]} for name, port in (("web", nodeconf.WEB_PORT), ("bulk", _BULK_PORT))]
+    backend, vip = _PATHS[arguments.family].values()
+    service = [{"name": name, "address": nodeconf.endpoint(vip, port), "backends": [nodeconf.endpoint(backend, port)],
+                "gate": ["peer"]}
+               for name, port in (("web", nodeconf.WEB_PORT), ("bulk", _BULK_PORT))]
     cells = [Cell(*each) for each in itertools.product(arguments.legs, arguments.losses, arguments.delays)]
     rows = [heading(arguments.loads)]
     ratios = []
@@ -149,5 +153,6 @@ if __name__ == "__main__":
     options.add_argument("--rate", type=float, default=200, metavar="MBIT", help="of the wire, at most 500")
     options.add_argument("--seconds", type=float, default=4, metavar="S", help="of one transfer")
     options.add_argument("--lead", type=int, default=0, metavar="BYTES", help="tcp.window_lead of the nodes")
+    options.add_argument("--family", type=int, choices=(4, 6), default=4, help="IPv4 or IPv6")
     options.add_argument("--rounds", type=int, default=1)
     labtest.main(test, options)

@@ -15,6 +15,7 @@ import labtest
 from labtest import Failure, Takeover, check
 from labkit.lab import Lab
 from labkit.traffic import Workload
+from labkit.wire import Wire
 
 _ROUNDS = 8  # rounds for making up for kills that did not count
 
@@ -42,6 +43,9 @@ def one_round(lab: Lab, kills: int, sessions: int) -> tuple[int, list[Takeover],
 def test(arguments: argparse.Namespace) -> str:
     counted, takeovers, pause_ms, acks, withheld = 0, [], 0.0, 0, 0
     with labtest.laboratory(arguments) as lab:
+        if arguments.loss or arguments.delay:
+            for endpoint in ("client", "server"):
+                Wire(lab, endpoint).set({"loss": arguments.loss, "delay": arguments.delay})
         for _ in range(_ROUNDS):
             good, more, pause, verdict = one_round(lab, arguments.kills - counted, arguments.sessions)
             counted, takeovers, pause_ms = counted + good, takeovers + more, max(pause_ms, pause)
@@ -59,5 +63,7 @@ def test(arguments: argparse.Namespace) -> str:
 if __name__ == "__main__":
     options = labtest.parser(__doc__)
     options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--loss", type=float, default=0, metavar="P", help="percent of frames, at either end, each way")
+    options.add_argument("--delay", type=float, default=0, metavar="MS", help="one way, at either end")
     options.add_argument("--sessions", type=int, default=100)
     labtest.main(test, options)

@@ -26,6 +26,7 @@ net::InterfaceSettings port_settings(const Config& c, Side side) {
     s.virtual_mac = port.virtual_mac;
     s.virtual_addresses = side == Side::client ? std::vector{LaneStage::service().address} : c.snat;
     s.mtu = port.mtu;
+    s.vlan = port.vlan;
     return s;
 }
 
@@ -55,6 +56,12 @@ PortConfig make_port(Side side, std::uint16_t mtu) {
     p.virtual_mac = LaneStage::virtual_mac(side);
     p.mtu = static_cast<std::uint16_t>(mtu + (LaneStage::speaks_ipv6(side) ? 20 : 0));
     return p;
+}
+
+/// Bytes of an mbuf for any frame of the port.
+std::uint16_t room_for(const PortConfig& port) {
+    constexpr int link = 18;
+    return std::max(packet_data_room, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + port.mtu + link));
 }
 
 template <class Id, std::size_t N>
@@ -94,8 +101,13 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     Config c;
     c.client = make_port(Side::client, o.client_mtu);
     c.server = make_port(Side::server, o.server_mtu);
+    c.client.vlan = o.client_vlan;
+    c.server.vlan = o.server_vlan;
     c.snat = {host(Side::server, 200)};
-    ServiceConfig s{"story", service(), {}, o.gate};
+    auto s = o.service;
+    s.name = "story";
+    s.address = service();
+    s.gate = o.gate;
     for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
     c.services = {s};
     c.tcp = o.tcp;
@@ -110,7 +122,8 @@ LaneStage::LaneStage(const LaneOptions& options)
     : config_(make_config(options)),
       begin_(start_of_time(tcp::Secrets(config_.key), client_endpoint(0))),
       now_(begin_),
-      pools_{test::MbufPool(options.mbufs), test::MbufPool(options.mbufs)},
+      pools_{test::MbufPool(options.mbufs, room_for(config_.client)),
+             test::MbufPool(options.mbufs, room_for(config_.server))},
       lane_(unique_prefix(), config_, SOCKET_ID_ANY),
       secrets_(config_.key),
       client_control_(unique_prefix(), SOCKET_ID_ANY),
@@ -205,12 +218,23 @@ bool LaneStage::run_core(Side side) {
     std::array<rte_mbuf*, 32> out;
     for (std::uint32_t n; (n = core(side).transmit(out, now_)) > 0; busy = true)
         for (std::uint32_t i = 0; i < n; ++i) {
-            const auto* p = rte_pktmbuf_mtod(out[i], const std::uint8_t*);
-            const sim::Bytes bytes(p, p + out[i]->pkt_len);
+            const auto bytes = off_wire(side, out[i]);
             rte_pktmbuf_free(out[i]);
             take_frame(side, bytes);
         }
     return busy;
+}
+
+rte_mbuf* LaneStage::on_wire(Side side, const sim::Bytes& frame) {
+    return pools_[index(side)].receive(vlan(side) == 0 ? frame : sim::tagged(frame, vlan(side)));
+}
+
+sim::Bytes LaneStage::off_wire(Side side, rte_mbuf* m) const {
+    const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
+    const sim::Bytes bytes(p, p + m->pkt_len);
+    if (sim::vlan(bytes).value_or(0) != vlan(side))
+        throw Departure("a frame left with another tag than its port's\n" + transcript());
+    return vlan(side) == 0 ? bytes : sim::untagged(bytes);
 }
 
 void LaneStage::deliver_raw(Side side, const sim::Bytes& frame) {
@@ -224,7 +248,7 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
     std::vector<rte_mbuf*> mbufs;
     for (auto frame : burst) {
         std::copy_n(virtual_mac(side).bytes.begin(), 6, frame.begin());
-        if (auto* m = pools_[index(side)].receive(frame); m != nullptr) mbufs.push_back(m);
+        if (auto* m = on_wire(side, frame); m != nullptr) mbufs.push_back(m);
     }
     core(side).receive(mbufs, now_);
     settle();
@@ -233,8 +257,8 @@ void LaneStage::deliver(const Peer& from, const std::vector<sim::Bytes>& burst) 
 void LaneStage::answer_resolution(Side side, const sim::Resolution& arp) {
     if (arp.operation != 1 || arp.target == arp.sender) return;
     const auto& mac = peer_mac[index(side)];
-    auto* m = pools_[index(side)].receive(
-        sim::write_resolution({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
+    auto* m = on_wire(
+        side, sim::write_resolution({2, mac, mac, arp.sender_mac, arp.target, arp.sender}, arp.sender_mac));
     if (m != nullptr) core(side).receive({&m, 1}, now_);
 }
 

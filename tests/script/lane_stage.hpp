@@ -19,7 +19,9 @@ namespace holdfast::script {
 struct LaneOptions {
     Gate gate = Gate::peer;
     unsigned backends = 1;
+    ServiceConfig service{};  ///< its other settings
     std::uint16_t client_mtu = 1500, server_mtu = 1500;
+    std::uint16_t client_vlan = 0, server_vlan = 0;
     std::uint32_t mbufs = 1023;      ///< of each pool
     bool standby_connected = false;  ///< a standby in sync, that confirms what it is sent
     bool starts_as_standby = false;  ///< the node is one: sessions are installed, then it takes over
@@ -145,6 +147,12 @@ class LaneStage : public PeerStage {
     Instant next_deadline() const;
     bool run_core(Side side);
     void take_frame(Side side, const sim::Bytes& bytes);
+    std::uint16_t vlan(Side side) const {
+        return side == Side::client ? config_.client.vlan : config_.server.vlan;
+    }
+    /// `frame` as an mbuf, with the side's tag; nullptr when the pool is empty.
+    rte_mbuf* on_wire(Side side, const sim::Bytes& frame);
+    sim::Bytes off_wire(Side side, rte_mbuf* m) const;
     void answer_resolution(Side side, const sim::Resolution& arp);
     Peer* find_peer(Side side, const sim::Segment& s);
     void check(const Peer& to, const Peer& far, const Seen& s) const;

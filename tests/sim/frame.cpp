@@ -249,6 +249,25 @@ MacAddress destination_mac(const Bytes& frame) { return read_mac(frame.data()); 
 MacAddress source_mac(const Bytes& frame) { return read_mac(frame.data() + 6); }
 std::uint16_t ethertype(const Bytes& frame) { return read16(frame.data() + 12); }
 
+Bytes tagged(const Bytes& frame, std::uint16_t tag) {
+    Bytes out(frame.begin(), frame.begin() + 12);
+    put16(out, ethertype_vlan);
+    put16(out, tag);
+    out.insert(out.end(), frame.begin() + 12, frame.end());
+    return out;
+}
+
+std::optional<std::uint16_t> vlan(const Bytes& frame) {
+    if (ethertype(frame) != ethertype_vlan || frame.size() < eth_size + 4) return std::nullopt;
+    return read16(frame.data() + 14) & 0xfff;
+}
+
+Bytes untagged(const Bytes& frame) {
+    Bytes out = frame;
+    out.erase(out.begin() + 12, out.begin() + 16);
+    return out;
+}
+
 std::optional<IpAddress> source_address(const Bytes& frame) {
     std::string fault;
     if (const auto packet = ip_packet(frame, fault))

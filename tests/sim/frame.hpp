@@ -22,6 +22,7 @@ using Frame = std::shared_ptr<const Bytes>;
 inline constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 inline constexpr std::uint16_t ethertype_arp = 0x0806;
 inline constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
+inline constexpr std::uint16_t ethertype_vlan = 0x8100;
 
 /// Flags of a TCP header, as bits.
 namespace flag {
@@ -80,6 +81,13 @@ MacAddress source_mac(const Bytes& frame);
 std::uint16_t ethertype(const Bytes& frame);
 /// Source address of an IP packet or of an ARP message; nullopt for anything else.
 std::optional<IpAddress> source_address(const Bytes& frame);
+
+/// `frame` with an 802.1Q tag: priority and VLAN identifier.
+Bytes tagged(const Bytes& frame, std::uint16_t tag);
+/// The VLAN identifier of a tagged frame.
+std::optional<std::uint16_t> vlan(const Bytes& frame);
+/// A tagged frame without its tag.
+Bytes untagged(const Bytes& frame);
 
 Bytes write_segment(const Segment& s);
 /// The segment in `frame`; nullopt when it is not TCP, and then `fault` says what is wrong, or

@@ -68,7 +68,9 @@ void Host::ask(const IpAddress& address) {
         write_resolution({1, mac_, mac_, {}, address_, address}, MacAddress::broadcast())));
 }
 
-void Host::take_segment(const Segment& s) {
+void Host::take_segment(const Segment& wire) {
+    auto s = wire;
+    const bool brought_header = headers_ && headers_->take(s);
     if (journal_.verbose()) {
         const auto it = open_.find({s.to, s.from});
         const auto* socket = it == open_.end() ? nullptr : &it->second->socket();
@@ -82,11 +84,12 @@ void Host::take_segment(const Segment& s) {
     const bool opens = s.has(flag::syn) && !s.has(flag::ack) && !s.has(flag::rst);
     Talker* talker = it == open_.end() ? nullptr : it->second;
     if (opens && (talker == nullptr || talker->socket().reusable_for(s))) {
-        if (accept(s) == nullptr) refuse(s);
+        if (accept(s) == nullptr) refuse(wire);
         return settle();
     }
-    if (talker == nullptr) return refuse(s);
+    if (talker == nullptr) return refuse(wire);
     talker->socket().arrive(s, scheduler_.now());
+    if (brought_header) talker->socket().acknowledge(scheduler_.now());
     talker->run(scheduler_.now());
     settle();
 }
@@ -123,6 +126,7 @@ void Host::transmit(Socket& socket, Segment& segment) {
         journal_.print(socket.label() + " -> " + segment.to.to_string() + "  " +
                        describe(segment, socket.iss(), socket.irs()));
     observer_.host_sends(*this, segment);
+    if (headers_) headers_->put(segment);
     send(segment);
 }
 

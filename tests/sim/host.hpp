@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/sim/header_server.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/talker.hpp"
 
@@ -38,6 +39,10 @@ class Host : public FrameSink, public Actor, public SocketOwner {
     Talker& connect(std::uint16_t from_port, const Endpoint& to, const TalkerPlan& plan);
     /// `accept` is asked for a plan when a SYN from `remote` arrives; without one the SYN is refused.
     void listen(std::uint16_t port, std::function<std::optional<TalkerPlan>(const Endpoint& remote)> accept);
+    /// Whoever connects to this host has to send a PROXY header first: `header` says which.
+    void want_headers(std::function<std::string(const Endpoint& remote)> header) {
+        headers_.emplace(journal_, std::move(header));
+    }
     const std::vector<std::unique_ptr<Talker>>& talkers() const { return talkers_; }
     /// The host stops to exist for the network (true) or comes back.
     void set_deaf(bool deaf) { deaf_ = deaf; }
@@ -58,7 +63,7 @@ class Host : public FrameSink, public Actor, public SocketOwner {
 
     void take_resolution(const Resolution& arp);
     void ask(const IpAddress& address);
-    void take_segment(const Segment& s);
+    void take_segment(const Segment& wire);
     Talker* accept(const Segment& syn);
     void refuse(const Segment& s);
     void send(Segment s);
@@ -72,6 +77,7 @@ class Host : public FrameSink, public Actor, public SocketOwner {
     MacAddress mac_;
     IpAddress address_;
     Wire* out_ = nullptr;
+    std::optional<HeaderServer> headers_;
     bool deaf_ = false;
     std::map<std::uint16_t, std::function<std::optional<TalkerPlan>(const Endpoint&)>> listeners_;
     std::vector<std::unique_ptr<Talker>> talkers_;

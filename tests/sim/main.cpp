@@ -10,6 +10,7 @@
 
 #include "tests/sim/campaign.hpp"
 #include "tests/sim/self_test.hpp"
+#include "tests/sim/throughput.hpp"
 
 namespace holdfast::sim {
 namespace {
@@ -21,18 +22,19 @@ constexpr const char* usage = R"(usage:
   sim --patterns MOMENT        all loss patterns of the first 10 frames; MOMENT is handshake, close, takeover or all
                                (with --every N only each N-th of them)
   sim --pattern MOMENT LEG N [-v]   one of them; LEG is client or server
+  sim --throughput FILE        goodput through one node over buffer, loss and delay; FILE must say the same
 options: --jobs N, --stop-after N (failures, default 20), --coverage
 )";
 
 /// A campaign of so many seeds must leave no cell of the coverage empty.
 constexpr std::uint64_t coverage_runs = 5000;
 
-enum class Mode { none, seed, seeds, self_test, patterns, pattern };
+enum class Mode { none, seed, seeds, self_test, patterns, pattern, throughput };
 
 struct Arguments {
     Mode mode = Mode::none;
     CampaignOptions campaign;
-    std::string moment = "all", leg;
+    std::string moment = "all", leg, golden;
     std::uint64_t every = 1;  ///< of the patterns
     bool verbose = false, ok = true;
 };
@@ -72,6 +74,9 @@ Arguments read_arguments(std::vector<std::string> words) {
             a.moment = next();
             a.leg = next();
             a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
+        } else if (w == "--throughput") {
+            a.mode = Mode::throughput;
+            a.golden = next();
         } else if (w == "--jobs") {
             a.campaign.jobs = static_cast<unsigned>(std::max(1, std::atoi(next().c_str())));
         } else if (w == "--stop-after") {
@@ -205,6 +210,7 @@ int run(Arguments a) {
             return show(pattern_options(
                             {*find_moment(a.moment), a.leg == "server" ? Side::server : Side::client, one}),
                         a.verbose);
+        case Mode::throughput: start_eal(); return check_throughput(a.golden) ? 0 : 1;
         case Mode::none: break;
     }
     return 2;

@@ -3,6 +3,7 @@
 #include <rte_errno.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -22,8 +23,10 @@ Nic::~Nic() {
 
 void Nic::start() {
     const auto name = name_ + std::to_string(lives_++);
-    pool_ = rte_pktmbuf_pool_create(name.c_str(), options_.mbufs, 0, packet_private_size, packet_data_room,
-                                    SOCKET_ID_ANY);
+    // A frame fits one mbuf, with its tag.
+    const auto frame = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + options_.profile.mtu + eth_size + 4);
+    pool_ = rte_pktmbuf_pool_create(name.c_str(), options_.mbufs, 0, packet_private_size,
+                                    std::max(packet_data_room, frame), SOCKET_ID_ANY);
     if (pool_ == nullptr) throw std::runtime_error("pool " + name + ": " + rte_strerror(rte_errno));
 }
 
@@ -73,8 +76,7 @@ std::uint32_t Nic::receive(std::span<rte_mbuf*> out, const std::function<void(co
         std::memset(rte_mbuf_to_priv(m), 0xdb, packet_private_size);
         const auto& bytes = *queue_.front();
         seen(bytes);
-        std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(bytes.size())), bytes.data(),
-                    bytes.size());
+        fill(m, bytes);
         if (options_.profile.rx_checksum)
             m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
         out[n++] = m;
@@ -82,12 +84,35 @@ std::uint32_t Nic::receive(std::span<rte_mbuf*> out, const std::function<void(co
     return n;
 }
 
+/// The bytes as the driver hands them over: with the port's tag, in the frame or beside it.
+void Nic::fill(rte_mbuf* m, const Bytes& bytes) const {
+    const bool in_frame = options_.vlan != 0 && !options_.vlan_stripped;
+    const auto frame = in_frame ? tagged(bytes, options_.vlan) : bytes;
+    std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+    if (options_.vlan == 0 || in_frame) return;
+    m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+    m->vlan_tci = options_.vlan;
+}
+
+/// Whether the frame carries the port's tag, and takes it off.
+bool Nic::take_tag(Bytes& bytes) {
+    if (vlan(bytes).value_or(0) != options_.vlan) {
+        journal_.violate("vlan",
+                         name_ + ": a frame without the port's tag, or with one that it must not have");
+        return false;
+    }
+    if (options_.vlan != 0) bytes = untagged(bytes);
+    return true;
+}
+
+std::size_t Nic::link_size() const { return eth_size + (options_.vlan == 0 ? 0 : 4); }
+
 bool Nic::check(const rte_mbuf* m) {
     const char* reason = nullptr;
     if (rte_mbuf_check(m, 1, &reason) != 0) journal_.violate("mbuf", name_ + ": " + reason);
     else if (m->nb_segs > 1 && !options_.profile.multi_segs)
         journal_.violate("mbuf", name_ + ": chained mbuf on a port without MULTI_SEGS");
-    else if (m->pkt_len > options_.profile.mtu + eth_size)
+    else if (m->pkt_len > options_.profile.mtu + link_size())
         journal_.violate("mtu", name_ + ": frame of " + std::to_string(m->pkt_len) + " bytes");
     else if (m->pkt_len < eth_size)
         journal_.violate("mbuf", name_ + ": frame of " + std::to_string(m->pkt_len) + " bytes");
@@ -116,6 +141,10 @@ Frame Nic::transmit(rte_mbuf* m) {
         bytes->insert(bytes->end(), p, p + segment->data_len);
     }
     finish_checksums(m, *bytes);
+    if (!take_tag(*bytes)) {
+        rte_pktmbuf_free(m);
+        return nullptr;
+    }
     if (bytes->size() < minimum_frame) bytes->resize(minimum_frame);
     parked_.push_back({m, options_.parked == 0 ? 0 : content_hash(m)});
     while (parked_.size() > options_.parked) release();
@@ -143,7 +172,7 @@ void Nic::finish_checksums(const rte_mbuf* m, Bytes& bytes) {
         return journal_.violate("mbuf", name_ + ": asks for an offload that the port lacks");
     if (!ip && !tcp) return;
     const std::size_t l3 = m->l2_len, l4 = l3 + m->l3_len;
-    if (l3 != eth_size || m->l3_len < 20 || l4 + (tcp ? 20u : 0u) > bytes.size())
+    if (l3 != link_size() || m->l3_len < 20 || l4 + (tcp ? 20u : 0u) > bytes.size())
         return journal_.violate("mbuf", name_ + ": offload without correct header lengths");
     if (ip) {
         patch(l3 + 10, 0);

@@ -25,6 +25,8 @@ struct NicOptions {
     std::uint32_t refusals = 0;         ///< per million bursts: the port takes nothing for a while
     Duration refuses_for{};             ///< at most so long
     MacAddress virtual_mac;             ///< accepted besides the port's own
+    std::uint16_t vlan = 0;             ///< the wire's other end takes and gives tagged frames; 0 = none
+    bool vlan_stripped = false;         ///< the driver takes the tag out of received frames
 };
 
 class Nic : public FrameSink {
@@ -74,6 +76,9 @@ class Nic : public FrameSink {
     bool check(const rte_mbuf* m);
     static std::uint64_t content_hash(const rte_mbuf* m);
     void release();
+    bool take_tag(Bytes& bytes);
+    void fill(rte_mbuf* m, const Bytes& bytes) const;
+    std::size_t link_size() const;
     void finish_checksums(const rte_mbuf* m, Bytes& bytes);
 
     Journal& journal_;

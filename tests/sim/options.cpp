@@ -57,6 +57,7 @@ void equip(MachineOptions& m) {
         nic.profile.mtu = configs[i]->mtu;
         nic.mbufs = m.config.limits.mbufs;
         nic.virtual_mac = configs[i]->virtual_mac;
+        nic.vlan = configs[i]->vlan;
     }
 }
 
@@ -217,15 +218,18 @@ std::string print(const MachineOptions& m) {
         (m.notices_links ? ", notices links" : "");
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
-        text += std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
-                ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
-                std::to_string(n.profile.queue) +
-                (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
-                                      std::to_string(n.refuses_for.to_us()) + " us"
-                                : "") +
-                (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
-                (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") +
-                (n.profile.rx_checksum ? ", rx sum" : "") + (n.profile.multi_segs ? ", multi segs" : "");
+        text +=
+            std::string("\n    port ") + port_names[i] + ": parks " + std::to_string(n.parked) +
+            ", receive queue " + std::to_string(n.receive_queue) + ", transmit queue " +
+            std::to_string(n.profile.queue) +
+            (n.refusals > 0 ? ", refuses " + std::to_string(n.refusals) + " ppm for up to " +
+                                  std::to_string(n.refuses_for.to_us()) + " us"
+                            : "") +
+            (n.profile.tx_ip_checksum ? ", tx ip sum" : "") +
+            (n.profile.tx_tcp_checksum ? ", tx tcp sum" : "") + (n.profile.rx_checksum ? ", rx sum" : "") +
+            (n.profile.multi_segs ? ", multi segs" : "") +
+            (n.profile.mtu != 1500 ? ", MTU " + std::to_string(n.profile.mtu) : "") +
+            (n.vlan != 0 ? ", VLAN " + std::to_string(n.vlan) + (n.vlan_stripped ? ", stripped" : "") : "");
     }
     return text;
 }
@@ -258,6 +262,69 @@ Options plain_options(std::uint64_t seed, const Site& site) {
 Site draw_site(std::uint64_t seed) {
     const auto n = mix64(seed ^ 0x27);
     return {(n & 1) != 0, (n & 2) != 0};
+}
+
+/// VLANs of a third of the ports, from a number of its own for the same reason.
+void draw_vlans(std::uint64_t seed, Options& o) {
+    Random random(mix64(seed ^ 0x8100));
+    const auto draw = [&] {
+        return static_cast<std::uint16_t>(random.below(3) == 0 ? random.between(1, 4094) : 0);
+    };
+    const std::uint16_t vlans[port_count] = {draw(), draw(), draw()};
+    for (auto& m : o.machines) {
+        m.config.client.vlan = vlans[0];
+        m.config.server.vlan = vlans[1];
+        m.config.mirror.vlan = vlans[2];
+        for (auto& nic : m.ports) nic.vlan_stripped = random.below(2) == 0;
+        equip(m);
+    }
+}
+
+/// Larger frames on the service networks of a third of the runs, and ends that use them, drawn apart in the
+/// same way. What a client offers must still reach the server as it is.
+void draw_mtus(std::uint64_t seed, Options& o) {
+    Random random(mix64(seed ^ 0x2328));
+    if (random.below(3) != 0) return;
+    constexpr std::uint16_t sizes[] = {1500, 2000, 4000, 9000};
+    const std::uint16_t client = sizes[random.below(4)], server = sizes[random.below(4)];
+    for (auto& m : o.machines) {
+        m.config.client.mtu = client;
+        m.config.server.mtu = server;
+        equip(m);
+    }
+    const auto headers = o.site.client_v6 || o.site.server_v6 ? 60u : 40u;
+    for (auto& c : o.conversations) {
+        const std::uint32_t room[] = {std::min(client, server) - headers - c.number, server - headers};
+        TalkerPlan* plans[] = {&c.client, &c.server};
+        for (int i = 0; i < 2; ++i) {
+            auto& socket = plans[i]->socket;
+            if (room[i] <= 1460 || random.below(3) == 0) continue;
+            socket.mss = static_cast<std::uint16_t>(room[i]);
+            socket.receive_buffer = std::max(socket.receive_buffer, 4 * room[i]);
+        }
+    }
+}
+
+/// Some seeds have a backend more that is none: it refuses, or nobody has its address. As with families the
+/// number is the seed's own.
+void draw_backends(std::uint64_t seed, Options& o) {
+    const auto n = mix64(seed ^ 0xbac);
+    if (n % 4 != 0) return;
+    const bool refuses = (n >> 8 & 1) != 0;
+    for (auto& m : o.machines) {
+        auto& service = m.config.services[0];
+        service.backends.insert(
+            service.backends.begin(),
+            refuses ? Endpoint{o.site.server_host(), 81} : Endpoint{address(2, 21, o.site.server_v6), 80});
+        service.balance = (n >> 9 & 1) != 0 ? Balance::least_sessions : Balance::round_robin;
+        service.connect_timeout = milliseconds(300);
+    }
+}
+
+/// And some have a server that wants PROXY headers.
+void draw_headers(std::uint64_t seed, Options& o) {
+    o.headers = mix64(seed ^ 0x9ead) % 3 == 0;
+    for (auto& m : o.machines) m.config.services[0].proxy_protocol = o.headers ? 2 : 0;
 }
 
 /// In one seed of five clients get SYN cookies: all of them, or those that meet another one half-open, which
@@ -295,6 +362,10 @@ Options draw_options(std::uint64_t seed) {
             for (auto* plan : {&c.client, &c.server})
                 plan->socket.mss = static_cast<std::uint16_t>(plan->socket.mss - 20);
     o.runs_twice = random.below(20) == 0;
+    draw_vlans(seed, o);
+    draw_mtus(seed, o);
+    draw_backends(seed, o);
+    draw_headers(seed, o);
     draw_cookies(o);
     return o;
 }
@@ -336,6 +407,8 @@ std::string Options::to_string() const {
                 " half-open sessions on";
     text += std::string(", IPv") + (site.client_v6 ? "6" : "4") + " clients, IPv" +
             (site.server_v6 ? "6" : "4") + " servers";
+    text += headers ? ", PROXY headers, backends" : ", backends";
+    for (const auto& b : machines[0].config.services[0].backends) text += " " + b.to_string();
     for (const auto& m : machines) text += "\n" + print(m);
     text += "\nsecond node boots after " + std::to_string(second_boots_after.to_us()) + " us";
     const char* names[] = {"client", "server", "node", "mirror"};

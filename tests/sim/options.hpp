@@ -42,6 +42,7 @@ struct Options {
     std::uint64_t seed = 0;
     Site site;
     std::array<MachineOptions, 2> machines;
+    bool headers = false;  ///< the server wants PROXY headers, and the nodes send them
     Duration second_boots_after{};
     /// Host to switch and switch to host, for the client and the server network; and to and from each node's
     /// port.

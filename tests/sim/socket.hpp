@@ -102,6 +102,8 @@ class Socket {
     void accept(const Segment& syn, Instant now);
     void arrive(const Segment& segment, Instant now);
     void advance(Instant now);
+    /// An ACK is owed for something that the socket does not see.
+    void acknowledge(Instant now);
     Instant deadline() const;
     /// A SYN that may replace this connection in TIME-WAIT.
     bool reusable_for(const Segment& syn) const;

@@ -86,6 +86,12 @@ void Socket::send_range(Position begin, Position end, bool fin, bool push) {
     emit(s, begin);
 }
 
+void Socket::acknowledge(Instant now) {
+    now_ = now;
+    if (state_ != State::closed && state_ != State::syn_sent && state_ != State::syn_received)
+        send_ack(sent_end_);
+}
+
 void Socket::send_ack(Position seq) {
     Segment s;
     s.flags = flag::ack;

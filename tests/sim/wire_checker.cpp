@@ -26,6 +26,18 @@ struct WireChecker::View {
     Position end() const { return begin() + s.length(); }
 };
 
+WireChecker::WireChecker(Scheduler& scheduler, Journal& journal, const Options& options,
+                         std::vector<Track>& tracks, const std::array<std::unique_ptr<Machine>, 2>& machines)
+    : cookies_(options.cookies),
+      scheduler_(scheduler),
+      journal_(journal),
+      site_(options.site),
+      header_size_(options.headers
+                       ? static_cast<std::uint32_t>(proxy_header({site_.client_host(), 0}, {}).size())
+                       : 0),
+      tracks_(tracks),
+      machines_(machines) {}
+
 Track* WireChecker::find_by_snat(const Endpoint& snat) {
     const auto it =
         std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.snat == snat; });
@@ -44,7 +56,8 @@ Track* WireChecker::find(Side side, const Endpoint& endpoint) {
 /// every client of a run announces an MSS of its own. That it is the right one is proved by the content.
 void WireChecker::pair(const Machine& machine, const Segment& syn) {
     const Track* known = find_by_snat(syn.from);
-    if (known != nullptr && (known->leg[1].node_iss == syn.seq || known->leg[1].talker != nullptr)) return;
+    const auto iss = syn.seq + header_size_;  // positions are the client's
+    if (known != nullptr && (known->leg[1].node_iss == iss || known->leg[1].talker != nullptr)) return;
     for (auto& track : tracks_) {
         if (!track.begun() || syn.options.mss != track.plan->client.socket.mss) continue;
         // What an earlier attempt has left is void, but for the cookie that the client has answered.
@@ -53,7 +66,7 @@ void WireChecker::pair(const Machine& machine, const Segment& syn) {
         track.leg[0].talker = before.talker;
         if (track.cookie && before.talker->socket().una() > 0) track.leg[0] = std::move(before);
         track.snat = syn.from;
-        track.leg[1].node_iss = syn.seq;
+        track.leg[1].node_iss = iss;
         return;
     }
     journal_.violate("pairing", "node " + machine.name() + " opens " + syn.from.to_string() +
@@ -91,9 +104,10 @@ void WireChecker::learn(const View& v) {
     if (!v.s.has(flag::syn)) return;
     if (v.side == Side::client && cookies_ && v.from() == nullptr) v.track.cookie = true;
     const bool may_change = v.to.state() == State::closed || (cookies_ && v.to.state() == State::syn_sent);
-    if (v.leg.node_iss && !(*v.leg.node_iss == v.s.seq) && !may_change)
+    const auto iss = v.s.seq + (v.side == Side::server ? header_size_ : 0);
+    if (v.leg.node_iss && !(*v.leg.node_iss == iss) && !may_change)
         violate(v, "isn", "the initial sequence number changed");
-    v.leg.node_iss = v.s.seq;
+    v.leg.node_iss = iss;
 }
 
 /// A cookie's client was told that its SYN arrived, and was granted the window of a first flight, before any
@@ -153,6 +167,9 @@ void WireChecker::check_sack(const View& v) {
 void WireChecker::check_payload(const View& v) {
     if (v.s.payload.empty()) return;
     const Position begin = v.begin();
+    // The header is the server's to judge (HeaderServer); it goes alone.
+    if (v.side == Side::server && header_size_ > 0 && distance(1, begin) < 0 && distance(v.end(), 1) >= 0)
+        return;
     if (distance(1, begin) < 0)
         return violate(v, "R3", "payload at position " + std::to_string(distance(0, begin)));
     const auto& stream = v.leg.talker->plan().in;
@@ -246,7 +263,8 @@ void WireChecker::node_receives(Machine& machine, Side side, const Segment& s) {
     auto* leg = track == nullptr ? nullptr : &track->leg[index(side)];
     if (leg == nullptr || leg->talker == nullptr || !leg->node_iss || !s.has(flag::ack) || s.has(flag::rst))
         return;
-    const Position ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
+    auto ack = to_position(*leg->node_iss, s.ack, leg->talker->socket().next());
+    if (distance(1, ack) < 0) ack = 1;  // inside the header: to the client's leg, nothing
     auto& heard = leg->heard[number(machine)];
     heard = std::max(heard.value_or(0), ack);
     if (side == Side::server && s.has(flag::syn) && !track->accepted_at)

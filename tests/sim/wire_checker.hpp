@@ -13,14 +13,8 @@ namespace holdfast::sim {
 
 class WireChecker {
   public:
-    WireChecker(Scheduler& scheduler, Journal& journal, const Site& site, std::vector<Track>& tracks,
-                const std::array<std::unique_ptr<Machine>, 2>& machines, bool cookies)
-        : cookies_(cookies),
-          scheduler_(scheduler),
-          journal_(journal),
-          site_(site),
-          tracks_(tracks),
-          machines_(machines) {}
+    WireChecker(Scheduler& scheduler, Journal& journal, const Options& options, std::vector<Track>& tracks,
+                const std::array<std::unique_ptr<Machine>, 2>& machines);
 
     void node_sends(Machine& machine, Side side, const Segment& s);
     void node_receives(Machine& machine, Side side, const Segment& s);
@@ -56,6 +50,7 @@ class WireChecker {
     Scheduler& scheduler_;
     Journal& journal_;
     Site site_;
+    std::uint32_t header_size_;  ///< of the PROXY header in front of the client's bytes; 0 = none
     std::vector<Track>& tracks_;
     const std::array<std::unique_ptr<Machine>, 2>& machines_;
     std::uint64_t acks_checked_ = 0, peak_withheld_ = 0;

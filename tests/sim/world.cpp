@@ -20,13 +20,19 @@ World::World(const Options& options, bool verbose)
       server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
       client_switch_(scheduler_),
       server_switch_(scheduler_),
-      wire_checker_(scheduler_, journal_, options.site, tracks_, machines_, options.cookies),
+      wire_checker_(scheduler_, journal_, options, tracks_, machines_),
       speaker_checker_(journal_, options.site),
       protection_(options_.conversations.size()) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) tracks_[i].plan = &options_.conversations[i];
     attach_machines();
     attach_host(client_, client_switch_, Side::client, options_.client_access);
     attach_host(server_, server_switch_, Side::server, options_.server_access);
+    if (options_.headers)
+        server_.want_headers([this](const Endpoint& remote) {
+            const Track* track = wire_checker_.find_by_snat(remote);
+            const auto port = track == nullptr ? std::uint16_t{0} : track->plan->client_port;
+            return proxy_header({options_.site.client_host(), port}, options_.site.virtual_address());
+        });
     server_.listen(80, [this](const Endpoint& remote) -> std::optional<TalkerPlan> {
         const Track* track = wire_checker_.find_by_snat(remote);
         return track == nullptr ? std::nullopt : std::optional(track->plan->server);

@@ -128,6 +128,9 @@ NodeStatus Node::status() const {
     return s;
 }
 std::uint32_t Node::session_slots() const { return 100; }
+std::uint32_t Node::backend_count() const { return 0; }
+BackendRow Node::backend(std::uint32_t) const { return {}; }
+bool Node::drain(std::string_view, const Endpoint&, bool) { return false; }
 std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     if (slot % 2 != 0) return std::nullopt;
     SessionRow row;

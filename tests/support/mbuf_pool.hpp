@@ -17,11 +17,11 @@ namespace holdfast::test {
 
 class MbufPool {
   public:
-    explicit MbufPool(unsigned size = 1023) : size_(size) {
+    /// `room`: bytes of an mbuf, headroom included.
+    explicit MbufPool(unsigned size = 1023, std::uint16_t room = packet_data_room) : size_(size) {
         static unsigned number = 0;
         const auto name = "test_pool_" + std::to_string(number++);
-        pool_ = rte_pktmbuf_pool_create(name.c_str(), size, 0, packet_private_size, packet_data_room,
-                                        SOCKET_ID_ANY);
+        pool_ = rte_pktmbuf_pool_create(name.c_str(), size, 0, packet_private_size, room, SOCKET_ID_ANY);
         if (pool_ == nullptr) throw std::runtime_error("pool " + name + ": " + rte_strerror(rte_errno));
     }
     /// Aborts the test program when mbufs are missing: a leak makes every later verdict worthless.

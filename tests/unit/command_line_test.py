@@ -28,7 +28,7 @@ class Holdfastctl(unittest.TestCase):
         return done.stderr.strip()
 
     def test_wrong_words_are_named(self) -> None:
-        commands = "status, sessions, counters, events, mirror, guard, cores"
+        commands = "status, sessions, backends, drain, counters, events, mirror, guard, cores"
         help_ = ". See holdfastctl --help"
         self.assertEqual(self.refused("frob"), f"holdfastctl: unknown command frob; one of {commands}{help_}")
         self.assertEqual(self.refused(), f"holdfastctl: no command; give one of {commands}{help_}")

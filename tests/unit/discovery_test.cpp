@@ -261,6 +261,26 @@ TEST_CASE("discovery: an advertisement that nobody asked for makes no entry, and
     CHECK_FALSE(rig.knows(neighbour6));
 }
 
+TEST_CASE("discovery: who is known is asked alone, and may leave his Ethernet address out of the answer",
+          "[net]") {
+    Rig rig;
+    rig.is_asked_for(own6);
+    rig.transmitted();
+    rig.now = rig.now + seconds(31);
+    auto frames = rig.sends(neighbour6);
+    REQUIRE(frames.size() == 2);
+    const auto question = sim::read_resolution(frames[0]);
+    REQUIRE(question);
+    CHECK(question->target == neighbour6);
+    CHECK(sim::destination_mac(frames[0]) == neighbour_mac);
+    auto answer =
+        sim::write_resolution({2, neighbour_mac, neighbour_mac, own_mac, neighbour6, own6}, own_mac);
+    answer.resize(at_icmp + 24);
+    rig.receive(changed(answer, at_ip + 5, 24));
+    CHECK(rig.count(Counter::advertisements_ignored) == 0);
+    CHECK(rig.sends(neighbour6).size() == 1);
+}
+
 TEST_CASE("discovery: a question for somebody else teaches nothing", "[net]") {
     Rig rig;
     rig.is_asked_for(own6);

@@ -7,6 +7,7 @@
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
 #include "cores/protocol/event_text.hpp"
+#include "cores/proxy/backend_cell.hpp"
 
 using namespace holdfast;
 
@@ -29,6 +30,14 @@ TEST_CASE("a pair that does not fit says what differs", "[events]") {
     const auto why = static_cast<std::uint16_t>(mirror::Refusal::configuration);
     CHECK(protocol::describe(event(EventKind::mirror_refused, 0, 0, why)) ==
           "the pair does not fit: " + std::string(mirror::to_string(mirror::Refusal::configuration)));
+}
+
+TEST_CASE("a backend's change says which one and why", "[events]") {
+    const auto why = static_cast<std::uint16_t>(proxy::BackendReason::refuses);
+    CHECK(protocol::describe(event(EventKind::backend_down, 2, 5, why)) ==
+          "backend 2/5 is down: it refuses connections");
+    // Up because the node became active, and knows nothing of it.
+    CHECK(protocol::describe(event(EventKind::backend_up, 2, 5)) == "backend 2/5 is up");
 }
 
 TEST_CASE("every kind of event has a sentence of its own, whatever its numbers", "[events]") {

@@ -122,9 +122,59 @@ TEST_CASE("frame: ethertypes", "[wire]") {
     put16(heartbeat, 12, 0x88b5);
     CHECK(parse(heartbeat) == FrameKind::heartbeat);
     CHECK(parse.frame.payload_len == heartbeat.size() - 14);
-    for (const std::uint16_t type : {0x8847, 0x8100, 0x88cc, 0x05dc}) {
+    for (const std::uint16_t type : {0x8847, 0x88a8, 0x88cc, 0x05dc}) {
         put16(heartbeat, 12, type);
         CHECK(parse(heartbeat) == FrameKind::unknown_ethertype);
+    }
+}
+
+TEST_CASE("frame: a VLAN tag is passed over, and its priority says nothing", "[wire]") {
+    Parser parse;
+    REQUIRE(parse(good_segment()) == FrameKind::tcp);
+    CHECK(parse.frame.vlan == 0);
+    const auto offset = parse.frame.payload_offset;
+    for (const std::uint16_t tag : {0x0007, 0xe007, 0x1007}) {
+        CHECK(parse(sim::tagged(good_segment(), tag)) == FrameKind::tcp);
+        CHECK(parse.frame.vlan == 7);
+        CHECK(parse.frame.payload_offset == offset + 4);
+        CHECK(parse.frame.payload_len == text.size());
+    }
+    CHECK(parse(sim::tagged(good_arp(), 0xfff)) == FrameKind::arp);
+    CHECK(parse.frame.vlan == 0xfff);
+    // A tag behind a tag is no VLAN of ours.
+    CHECK(parse(sim::tagged(sim::tagged(good_arp(), 7), 7)) == FrameKind::unknown_ethertype);
+    auto cut = sim::tagged(good_arp(), 7);
+    cut.resize(17);
+    CHECK(parse(cut) == FrameKind::too_short);
+}
+
+TEST_CASE("frame: a tag that the port took out", "[wire]") {
+    EdgeBuffer edge;
+    auto* m = edge.mbuf(good_segment());
+    m->vlan_tci = 0x6007;
+    m->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+    Frame f;
+    CHECK(wire::parse_frame(m, false, f) == FrameKind::tcp);
+    CHECK(f.vlan == 7);
+}
+
+TEST_CASE("frame: nothing is taken from or for an IPv4 address that is no host's", "[wire]") {
+    const auto judged = [](std::size_t at, const char* address) {
+        return after([&](Bytes& b) {
+            const auto a = IpAddress::parse(address).value();
+            std::copy(a.bytes.begin() + 12, a.bytes.end(),
+                      b.begin() + static_cast<std::ptrdiff_t>(at_ip + at));
+        });
+    };
+    for (const auto* address : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.9", "224.0.0.1", "239.1.1.1",
+                                "240.0.0.1", "255.255.255.255"}) {
+        CAPTURE(address);
+        CHECK(judged(12, address) == FrameKind::martian);
+        CHECK(judged(16, address) == FrameKind::martian);
+    }
+    for (const auto* address : {"1.0.0.1", "126.255.255.255", "128.0.0.1", "223.255.255.255"}) {
+        CHECK(judged(12, address) == FrameKind::tcp);
+        CHECK(judged(16, address) == FrameKind::tcp);
     }
 }
 
@@ -296,7 +346,10 @@ TEST_CASE("frame: a port is believed only when it vouches for a checksum", "[wir
 
 TEST_CASE("arp: read as values", "[wire]") {
     EdgeBuffer edge;
-    const auto arp = wire::parse_arp(edge.mbuf(good_arp()));
+    const auto* m = edge.mbuf(good_arp());
+    Frame f;
+    REQUIRE(wire::parse_frame(m, false, f) == FrameKind::arp);
+    const auto arp = wire::parse_arp(m, f);
     CHECK_FALSE(arp.is_reply);
     CHECK(arp.sender_mac == theirs);
     CHECK(arp.sender == client.address);

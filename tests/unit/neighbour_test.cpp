@@ -212,6 +212,88 @@ TEST_CASE("neighbour: a next hop that is kept is asked anew when it was not hear
     CHECK(marker_of(frames[1]) == 2);
 }
 
+namespace {
+
+/// A neighbour that is in use and answers nothing since its address went stale.
+struct Silent : InterfaceRig {
+    Silent() {
+        receive_arp(true, neighbour, neighbour_mac, own_address);
+        now = now + 31_s;
+    }
+    /// The frames of the next 200 ms, with one to the neighbour.
+    std::vector<Bytes> use() {
+        send(neighbour);
+        net.advance(now);
+        now = now + 200_ms;
+        return transmitted();
+    }
+};
+
+std::vector<MacAddress> questioned(const std::vector<Bytes>& frames) {
+    std::vector<MacAddress> to;
+    for (const auto& f : frames)
+        if (sim::read_resolution(f)) to.push_back(sim::destination_mac(f));
+    return to;
+}
+
+}  // namespace
+
+TEST_CASE("neighbour: who is known is asked alone at first, then all are, and in the end it is gone",
+          "[net]") {
+    Silent rig;
+    std::vector<MacAddress> asked;
+    for (int i = 0; i < 6; ++i) {
+        const auto frames = rig.use();
+        for (const auto& to : questioned(frames)) asked.push_back(to);
+        CHECK(frames.size() == 2);  // it serves meanwhile
+    }
+    const auto all = MacAddress::broadcast();
+    CHECK(asked == std::vector{neighbour_mac, neighbour_mac, neighbour_mac, all, all, all});
+    CHECK(rig.count(Counter::neighbours_lost) == 0);
+    rig.net.advance(rig.now);
+    rig.transmitted();
+    CHECK(rig.count(Counter::neighbours_lost) == 1);
+    CHECK(rig.send(neighbour, 7));
+    CHECK(questioned(rig.transmitted()).empty());  // it waits
+    CHECK(rig.net.held_mbufs() == 1);
+}
+
+TEST_CASE("neighbour: one that moved is found at its new address, and what waited goes there", "[net]") {
+    Silent rig;
+    const auto hop = rig.net.route(neighbour, rig.now);
+    for (int i = 0; i < 7; ++i) rig.use();
+    REQUIRE(rig.count(Counter::neighbours_lost) == 1);
+    rig.transmitted();
+    const MacAddress moved{{2, 0, 0, 0, 0, 0x77}};
+    rig.receive_arp(true, neighbour, moved, own_address);
+    for (const auto& f : rig.transmitted()) CHECK(sim::destination_mac(f) == moved);
+    // The next hop that was kept is the same.
+    CHECK(rig.net.is_current(hop));
+    rig.send_to(hop, 1);
+    CHECK(sim::destination_mac(rig.transmitted().at(0)) == moved);
+}
+
+TEST_CASE("neighbour: an answer to a question that was asked alone is enough", "[net]") {
+    Silent rig;
+    rig.use();
+    rig.receive_arp(true, neighbour, neighbour_mac, own_address);
+    for (int i = 0; i < 20; ++i) CHECK(rig.use().size() == 1);
+    CHECK(rig.count(Counter::neighbours_lost) == 0);
+}
+
+TEST_CASE("neighbour: one that is gone for good costs its frames, counted", "[net]") {
+    Silent rig;
+    for (int i = 0; i < 40; ++i) rig.use();
+    CHECK(rig.count(Counter::neighbour_unresolved) > 0);
+    rig.now = rig.now + 20_s;
+    for (int i = 0; i < 20; ++i) {
+        rig.net.advance(rig.now);
+        rig.now = rig.now + 200_ms;
+    }
+    rig.transmitted();
+    CHECK(rig.mbufs.in_use() == 0);
+}
+
 TEST_CASE("neighbour: without a next hop a frame is dropped", "[net]") {
     auto settings = interface_settings();
     settings.gateway = {};

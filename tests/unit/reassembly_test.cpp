@@ -21,9 +21,8 @@ namespace {
 constexpr Position large = 600;
 
 std::vector<PositionRange> ranges(const Reassembly& queue, Position above, Position newest) {
-    std::array<PositionRange, 4> out;
-    const auto n = queue.ranges(above, newest, false, out);
-    return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n)};
+    const auto found = queue.ranges(above, newest, false);
+    return {found.range.begin(), found.range.begin() + static_cast<std::ptrdiff_t>(found.count)};
 }
 
 /// Which bytes are held, one flag each.
@@ -165,6 +164,28 @@ TEST_CASE("reassembly: ranges begin with the newest (RFC 2018)", "[tcp]") {
     CHECK(r[1].begin == 1000);
     CHECK(r[2].begin == 2000);
     CHECK(r[3].begin == 4000);
+}
+
+TEST_CASE("reassembly: what was not yet reported goes before what was", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    for (Position p = 1000; p <= 7000; p += 1000) queue.insert(segment_of(pool, p, p + large));
+    for (const Position p : {1000, 2000, 4000}) queue.mark_reported({p, p + large});
+    const auto found = queue.ranges(1, 7000, false);
+    REQUIRE(found.count == 4);
+    CHECK(found.fresh == 4);
+    CHECK_FALSE(found.more);
+    for (const auto& [i, begin] : {std::pair{0, 7000}, {1, 3000}, {2, 5000}, {3, 6000}})
+        CHECK(found.range[static_cast<std::size_t>(i)].begin == static_cast<Position>(begin));
+    // With one more there is not room for all news; with less, what was reported fills the rest.
+    queue.insert(segment_of(pool, 8000, 8000 + large));
+    CHECK(queue.ranges(1, 8000, false).more);
+    for (Position p = 3000; p <= 7000; p += 1000) queue.mark_reported({p, p + large});
+    const auto rest = queue.ranges(1, 8000, false);
+    CHECK(rest.fresh == 1);
+    REQUIRE(rest.count == 4);
+    CHECK(rest.range[1].begin == 1000);
+    CHECK(rest.range[3].begin == 3000);
 }
 
 TEST_CASE("reassembly: neighbours are one range", "[tcp]") {

@@ -1,0 +1,64 @@
+// The backends of all services as the server core sees them: who is up, who gets the next session.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "cores/proxy/lane.hpp"
+#include "cores/tcp/handshake.hpp"
+
+namespace holdfast::proxy {
+
+/// Backends that one opening session has tried.
+struct Tried {
+    static constexpr std::size_t max = 4;
+    std::array<std::uint16_t, max> backends{};
+    std::uint16_t count = 0;
+
+    bool full() const { return count == max; }
+    void add(std::uint16_t backend) { backends[count++] = backend; }
+    bool contains(std::uint16_t backend) const {
+        return std::find(backends.begin(), backends.begin() + count, backend) != backends.begin() + count;
+    }
+};
+
+class Backends {
+  public:
+    static constexpr std::uint16_t none = 0xffff;
+
+    /// `config` and `lane` outlive it; `secrets` make the choice by source one that nobody can steer.
+    Backends(const Config& config, const tcp::Secrets& secrets, Lane& lane);
+
+    /// The backend for a client of `service`: up, not drained, not tried. `none` when there is none.
+    std::uint16_t choose(std::uint16_t service, const IpAddress& client, const Tried& tried);
+    /// Whether choose() would find one.
+    bool has_choice(std::uint16_t service, const Tried& tried) const;
+
+    void session_began(std::uint16_t service, std::uint16_t backend);
+    void session_ended(std::uint16_t service, std::uint16_t backend);
+
+    /// What came of an attempt to connect, by a session or by a check. True when the backend's state changed.
+    bool answered(std::uint16_t service, std::uint16_t backend);
+    bool failed(std::uint16_t service, std::uint16_t backend, BackendReason reason);
+    /// The node becomes active: what an earlier term knew is old.
+    void assume_up();
+
+  private:
+    /// What counts towards a change of state.
+    struct Streak {
+        std::uint16_t answers = 0, failures = 0;
+    };
+
+    bool usable(std::uint16_t service, std::uint16_t backend, const Tried& tried) const;
+    std::uint64_t rank(std::uint16_t service, std::uint16_t backend, std::uint64_t client) const;
+
+    const Config& config_;
+    const tcp::Secrets& secrets_;
+    Lane& lane_;
+    std::vector<std::uint16_t> next_;      ///< by service: where the next choice begins
+    std::vector<Streak> streaks_;          ///< as lane.backends
+    std::vector<std::uint64_t> own_hash_;  ///< as lane.backends: keyed, of service and backend
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,151 @@
+// An ACK arrives: what it frees, what its SACK blocks report, the window it grants.
+#include <algorithm>
+
+#include "cores/tcp/path_mtu.hpp"
+#include "cores/tcp/rack.hpp"
+#include "cores/tcp/sender.hpp"
+
+namespace holdfast::tcp {
+namespace {
+
+using namespace literals;
+
+//= rfc6298#3
+//  No sample from what was sent twice (Karn). Nor from what went ahead, at a time that nobody noted; an
+//  endpoint may acknowledge that while its place in the queue has not been sent at all.
+bool gives_rtt(const PacketMeta& d) { return d.sent && !d.ahead && !d.retransmitted; }
+
+void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect, const Context& c) {
+    auto& s = t.soft.snd;
+    while (s.head != nullptr && meta(s.head).end() <= ack) {
+        auto* m = s.head;
+        auto& d = meta(m);
+        if (d.sacked) s.sacked_bytes -= d.payload_len;
+        if (d.lost) s.lost_bytes -= d.payload_len;
+        if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
+        if (!d.sacked) note_delivered(t, d, h, effect, c);
+        // Only the last byte of all is worth a look at the payload.
+        if (d.next == nullptr || meta(d.next).end() > ack) {
+            s.last_byte = payload(m)[d.payload_len - 1];
+            s.has_last_byte = true;
+        }
+        s.head = d.next;
+        if (s.unsent == m) s.unsent = s.head;
+        if (s.tail == m) s.tail = nullptr;
+        --s.mbufs;
+        rte_pktmbuf_free(m);
+    }
+    if (s.head != nullptr && ack > meta(s.head).begin) {
+        s.last_byte = payload(s.head)[ack - meta(s.head).begin - 1];
+        s.has_last_byte = true;
+    }
+}
+
+void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect, const Context& c) {
+    auto& s = t.soft.snd;
+    for (std::size_t i = 0; i < h.options.sack_count; ++i) {
+        const auto begin = to_position(t.hard.leg.iss, h.options.sack[i].begin, s.una);
+        const auto end = to_position(t.hard.leg.iss, h.options.sack[i].end, s.una);
+        //= rfc2883#4
+        //  A first block at or below the ACK reports a duplicate.
+        if (distance(begin, ack) > 0 || distance(begin, s.una) > 0) {
+            effect.dsack = true;
+            // One byte is what a probe of ours carries.
+            if (distance(begin, end) > 1) ++effect.dsack_segments;
+            continue;
+        }
+        if (distance(begin, end) <= 0) continue;
+        if (distance(end, s.nxt) < 0) {
+            const PositionRange ahead{std::max(begin, s.queue_end), end};
+            if (ahead.begin < end && end <= s.valid_ack_max && effect.ahead_count < effect.ahead.size())
+                effect.ahead[effect.ahead_count++] = ahead;
+            continue;
+        }
+        for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
+             m = meta(m).next) {
+            auto& d = meta(m);
+            if (d.sacked || d.begin < begin || d.end() > end) continue;
+            d.sacked = true;
+            s.sacked_bytes += d.payload_len;
+            if (d.lost) {
+                d.lost = false;
+                s.lost_bytes -= d.payload_len;
+            }
+            effect.bytes_sacked += d.payload_len;
+            if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
+            note_delivered(t, d, h, effect, c);
+        }
+    }
+}
+
+bool take_window_update(Tcb& t, Position seq, Position ack, std::uint32_t window) {
+    auto& s = t.soft.snd;
+    //= rfc9293#3.10.7.4
+    //  Only a segment that is newer by SEQ, or by ACK for equal SEQ, may change the send window.
+    if (distance(s.wl1, seq) < 0 || (s.wl1 == seq && distance(s.wl2, ack) < 0)) return false;
+    const auto edge = ack + window;
+    const bool grew = distance(s.edge, edge) > 0;
+    s.edge = edge;
+    s.wl1 = seq;
+    s.wl2 = ack;
+    s.window_max = std::max(s.window_max, window);
+    return grew;
+}
+
+}  // namespace
+
+AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context& c) {
+    auto& s = t.soft.snd;
+    AckEffect effect;
+    const auto una_before = s.una;
+    const auto flight_before = s.nxt - s.una;
+    const auto delivered_before = s.una + s.sacked_bytes;
+    const auto seq = to_position(t.hard.leg.irs, h.seq, t.soft.rcv.next);
+    const auto window = static_cast<std::uint32_t>(h.window) << t.hard.send_scale;
+    const bool window_same = ack + window == s.edge;
+    if (distance(s.una, ack) > 0) {
+        effect.advanced = true;
+        effect.bytes_acked = static_cast<std::uint32_t>(ack - s.una);
+        free_acknowledged(t, ack, h, effect, c);
+        s.una = ack;
+        if (distance(s.nxt, ack) > 0) s.nxt = ack;
+        if (distance(s.queue_end, ack) > 0 && !s.fin_queued) {
+            s.queue_end = ack;
+            s.has_last_byte = false;
+        }
+        s.backoff = 0;
+        retry_path_mtu(t, c);
+        //= rfc6298#5
+        //  (5.3) An ACK of new data restarts the timer: send_ready() chooses it anew.
+        arm(s, SendTimer::none, Instant::never());
+        if (s.fin_sent && !s.fin_acknowledged && ack > s.fin) {
+            s.fin_acknowledged = effect.fin_acknowledged = true;
+            t.soft.state = next_state(t.soft.state, StateEvent::fin_acknowledged);
+        }
+    }
+    if (t.hard.sack && h.options.sack_count > 0) take_sack(t, ack, h, effect, c);
+    finish_delivery(t, effect);
+    effect.delivered = static_cast<std::uint32_t>(
+        std::max<std::int64_t>(distance(delivered_before, s.una + s.sacked_bytes), 0));
+    effect.window_grew = take_window_update(t, seq, ack, window);
+    effect.duplicate = !effect.advanced && ack == una_before && flight_before > 0 && window_same;
+    if (effect.rtt.ns >= 0) take_rtt(t, effect.rtt, c.config);
+    return effect;
+}
+
+void take_rtt(Tcb& t, Duration sample, const TcpConfig& config) {
+    auto& r = t.soft.rtt;
+    //= rfc6298#2
+    if (sample.ns <= 0) sample = 1_us;
+    if (!r.measured) {
+        r = {sample, sample / 2, {}, sample, true};
+    } else {
+        const auto error = r.srtt > sample ? r.srtt - sample : sample - r.srtt;
+        r.rttvar = (r.rttvar * 3 + error) / 4;
+        r.srtt = (r.srtt * 7 + sample) / 8;
+        r.min = std::min(r.min, sample);
+    }
+    r.rto = std::clamp(r.srtt + std::max(Duration{1'000'000}, r.rttvar * 4), config.rto_min, config.rto_max);
+}
+
+}  // namespace holdfast::tcp

@@ -1,0 +1,108 @@
+#include "cores/tcp/rack.hpp"
+
+#include <algorithm>
+
+namespace holdfast::tcp {
+namespace {
+
+using namespace literals;
+
+/// Segments above a hole that mean loss while nothing was ever out of order.
+constexpr std::uint32_t duplicate_threshold = 3;
+constexpr std::uint8_t widening_max = 255, recoveries_widened = 16;
+
+bool left_before(Instant a, Position a_end, const Rack& r) {
+    return a < r.sent_at || (a == r.sent_at && a_end < r.end);
+}
+
+//= rfc8985#6.2
+//  Step 4. No tolerance before anything was seen out of order once enough has come above the hole; else a
+//  part of the least round trip, more for each round in which it proved too little, up to a whole one.
+Duration reordering_window(const Tcb& t) {
+    const auto& s = t.soft.snd;
+    if (!s.rack.reordering_seen &&
+        (s.in_recovery || s.in_loss || s.sacked_bytes >= duplicate_threshold * effective_mss(t)))
+        return {};
+    return std::min(t.soft.rtt.min / 4 * s.rack.widening, t.soft.rtt.srtt);
+}
+
+}  // namespace
+
+bool echo_is_older(const Tcb& t, const wire::TcpHeader& h, Instant sent_at, const Context& c) {
+    if (!t.hard.timestamps || !h.options.has_timestamps || h.options.ts_echo == 0) return false;
+    const auto now = c.ts_now + t.hard.leg.ts_offset;
+    const auto age = milliseconds(static_cast<std::int32_t>(now - h.options.ts_echo));
+    // A millisecond clock: younger by less says nothing.
+    return age > c.now - sent_at + 1_ms;
+}
+
+void note_delivered(Tcb& t, const PacketMeta& d, const wire::TcpHeader& h, AckEffect& effect,
+                    const Context& c) {
+    if (!d.sent) return;
+    auto& r = t.soft.snd.rack;
+    effect.highest = std::max(effect.highest, d.end());
+    //= rfc8985#6.2
+    //  Step 3: what lies below something delivered earlier, and was sent once, was overtaken.
+    if (r.valid && d.end() < r.highest && !d.retransmitted) r.reordering_seen = true;
+    //= rfc8985#6.2
+    //  Step 2: an ACK that is too early for the repetition is for the first transmission.
+    const auto rtt = c.now - d.sent_at;
+    if (d.retransmitted && (rtt < t.soft.rtt.min || echo_is_older(t, h, d.sent_at, c))) return;
+    if (r.valid && left_before(d.sent_at, d.end(), r)) return;
+    r.valid = true;
+    r.sent_at = d.sent_at;
+    r.end = d.end();
+    r.rtt = rtt;
+}
+
+void finish_delivery(Tcb& t, const AckEffect& effect) {
+    auto& s = t.soft.snd;
+    auto& r = s.rack;
+    r.highest = std::max(r.highest, effect.highest);
+    //= rfc8985#6.2
+    //  Step 4: a duplicate at the endpoint means that the window was too small; once a round trip.
+    if (effect.dsack_segments > 0 && s.una >= r.dsack_round) {
+        r.dsack_round = s.nxt;
+        if (r.widening < widening_max) ++r.widening;
+        r.persist = recoveries_widened;
+    }
+}
+
+void mark_lost(SendSide& s, rte_mbuf* m) {
+    auto& d = meta(m);
+    if (d.lost || d.sacked) return;
+    d.lost = true;
+    s.lost_bytes += d.payload_len;
+}
+
+bool detect_by_time(Tcb& t, Instant now) {
+    auto& s = t.soft.snd;
+    const auto& r = s.rack;
+    s.reordering_until = Instant::never();
+    // In order, and once: nothing can have been overtaken.
+    const bool in_order = s.sacked_bytes == 0 && s.repeated_end <= s.una && !s.in_recovery && !s.in_loss;
+    if (!r.valid || in_order) return false;
+    const auto patience = r.rtt + reordering_window(t);
+    bool found = false;
+    Instant last{};
+    for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
+        const auto& d = meta(m);
+        if (!left_before(d.sent_at, d.end(), r)) {
+            // Beyond what was repeated, segments left in order: none of the rest can be older.
+            if (!d.retransmitted && d.begin >= s.repeated_end) break;
+            continue;
+        }
+        if (d.sacked || d.lost || !fully_sent(s, m)) continue;
+        const auto due = d.sent_at + patience;
+        if (due > now) {
+            last = later(last, due);
+            continue;
+        }
+        mark_lost(s, m);
+        found = true;
+    }
+    if (last > now) s.reordering_until = last;
+    return found;
+}
+
+}  // namespace holdfast::tcp

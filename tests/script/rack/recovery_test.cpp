@@ -1,0 +1,107 @@
+// What leaves during recovery (RFC 6937), and recoveries that were for nothing (RFC 3708, RFC 4015).
+#include "tests/script/flight.hpp"
+
+using namespace holdfast;
+using namespace holdfast::script;
+
+namespace {
+/// Segments that have come to the server and were not expected.
+int arrived(Flight& lane) {
+    int n = 0;
+    for (; lane.server().has_unexpected(); ++n) lane.server().takes();
+    return n;
+}
+
+void expect_arrived(Flight& lane, int expected, const std::string& what) {
+    const int n = arrived(lane);
+    expect(n == expected, what + ": " + std::to_string(n) + " and not " + std::to_string(expected));
+}
+}  // namespace
+
+STORY("prr: the pipe comes down to seven tenths while ACKs come, not at once", "[rack]") {
+    Flight lane(10);
+    lane.client_sends(11, 30);
+    lane.server().expects_nothing();
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(5)));
+    lane.server().expects(lane.segment(1));
+    // Of ten segments that are delivered one after the other about seven let another one go.
+    int more = arrived(lane);
+    for (Position i = 5; i <= 10; ++i) {
+        lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(i + 1)));
+        more += arrived(lane);
+    }
+    expect(more >= 4 && more <= 6, "new segments in the round trip of the loss");
+    lane.acknowledge(11);
+    lane.ignore_rest();
+}
+
+STORY("prr: recovery ends at seven tenths of the window (RFC 9438)", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    lane.server().expects(lane.segment(1));
+    lane.acknowledge(11);
+    lane.client_sends(11, 30);
+    expect_arrived(lane, 7, "segments under way after the recovery");
+}
+
+STORY("undo: all that was repeated had arrived, so the window is as before (D-SACK)", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    lane.server().expects(lane.segment(1));
+    lane.acknowledge(11);
+    lane.server().sends(ack(lane.start(11)).sack(lane.start(1), lane.start(2)));
+    lane.expect_count(Side::server, "recoveries_undone", 1);
+    lane.client_sends(11, 30);
+    expect_arrived(lane, 10, "segments under way after the recovery was taken back");
+}
+
+STORY("undo: a timeout was too early when the ACK is for what left before it (timestamps)", "[rack]") {
+    Flight lane(10);
+    const auto sent_before = lane.server().knows().heard_ts;  // of the flight
+    lane.at(300_ms);
+    expect(arrived(lane) > 0, "a probe and a timeout");
+    lane.server().sends(ack(lane.start(2)).echo(sent_before));
+    lane.client().expects(ack(lane.start(2)));
+    lane.expect_count(Side::server, "recoveries_undone", 1);
+    lane.ignore_rest();
+}
+
+STORY("undo: the D-SACK that a one-byte probe brings takes nothing back", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    lane.server().expects(lane.segment(1));
+    lane.acknowledge(11);
+    lane.server().sends(ack(lane.start(11)).sack(lane.start(11) - 1, lane.start(11)));
+    lane.expect_count(Side::server, "recoveries_undone", 0);
+}
+
+STORY("tlp: the loss that a probe has repaired lowers the window (RFC 8985)", "[rack]") {
+    Flight lane(10);
+    lane.at(45_ms);
+    lane.server().expects(lane.segment(10));
+    lane.server().sends(ack(lane.start(11)));
+    lane.client().expects(ack(lane.start(11)));
+    lane.client_sends(11, 11);
+    lane.server_expects(11, 11);
+    lane.acknowledge(12);
+    lane.client_sends(12, 40);
+    // Ten, and the eight by which slow start had grown, less three tenths.
+    expect_arrived(lane, 13, "segments under way");
+}
+
+STORY("cwnd: after an idle time it begins anew (RFC 5681)", "[rack]") {
+    Flight lane(10);
+    lane.acknowledge(11);
+    lane.client_sends(11, 30);
+    expect_arrived(lane, 18, "slow start has opened the window");
+    lane.at(30_ms);
+    lane.server().sends(ack(lane.start(29)));
+    lane.client().expects(ack(lane.start(29)));
+    lane.ignore_rest();
+    lane.server().sends(ack(lane.start(31)));
+    lane.client().expects(ack(lane.start(31)));
+    lane.at(5_s);
+    arrived(lane);  // probes
+    lane.client_sends(31, 60);
+    expect_arrived(lane, 10, "the initial window");
+}
