@@ -140,6 +140,10 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
         }
         rte_pktmbuf_free_bulk(spent, spent_count);
     }
+    //= rfc9293#3.10.7.4
+    //  ACKs leave when the whole burst was processed: one for each session.
+    //= rfc5681#4.2
+    //  So no segment has more than one.
     service_touched();
 }
 
@@ -177,6 +181,8 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
     const bool is_syn = frame.tcp.has(wire::flag::syn) && !frame.tcp.has(wire::flag::ack);
     if (is_client() && is_syn) return open(frame, std::move(packet));
     s_.counters.add(Counter::unknown_flow);
+    //= rfc9293#3.10.7.1
+    //  A segment of no connection is answered by RST, but for a RST.
     if (frame.tcp.has(wire::flag::rst)) return;
     // Just after a takeover an unknown flow may be one whose record is still on its way from the old active's
     // last words to an endpoint's retransmission: silence does no harm, a RST would.
