@@ -125,6 +125,8 @@ inline FlowKey key_of(const Leg& leg) { return key_of(leg.tcb.hard.leg); }
 
 /// The MSS of a leg to `remote`: what was offered, and fits the port. An MSS leaves out the headers without
 /// options (RFC 6691).
+//= rfc9293#3.7.1
+//  No more than the port can send and receive.
 inline std::uint16_t mss_for(std::uint16_t offered, std::uint16_t mtu, const IpAddress& remote) {
     const auto headers = wire::ip_size(remote) + wire::tcp_size;
     return std::min<std::uint16_t>(std::max<std::uint16_t>(offered, 88),

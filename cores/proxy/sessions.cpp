@@ -153,6 +153,10 @@ void Sessions::receive(std::span<wire::Frame> frames, std::span<rte_mbuf*> packe
         }
         rte_pktmbuf_free_bulk(spent, spent_count);
     }
+    //= rfc9293#3.10.7.4
+    //  ACKs leave when the whole burst was processed: one for each session.
+    //= rfc5681#4.2
+    //  So no segment has more than one.
     service_touched();
 }
 
@@ -194,6 +198,8 @@ void Sessions::unknown_segment(const wire::Frame& frame, Packet packet) {
     if (is_client() && is_syn) return open(frame, std::move(packet));
     if (open_by_cookie(frame, std::move(packet))) return;
     s_.counters.add(Counter::unknown_flow);
+    //= rfc9293#3.10.7.1
+    //  A segment of no connection is answered by RST, but for a RST.
     if (frame.tcp.has(wire::flag::rst)) return;
     // They come again, behind the answer; a RST would end a good connection.
     const bool young_cookies = now_ + tcp::cookie_lifetime < cookies_until_ + tcp::cookie_young;

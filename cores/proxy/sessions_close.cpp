@@ -65,6 +65,8 @@ void Sessions::reset_both(std::uint32_t slot) {
 
 /// The endpoint reset the session: the other one is told; a RST itself is never answered (RFC 9293
 /// section 3.10.7.1).
+//= rfc9293#3.6
+//  The other end is told how it ended: a RST here is a RST there, a FIN is a FIN.
 void Sessions::reset_by_endpoint(std::uint32_t slot) {
     legs_[slot].reset_sent = true;
     post(slot, MessageKind::reset);
@@ -173,6 +175,10 @@ void Sessions::end_if_silent(std::uint32_t slot) {
 void Sessions::run_idle(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (leg.phase != Phase::terminated || now_ < leg.idle_at) return;
+    //= rfc9293#3.8.4
+    //  Only where nothing came for the interval and nothing is under way; one without an answer ends nothing.
+    //= rfc1122#4.2.3.6
+    //  The probe is one that every stack answers: one old byte, or none.
     constexpr std::uint8_t unanswered_max = 9;
     if (leg.idle_probes >= unanswered_max) {
         s_.counters.add(Counter::sessions_timed_out);

@@ -16,6 +16,8 @@ bool may_be_in_flight(const Leg& leg, const wire::IcmpError& e) {
 
 void Sessions::icmp_error(const wire::IcmpError& e, Instant now) {
     set_now(now);
+    //= rfc9293#3.9.2.2
+    //  The quoted header names the connection.
     const auto slot = flows_.find({e.local.address, e.remote.address, e.local.port, e.remote.port, 0});
     if (!active_ || slot == FlowTable::none) return s_.counters.add(Counter::icmp_error_unknown);
     if (slot >= legs_.size()) return check_refused(check_of(slot), e);

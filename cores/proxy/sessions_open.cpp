@@ -197,6 +197,8 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
         t.soft.snd.timer_at = timer_at;
         return;
     }
+    //= rfc9293#3.5
+    //  A client opens, we listen: a RST in SYN-RECEIVED ends the attempt and nothing else.
     if (frame.tcp.has(flag::rst) && frame.tcp.seq == tcp::receive_seq(t, 1)) {
         s_.counters.add(Counter::sessions_handshake_failed);
         reset_by_endpoint(slot);

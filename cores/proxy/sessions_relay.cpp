@@ -203,6 +203,8 @@ void Sessions::acknowledge(std::uint32_t slot) {
         if (!held && withheld) s_.tcp_counters.add(tcp::Counter::sack_hold_expired);
         wanted = !held;
     }
+    //= rfc9293#3.8.6.2.2
+    //  Small openings wait until they are worth two segments.
     // A window update: the other leg's endpoint has already kept us from silly ones.
     if (const auto fresh = tcp::fresh_window(t); !wanted && fresh >= tcp::window_step(t)) {
         const auto two_segments = 2 * static_cast<std::int64_t>(tcp::effective_mss(t));

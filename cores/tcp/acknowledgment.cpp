@@ -65,6 +65,8 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
              m = meta(m).next) {
             auto& d = meta(m);
             if (d.sacked || d.begin < begin || d.end() > end) continue;
+            //= rfc2018#5
+            //  Not repeated, but held until an ACK covers it.
             d.sacked = true;
             s.sacked_bytes += d.payload_len;
             if (d.lost) {
@@ -83,6 +85,8 @@ bool take_window_update(Tcb& t, Position seq, Position ack, std::uint32_t window
     //= rfc9293#3.10.7.4
     //  Only a segment that is newer by SEQ, or by ACK for equal SEQ, may change the send window.
     if (distance(s.wl1, seq) < 0 || (s.wl1 == seq && distance(s.wl2, ack) < 0)) return false;
+    //= rfc9293#3.1
+    //  Windows are unsigned, and wider than the field.
     const auto edge = ack + window;
     const bool grew = distance(s.edge, edge) > 0;
     s.edge = edge;

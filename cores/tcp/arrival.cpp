@@ -41,12 +41,16 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
             c.counters.add(Counter::paws_dropped);
             return Step::drop;
         }
+        //= rfc7323#5.3
+        //  R1: an older timestamp is answered and dropped, but for a RST.
         if (timestamp_is_old(r, s.header.options, c.now)) {
             c.counters.add(Counter::paws_dropped);
             return Step::drop_and_ack;
         }
     }
     const auto left = r.next;
+    //= rfc7323#2.4
+    //  The edge that was given counts, not what a later, rounded window says.
     const auto right = std::max(r.edge_sent, left);
     const auto length = distance(s.begin, s.end) + (s.fin ? 1 : 0);
     //= rfc9293#3.10.7.4
@@ -55,6 +59,8 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
                                 ? distance(left, s.begin) >= 0 && distance(s.begin, right) >= 0
                                 : distance(left, s.end + (s.fin ? 1 : 0)) > 0 && distance(s.begin, right) > 0;
     if (acceptable) return Step::go_on;
+    //= rfc9293#3.4
+    //  A closed window keeps no RST out.
     // A RST may carry any number that the endpoint can take for our RCV.NXT: see check_reset.
     // A SYN is challenged whatever its number (RFC 5961 section 4).
     if (rst || s.header.has(flag::syn)) return Step::go_on;
@@ -71,6 +77,8 @@ Step check_sequence(Tcb& t, const Segment& s, const Context& c) {
 Step check_reset(const Tcb& t, const Segment& s, const Context& c) {
     if (!s.header.has(flag::rst)) return Step::go_on;
     const auto& l = t.soft.rcv.ledger;
+    //= rfc9293#3.5.3
+    //  Whatever data comes with it.
     if (s.begin == t.soft.rcv.next || s.begin == l.acknowledged()) return Step::reset;
     const bool inside =
         distance(l.acknowledged(), s.begin) >= 0 && distance(s.begin, t.soft.rcv.edge_sent) > 0;
@@ -191,6 +199,10 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
         r.fin = s.end;
     }
     if (s.begin >= s.end) return;
+    //= rfc9293#3.10.7.4
+    //  What lies above a hole is kept for when it is filled.
+    //= rfc2018#8
+    //  What was reported by SACK never gives way to anything.
     if (r.queue.mbufs() >= mbufs_max && !makes_room(t, s, mbufs_max)) {
         c.counters.add(Counter::reassembly_full);
         return;
@@ -298,6 +310,8 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
         case Step::challenge: emit_challenge_ack(t, c); return result;
         case Step::drop: return result;
         case Step::drop_and_ack:
+            //= rfc1122#4.2.3.6
+            //  The endpoint's keepalive is answered.
             if (is_probe(t, s)) {
                 c.counters.add(Counter::keepalives_answered);
                 result.probe = true;

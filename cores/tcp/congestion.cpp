@@ -103,6 +103,8 @@ void start_slowly(Tcb& t, const AckEffect& e) {
     //= rfc9406#4.2
     //  Receivers that coalesce acknowledge many segments at once: eight may count where nothing paces us.
     //  Without SACK two, as RFC 3465 section 2.2 has it.
+    //= rfc3465#2.2
+    //  Two without SACK.
     const auto most = (t.hard.sack ? 8 : 2) * effective_mss(t);
     const auto divisor = s.slow_start.css_rounds > 0 ? 4u : 1u;
     s.cwnd += std::min(e.bytes_acked, most) / divisor;
@@ -123,6 +125,8 @@ void grow_window(Tcb& t, const AckEffect& e, const Context& c) {
     const auto flight_before = static_cast<std::uint32_t>(s.nxt - una_before);
     //= rfc9438#5.8
     //  A window that is not used does not grow, and the time in which it was not does not count.
+    //= rfc5681#3.1
+    //  Slow start below ssthresh, which is out of reach at first; congestion avoidance above.
     if (s.cwnd < s.ssthresh) {
         if (flight_before >= s.cwnd / 2) start_slowly(t, e);
     } else if (distance(una_before, s.cwnd_full_at) >= 0) {

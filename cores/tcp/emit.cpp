@@ -23,7 +23,11 @@ struct Outgoing {
 
 void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint32_t total, bool offloaded) {
     const std::uint32_t from = leg.local.address.v4(), to = leg.remote.address.v4();
+    //= rfc9293#3.9.2
+    //  The DiffServ field is 0 throughout.
     wire::store32(ip, 0x45000000u | total);
+    //= rfc1191#3
+    //  No router on the path cuts our packets.
     wire::store32(ip + 4, 0x00004000u);  // don't fragment: RFC 1191
     wire::store32(ip + 8, static_cast<std::uint32_t>(time_to_live) << 24 | 6u << 16);
     std::memcpy(ip + 12, &from, 4);
@@ -65,6 +69,8 @@ void write(rte_mbuf* m, const Outgoing& o, const Context& c) {
     if (v4) write_ipv4(ip, o.leg, static_cast<std::uint32_t>(ipv4_size) + length, port.tx_ip_checksum);
     else write_ipv6(ip, o.leg, length);
     wire::write_tcp_header(tcp, o.header);
+    //= rfc9293#3.1
+    //  No segment leaves without a checksum: the port adds it where it can, we do where not.
     const auto pseudo = wire::pseudo_header_sum(o.leg.local.address, o.leg.remote.address, length);
     // The port adds the rest, or nobody does.
     const auto sum =
@@ -107,10 +113,14 @@ bool add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
     }
     const bool withheld = rcv.ledger.releasable() != rcv.next;
     if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return false;
+    //= rfc2018#4
+    //  The newest block first, then others while they fit; none without permission.
     const auto found = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, rcv.sack_from_far);
     std::size_t told = 0;
     for (; told < found.count && o.sack_count < room; ++told) {
         const auto& r = found.range[told];
+        //= rfc2018#3
+        //  A block is its first number and the one behind its last.
         rcv.queue.mark_reported(r);
         o.sack[o.sack_count++] = {receive_seq(t, r.begin), receive_seq(t, r.end)};
     }

@@ -16,6 +16,8 @@ inline wire::TcpHeader make_header(const Tcb& t, const Context& c, Position seq,
     h.seq = send_seq(t, seq);
     h.ack = receive_seq(t, t.soft.rcv.ledger.ack_number());
     h.flags = flags;
+    //= rfc7323#3.2
+    //  Every segment has them once they are agreed, RST too.
     if (t.hard.timestamps) {
         h.options.has_timestamps = true;
         h.options.ts_value = c.ts_now + leg.ts_offset;
@@ -27,6 +29,8 @@ inline wire::TcpHeader make_header(const Tcb& t, const Context& c, Position seq,
 /// The window field to announce with ACK position `ack`; notes the edge it gives.
 inline std::uint16_t take_window(Tcb& t, Position ack) {
     auto& rcv = t.soft.rcv;
+    //= rfc9293#3.8.6
+    //  A right edge that was given is not taken back.
     const auto open = distance(ack, rcv.edge_limit);
     auto window = open <= 0 ? 0 : static_cast<std::uint64_t>(open) >> t.hard.receive_scale;
     if (window > 0xffff) window = 0xffff;

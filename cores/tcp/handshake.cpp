@@ -35,16 +35,24 @@ std::uint64_t Secrets::hash(const Endpoint& local, const Endpoint& remote, Purpo
 }
 
 SeqNum Secrets::initial_sequence(const Endpoint& local, const Endpoint& remote, Instant shared_now) const {
+    //= rfc9293#3.4.1
+    //  A clock of 4 us and a keyed hash of both ends, which nobody outside can compute.
+    //= rfc6528#3
+    //  The same formula.
     const auto clock = static_cast<std::uint32_t>(shared_now.ns / 4000);
     return {clock + static_cast<std::uint32_t>(hash(local, remote, Purpose::initial_sequence))};
 }
 
 std::uint32_t Secrets::timestamp_offset(const Endpoint& local, const Endpoint& remote) const {
+    //= rfc7323#5.4
+    //  Milliseconds of a clock that both nodes share, from a place that differs for each connection.
     return static_cast<std::uint32_t>(hash(local, remote, Purpose::timestamp_offset));
 }
 
 HandshakeOffer read_offer(const wire::TcpHeader& h) {
     HandshakeOffer o;
+    //= rfc9293#3.7.1
+    //  Without the option it is 536.
     if (h.options.mss != 0) o.mss = h.options.mss;
     o.sack = h.options.sack_permitted;
     o.timestamps = h.options.has_timestamps;
@@ -61,7 +69,13 @@ namespace {
 void send_handshake(Tcb& t, const HandshakeOffer& offer, std::uint8_t flags, const Context& c) {
     auto h = make_header(t, c, 0, flags);
     if ((flags & flag::ack) == 0) h.ack = {0};
+    //= rfc7323#2.2
+    //  The window of a SYN is not scaled.
     h.window = offer.window;
+    //= rfc9293#3.7.1
+    //  Every SYN has one, and no other segment.
+    //= rfc2018#2
+    //  SACK is permitted in SYNs alone.
     h.options.mss = offer.mss;
     h.options.sack_permitted = offer.sack;
     h.options.has_window_scale = offer.window_scaling;
@@ -69,6 +83,8 @@ void send_handshake(Tcb& t, const HandshakeOffer& offer, std::uint8_t flags, con
     h.options.has_timestamps = offer.timestamps;
     if (offer.timestamps) {
         h.options.ts_value = c.ts_now + t.hard.leg.ts_offset;
+        //= rfc7323#3.2
+        //  Without ACK there is nothing to echo.
         h.options.ts_echo = (flags & flag::ack) != 0 ? t.soft.rcv.ts_recent : 0;
     }
     emit_control(t, h, c);
@@ -96,6 +112,8 @@ void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c) {
 bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c) {
     auto& s = t.soft.snd;
     if (s.timer != SendTimer::handshake || c.now < s.timer_at) return true;
+    //= rfc9293#3.8.3
+    //  SYNs have an end of their own.
     if (s.backoff >= c.config.syn_retries) return false;
     ++s.backoff;
     c.counters.add(Counter::handshake_retransmitted);

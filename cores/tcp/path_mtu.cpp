@@ -36,6 +36,10 @@ bool lower_path_mtu(Tcb& t, const wire::IcmpError& error, const Context& c) {
     const bool v4 = leg.remote.address.is_v4();
     const auto told = error.mtu != 0 ? error.mtu : next_plateau(error.packet_size);
     const auto headers = wire::ip_size(leg.remote.address) + wire::tcp_size;
+    //= rfc1191#3
+    //  Smaller from now on, never larger, and not below what every link carries.
+    //= rfc8201#4
+    //  Likewise, with a least of 1280.
     const auto mss = std::max(told, v4 ? least_v4 : least_v6) - headers;
     if (mss >= leg.mss_send) return false;
     auto& soft = t.soft;
@@ -43,6 +47,10 @@ bool lower_path_mtu(Tcb& t, const wire::IcmpError& error, const Context& c) {
     leg.mss_send = static_cast<std::uint16_t>(mss);
     soft.mss_until = c.now + keep_for;
     c.counters.add(Counter::path_mtu_lowered);
+    //= rfc1191#6.4
+    //  It leaves again at once; nothing was lost for congestion.
+    //= rfc8201#5.4
+    //  Likewise.
     mark_oversized_lost(t);
     return true;
 }

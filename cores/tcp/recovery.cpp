@@ -13,6 +13,8 @@ constexpr std::uint8_t duplicate_threshold = 3;
 
 bool detect_by_count(Tcb& t) {
     auto& s = t.soft.snd;
+    //= rfc5681#3.2
+    //  Without SACK three duplicates mean a loss.
     if (s.duplicate_acks < duplicate_threshold || s.head == nullptr || !fully_sent(s, s.head)) return false;
     if (meta(s.head).retransmitted || meta(s.head).lost) return false;
     mark_lost(s, s.head);
@@ -143,6 +145,8 @@ void mark_oversized_lost(Tcb& t) {
 
 void mark_timed_out(Tcb& t, Instant now) {
     auto& s = t.soft.snd;
+    //= rfc5681#3.1
+    //  A timeout lowers ssthresh once, however often it repeats, and leaves one segment of window.
     if (!s.in_loss) {
         remember(s);
         congestion_event(t);
@@ -158,6 +162,10 @@ void mark_timed_out(Tcb& t, Instant now) {
     //= rfc6675#5.1
     //  What was SACKed counts as delivered beyond a timeout, unless the endpoint has dropped it: then it
     //  stands where the next ACK would have to be.
+    //= rfc2018#5
+    //  The first segment goes again whatever SACK said of it.
+    //= rfc2018#8
+    //  Which is possible because only an ACK frees it.
     const bool reneged = s.head != nullptr && meta(s.head).sacked;
     for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
         auto& d = meta(m);

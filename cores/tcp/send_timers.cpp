@@ -71,6 +71,8 @@ bool run_send_timer(Tcb& t, const Context& c) {
         case SendTimer::none:
         case SendTimer::handshake: return true;
         case SendTimer::rto:
+            //= rfc9293#3.8.3
+            //  After so many repetitions (R2) the connection is given up.
             if (s.backoff >= c.config.data_retries) return false;
             fire_rto(t, c);
             return true;
@@ -89,6 +91,8 @@ void rearm_send_timer(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     const bool in_flight = s.nxt != s.una;
     if (!in_flight) {
+        //= rfc9293#3.8.6.1
+        //  A closed window is probed, after an RTO at first, with backoff and for ever.
         const bool blocked = s.unsent != nullptr && window_left(s) == 0;
         if (blocked)
             arm(s, SendTimer::persist, c.now + std::max(timeout(t, c.config), c.config.window_probe_min));

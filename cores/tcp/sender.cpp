@@ -29,6 +29,8 @@ void note_ack_carried(ReceiveSide& rcv) {
 /// mbuf.
 bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, const Context& c) {
     auto& d = meta(m);
+    //= rfc9293#3.9.1.2
+    //  Nothing is held back, and the last of what there is is pushed.
     auto flags = static_cast<std::uint8_t>(wire::flag::ack);
     if (d.push || begin + size == t.soft.snd.queue_end) flags |= wire::flag::psh;
     auto h = make_header(t, c, begin, flags);
@@ -53,6 +55,8 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
 
 void note_sent(rte_mbuf* m, const Context& c) {
     auto& d = meta(m);
+    //= rfc8985#4
+    //  Each transmission has its time, of a clock much finer than any round trip.
     d.sent_at = c.now;
     d.sent = true;
     if (d.transmissions < 255) ++d.transmissions;
@@ -83,6 +87,8 @@ bool send_next(Tcb& t, const Context& c) {
         s.unsent = d.next;
         return true;
     }
+    //= rfc9293#3.8.6
+    //  Nothing new beyond the window, though it may have shrunk below what has left.
     const auto size = static_cast<std::uint32_t>(
         std::min<std::uint64_t>({d.end() - s.nxt, effective_mss(t), window_left(s)}));
     if (size == 0 || c.net.room() == 0) return false;

@@ -189,6 +189,8 @@ inline SeqNum send_seq(const Tcb& t, Position p) { return to_seq(t.hard.leg.iss,
 inline SeqNum receive_seq(const Tcb& t, Position p) { return to_seq(t.hard.leg.irs, p); }
 
 /// Payload bytes that fit one segment with the options that every segment carries.
+//= rfc9293#3.7.1
+//  The smaller of what the endpoint takes and the path carries, less the options.
 inline std::uint32_t effective_mss(const Tcb& t) {
     const std::uint32_t options = t.hard.timestamps ? 12 : 0;
     return t.hard.leg.mss_send > options + 64 ? t.hard.leg.mss_send - options : 64;

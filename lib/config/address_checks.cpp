@@ -93,6 +93,8 @@ void check_pairs(const std::vector<Row>& rows, Problems& problems) {
 }
 
 /// Why no host can have this address anywhere, or nothing.
+//= rfc9293#3.9.1.1
+//  Nobody is connected to a group or to all.
 std::string never_a_host(const IpAddress& a) {
     if (a.is_any()) return "means no address";
     if (a.is_multicast()) return "is a multicast address";

@@ -45,6 +45,8 @@ bool vouched_for(const rte_mbuf* m) {
 
 FrameKind verify_tcp_sum(const rte_mbuf* m, bool verified_before, View segment, std::size_t header,
                          Frame& out) {
+    //= rfc9293#3.1
+    //  No segment is taken whose checksum nobody has looked at.
     if (verified_before || vouched_for(m)) return FrameKind::tcp;
     out.payload_sum = sum_bytes(segment.data + header, segment.size - header);
     out.sum_known = true;
@@ -98,6 +100,8 @@ FrameKind parse_ipv4(const rte_mbuf* m, bool verified_before, View packet, Frame
     if ((load16(p + 6) & 0x3fff) != 0) return FrameKind::ip_fragment;
     out.ttl = p[8];
     out.dscp_ecn = p[1];
+    //= rfc9293#3.9.2
+    //  IP options are passed over.
     out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + header);
     out.payload_len = static_cast<std::uint16_t>(total - header);
     if (p[9] == protocol::icmp) return FrameKind::icmp;

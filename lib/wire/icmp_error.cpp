@@ -14,6 +14,8 @@ constexpr std::size_t tcp_quoted = 8;
 std::optional<Kind> kind_of_v4(std::uint8_t type, std::uint8_t code) {
     constexpr std::uint8_t unreachable = 3, time_exceeded = 11;
     if (type == time_exceeded) return Kind::lost;
+    //= rfc9293#3.9.2.2
+    //  Other kinds, source quench among them, ask for nothing.
     if (type != unreachable) return std::nullopt;
     switch (code) {
         case 4: return Kind::too_big;

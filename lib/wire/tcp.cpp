@@ -60,6 +60,10 @@ bool parse_tcp_options(std::span<const std::uint8_t> bytes, TcpOptions& out) {
         out.ts_echo = load32(bytes.data() + 8);
         return true;
     }
+    //= rfc9293#3.1
+    //  Kinds that nobody here knows are passed over by their length; a length that can not be ends the walk.
+    //= rfc9293#3.2
+    //  Byte by byte: options begin where they like.
     while (!bytes.empty()) {
         const auto kind = bytes[0];
         if (kind == end_of_list) return true;

@@ -22,6 +22,16 @@ STORY("reset: the server's RST goes to the client at once", "[close]") {
     lane.server().expects_nothing();
 }
 
+STORY("reset: one that carries data is a RST all the same", "[close]") {
+    LaneStage lane;
+    lane.establish();
+    auto with_reason = data(1, 11);
+    with_reason.flags = flag::rst | flag::ack;
+    lane.client().sends(with_reason);
+    lane.server().expects(rst(1));
+    lane.server().expects_nothing();
+}
+
 STORY("reset: it carries the number that the other end expects, though bytes are under way", "[close]") {
     LaneStage lane;
     lane.establish();

@@ -95,6 +95,13 @@ STORY("pmtu: a segment that is too big for the path leaves again in pieces, and 
     lane.server().expects(data(2697, 2897));
 }
 
+STORY("pmtu: no router may cut our segments (RFC 1191)", "[pmtu]") {
+    InFlight lane;
+    if (LaneStage::speaks_ipv6(Side::server)) return;  // nor can it
+    constexpr std::size_t flags_at = 14 + 6;
+    expect_equal((*lane.sent.frame)[flags_at], 0x40, "the don't-fragment bit, and no offset");
+}
+
 STORY("pmtu: towards the client as towards the server", "[pmtu]") {
     LaneStage lane;
     lane.establish();
@@ -224,6 +231,15 @@ STORY("pmtu: what anybody says of its reachability ends no established session (
     lane.server().expects_nothing();
     lane.expect_count(Side::server, "icmp_error_noted", 2);
     lane.expect_view(proxy::View::terminated);
+}
+
+STORY("pmtu: an error of a kind that asks for nothing, like source quench, is dropped (RFC 9293)", "[pmtu]") {
+    InFlight lane;
+    const Error source_quench{4, 0, 100, 0};  // ICMPv6 has none: an error that nobody has defined
+    lane.server_side_says(source_quench);
+    lane.expect_count(Side::server, "icmp_ignored", 1);
+    lane.client().sends(data(1449, 2897));
+    lane.server().expects(data(1449, 2897));
 }
 
 STORY("pmtu: after a takeover the endpoint's retransmission is cut to what the path carries", "[pmtu]") {

@@ -86,3 +86,26 @@ STORY("rack: a duplicate at the endpoint widens the reordering window", "[rack]"
     lane.server_expects(4, 4);
     lane.acknowledge(7);
 }
+
+STORY("rack: the reordering window is a round trip at most", "[rack]") {
+    Flight lane(3);
+    lane.acknowledge(4);
+    // Each round reports a duplicate: a dozen quarters are three round trips.
+    Position next = 4;
+    for (int i = 0; i < 12; ++i, next += 2) {
+        lane.client_sends(next, next + 1);
+        lane.server_expects(next, next + 1);
+        lane.after(10_ms);
+        lane.server().sends(ack(lane.start(next + 2)).sack(lane.start(next), lane.start(next + 1)));
+        lane.client().expects(ack(lane.start(next + 2)));
+    }
+    lane.client_sends(next, next + 1);
+    lane.server_expects(next, next + 1);
+    lane.after(10_ms);
+    lane.server().sends(ack(lane.start(next)).sack(lane.start(next + 1), lane.start(next + 2)));
+    lane.after(9_ms);
+    lane.server().expects_nothing();
+    lane.after(2_ms);
+    lane.server_expects(next, next);
+    lane.acknowledge(next + 2);
+}
