@@ -180,10 +180,7 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     t.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     t.soft.rcv.ts_recent_valid = r.timestamps;
     t.soft.rcv.ts_recent_at = now_;
-    t.soft.snd.timer = tcp::SendTimer::none;
-    t.soft.snd.timer_at = Instant::never();
-    t.soft.snd.backoff = 0;
-    tcp::start_sending(t, 1);
+    tcp::finish_handshake(t);
     t.soft.snd.edge = Position{1} + window;
     t.soft.snd.window_max = answer.window;
     backend_answered(leg.service, leg.backend);

@@ -218,11 +218,8 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
             tcp::emit_reset_reply(frame, context_);
         return;
     }
-    t.soft.snd.timer = tcp::SendTimer::none;
-    t.soft.snd.timer_at = Instant::never();
-    t.soft.snd.backoff = 0;
     t.soft.state = tcp::next_state(t.soft.state, tcp::StateEvent::syn_acknowledged);
-    tcp::start_sending(t, 1);
+    tcp::finish_handshake(t);
     client_established(slot);
     in_terminated(slot, frame, std::move(packet));
 }

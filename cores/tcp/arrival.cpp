@@ -332,6 +332,9 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
         result.established = true;
     }
     result.ack = take_ack(t, s.ack, s.header, c);
+    //= rfc5681#3.2
+    //  What comes with data is no duplicate: its sender had something else to say.
+    if (s.begin != s.end || s.fin) result.ack.duplicate = false;
     if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0 || result.ack.dsack)
         recover(t, result.ack, s.header, c);
     if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cores/tcp/emit.hpp"
+#include "cores/tcp/sender.hpp"
 
 namespace holdfast::tcp {
 
@@ -107,6 +108,21 @@ void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c) {
     t.soft.state = State::syn_received;
     t.soft.rcv.edge_sent = std::max(t.soft.rcv.edge_sent, Position{1} + offer.window);
     send_handshake(t, offer, flag::syn | flag::ack, c);
+}
+
+void finish_handshake(Tcb& t) {
+    auto& s = t.soft.snd;
+    const bool repeated = s.backoff > 0;
+    arm(s, SendTimer::none, Instant::never());
+    s.backoff = 0;
+    start_sending(t, 1);
+    if (!repeated) return;
+    //= rfc5681#3.1
+    //  Where a SYN was lost the first window is one segment.
+    s.cwnd = effective_mss(t);
+    //= rfc6298#5
+    //  (5.7) And the timeout is three seconds until there is a measurement.
+    t.soft.rtt.rto = std::max(t.soft.rtt.rto, seconds(3));
 }
 
 bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c) {

@@ -51,6 +51,8 @@ HandshakeOffer read_offer(const wire::TcpHeader& h);
 void send_syn(Tcb& t, const HandshakeOffer& offer, const Context& c);
 /// Sends our SYN-ACK.
 void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c);
+/// Our SYN or SYN-ACK was answered: data begins at position 1, cautiously if it had to be sent again.
+void finish_handshake(Tcb& t);
 /// Repeats them with backoff; false when the retries are used up.
 bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c);
 

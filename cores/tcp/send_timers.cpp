@@ -62,6 +62,15 @@ Duration timeout(const Tcb& t, const TcpConfig& config) {
     return std::min(rto, config.rto_max);
 }
 
+//= rfc9293#3.8.6
+//  Bytes that a window was taken back from are repeated without end, like probes.
+//= rfc9293#3.8.6.1
+//  An endpoint that closed its window, even over what was under way, and answers, is never given up.
+bool answers_from_closed_window(const Tcb& t, const Context& c) {
+    const auto& s = t.soft.snd;
+    return distance(s.una, s.edge) <= 0 && c.now - t.soft.last_heard <= timeout(t, c.config) * 2;
+}
+
 }  // namespace
 
 bool run_send_timer(Tcb& t, const Context& c) {
@@ -73,7 +82,7 @@ bool run_send_timer(Tcb& t, const Context& c) {
         case SendTimer::rto:
             //= rfc9293#3.8.3
             //  After so many repetitions (R2) the connection is given up.
-            if (s.backoff >= c.config.data_retries) return false;
+            if (s.backoff >= c.config.data_retries && !answers_from_closed_window(t, c)) return false;
             fire_rto(t, c);
             return true;
         case SendTimer::tail_loss_probe: fire_tail_probe(t, c); return true;
