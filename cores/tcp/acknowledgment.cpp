@@ -17,12 +17,14 @@ bool gives_rtt(const PacketMeta& d) { return d.sent && !d.ahead && !d.retransmit
 
 void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect, const Context& c) {
     auto& s = t.soft.snd;
+    bool repeated = false;
     while (s.head != nullptr && meta(s.head).end() <= ack) {
         auto* m = s.head;
         auto& d = meta(m);
         if (d.sacked) s.sacked_bytes -= d.payload_len;
         if (d.lost) s.lost_bytes -= d.payload_len;
-        if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
+        repeated = repeated || d.retransmitted;
+        if (gives_rtt(d) && !d.sacked) effect.rtt = c.now - d.sent_at;
         if (!d.sacked) note_delivered(t, d, h, effect, c);
         // Only the last byte of all is worth a look at the payload.
         if (d.next == nullptr || meta(d.next).end() > ack) {
@@ -35,31 +37,40 @@ void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect
         --s.mbufs;
         rte_pktmbuf_free(m);
     }
+    // What stood behind a hole has waited for its repetition.
+    if (repeated) effect.rtt = Duration{-1};
     if (s.head != nullptr && ack > meta(s.head).begin) {
         s.last_byte = payload(s.head)[ack - meta(s.head).begin - 1];
         s.has_last_byte = true;
     }
 }
 
+/// The endpoint has got `range` twice. A tail loss probe or a byte of a probe explains that; anything else
+/// was repeated for nothing.
+void note_duplicate(const SendSide& s, PositionRange range, AckEffect& effect) {
+    effect.dsack = true;
+    if (range.end - range.begin > 1 && range.end != s.tail_probe_end) effect.repeated_for_nothing = range;
+}
+
 void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect, const Context& c) {
     auto& s = t.soft.snd;
     for (std::size_t i = 0; i < h.options.sack_count; ++i) {
         const auto begin = to_position(t.hard.leg.iss, h.options.sack[i].begin, s.una);
-        const auto end = to_position(t.hard.leg.iss, h.options.sack[i].end, s.una);
-        //= rfc2883#4
-        //  A first block at or below the ACK reports a duplicate.
-        if (distance(begin, ack) > 0 || distance(begin, s.una) > 0) {
-            effect.dsack = true;
-            // One byte is what a probe of ours carries.
-            if (distance(begin, end) > 1) ++effect.dsack_segments;
+        auto end = to_position(t.hard.leg.iss, h.options.sack[i].end, s.una);
+        if (distance(begin, end) <= 0) continue;
+        if (distance(begin, s.una) > 0) {
+            //= rfc2883#4
+            //  The first block reports a duplicate if it lies below its own ACK; in an ACK that came late
+            //  blocks below our SND.UNA are news of yesterday.
+            if (i == 0 && ack == s.una && distance(begin, ack) > 0) note_duplicate(s, {begin, end}, effect);
             continue;
         }
-        if (distance(begin, end) <= 0) continue;
-        if (distance(end, s.nxt) < 0) {
+        if (distance(s.nxt, end) > 0) {
             const PositionRange ahead{std::max(begin, s.queue_end), end};
-            if (ahead.begin < end && end <= s.valid_ack_max && effect.ahead_count < effect.ahead.size())
+            if (end > s.valid_ack_max) continue;  // never sent
+            if (ahead.begin < end && effect.ahead_count < effect.ahead.size())
                 effect.ahead[effect.ahead_count++] = ahead;
-            continue;
+            end = s.nxt;
         }
         for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
              m = meta(m).next) {
@@ -133,6 +144,8 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
         std::max<std::int64_t>(distance(delivered_before, s.una + s.sacked_bytes), 0));
     effect.window_grew = take_window_update(t, seq, ack, window);
     effect.duplicate = !effect.advanced && ack == una_before && flight_before > 0 && window_same;
+    effect.probe_answered =
+        !effect.advanced && ack == s.una && s.tail_probe_end == ack && effect.bytes_sacked == 0;
     if (effect.rtt.ns >= 0) take_rtt(t, effect.rtt, c.config);
     return effect;
 }

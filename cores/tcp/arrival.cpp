@@ -169,8 +169,9 @@ bool makes_room(Tcb& t, const Segment& s, std::uint32_t mbufs_max) {
     const bool reported = t.hard.sack && !t.soft.rcv.sack_from_far;
     if (!reported && queue.drop_last_unreported()) return true;
     // All that waits is with the far end, or known to the endpoint: it can not go, and the hole below it has
-    // to be filled.
-    return !reported || mbufs_max > 0;
+    // to be filled; where the budget is used, by one segment after the other.
+    const auto& r = t.soft.rcv;
+    return mbufs_max > 0 || (!reported && r.ledger.releasable() == r.next);
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
@@ -334,8 +335,9 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
     result.ack = take_ack(t, s.ack, s.header, c);
     //= rfc5681#3.2
     //  What comes with data is no duplicate: its sender had something else to say.
-    if (s.begin != s.end || s.fin) result.ack.duplicate = false;
-    if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0 || result.ack.dsack)
+    if (s.begin != s.end || s.fin) result.ack.duplicate = result.ack.probe_answered = false;
+    if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0 || result.ack.dsack ||
+        result.ack.probe_answered)
         recover(t, result.ack, s.header, c);
     if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);
     return result;

@@ -38,7 +38,8 @@ bool echo_is_older(const Tcb& t, const wire::TcpHeader& h, Instant sent_at, cons
 
 void note_delivered(Tcb& t, const PacketMeta& d, const wire::TcpHeader& h, AckEffect& effect,
                     const Context& c) {
-    if (!d.sent) return;
+    // Nobody knows when it left if it went ahead of a hole.
+    if (!d.sent || (d.ahead && !d.retransmitted)) return;
     auto& r = t.soft.snd.rack;
     effect.highest = std::max(effect.highest, d.end());
     //= rfc8985#6.2
@@ -61,7 +62,8 @@ void finish_delivery(Tcb& t, const AckEffect& effect) {
     r.highest = std::max(r.highest, effect.highest);
     //= rfc8985#6.2
     //  Step 4: a duplicate at the endpoint means that the window was too small; once a round trip.
-    if (effect.dsack_segments > 0 && s.una >= r.dsack_round) {
+    const auto& again = effect.repeated_for_nothing;
+    if (again.begin != again.end && s.una >= r.dsack_round) {
         r.dsack_round = s.nxt;
         if (r.widening < widening_max) ++r.widening;
         r.persist = recoveries_widened;

@@ -20,7 +20,8 @@ bool detect_by_time(Tcb& t, Instant now);
 /// Marks the payload of a segment that has left in full as lost.
 void mark_lost(SendSide& s, rte_mbuf* m);
 
-/// Only segments that have left in full carry marks: their bytes count in the pipe as a whole.
+/// Only segments that have left in full carry marks, their bytes count in the pipe as a whole; but after a
+/// timeout the last one does, too, or it would never go again.
 inline bool fully_sent(const SendSide& s, const rte_mbuf* m) { return meta(m).end() <= s.nxt; }
 
 /// The timestamp that `h` echoes was taken before `sent_at`: what it acknowledges is not what left then.

@@ -32,7 +32,7 @@ void uncover_next_hole(Tcb& t) {
 }
 
 /// Keeps the window as it is, in case that what follows was for nothing.
-void remember(SendSide& s) { s.undo = {s.cwnd, s.ssthresh, s.cubic.w_max, 0, Instant::never()}; }
+void remember(SendSide& s) { s.undo = {s.cwnd, s.ssthresh, s.cubic.w_max, 0, s.una, Instant::never()}; }
 
 void enter_recovery(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
@@ -62,7 +62,7 @@ void leave_recovery(SendSide& s) {
 //= rfc6937#3.1
 //  Of what was delivered a part leaves again, so that the pipe comes down to ssthresh over one round trip;
 //  below it, it grows like in slow start as long as what is delivered shows that no more is lost.
-void reduce_rate(Tcb& t, const AckEffect& e) {
+void reduce_rate(Tcb& t, const AckEffect& e, bool more_lost) {
     auto& s = t.soft.snd;
     auto& p = s.prr;
     p.delivered += e.delivered;
@@ -73,7 +73,7 @@ void reduce_rate(Tcb& t, const AckEffect& e) {
         more = share > p.out ? static_cast<std::uint32_t>(share) - p.out : 0;
     } else {
         const auto owed = p.delivered > p.out ? p.delivered - p.out : 0;
-        const auto limit = e.advanced ? std::max(owed, e.delivered) + effective_mss(t) : owed;
+        const auto limit = e.advanced && !more_lost ? std::max(owed, e.delivered) + effective_mss(t) : owed;
         more = std::min(s.ssthresh - in_pipe, limit);
     }
     s.cwnd = in_pipe + more;
@@ -104,8 +104,11 @@ bool was_for_nothing(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const
     auto& u = t.soft.snd.undo;
     if (u.first.is_never()) return false;
     if (e.advanced && echo_is_older(t, h, u.first, c)) return true;
-    u.segments -= std::min<std::uint32_t>(u.segments, e.dsack_segments);
-    return e.dsack_segments > 0 && u.segments == 0;
+    const auto& again = e.repeated_for_nothing;
+    const bool of_these =
+        again.begin != again.end && again.begin >= u.begin && again.end <= t.soft.snd.recovery_end;
+    if (!of_these || u.segments == 0) return false;
+    return --u.segments == 0;
 }
 
 //= rfc8985#7.4.2
@@ -113,7 +116,7 @@ bool was_for_nothing(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const
 void judge_tail_probe(Tcb& t, const AckEffect& e) {
     auto& s = t.soft.snd;
     if (s.tail_probe_end == 0 || s.una < s.tail_probe_end) return;
-    const bool duplicate = e.dsack || (e.duplicate && e.bytes_sacked == 0);
+    const bool duplicate = e.dsack || e.probe_answered;
     if (s.tail_probe_repeats && !duplicate) {
         if (s.una == s.tail_probe_end) return;  // the report of a duplicate may follow
         if (!s.in_recovery && !s.in_loss) {
@@ -147,7 +150,8 @@ void mark_timed_out(Tcb& t, Instant now) {
     auto& s = t.soft.snd;
     //= rfc5681#3.1
     //  A timeout lowers ssthresh once, however often it repeats, and leaves one segment of window.
-    if (!s.in_loss) {
+    // Within a recovery the window has been lowered, and what it is just now says nothing.
+    if (!s.in_loss && !s.in_recovery) {
         remember(s);
         congestion_event(t);
     }
@@ -184,7 +188,7 @@ void recover_by_time(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     if (!detect_by_time(t, c.now)) return;
     if (!s.in_recovery && !s.in_loss) enter_recovery(t, c);
-    if (s.in_recovery) reduce_rate(t, {});
+    if (s.in_recovery) reduce_rate(t, {}, true);
 }
 
 void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context& c) {
@@ -196,7 +200,7 @@ void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context
     judge_tail_probe(t, e);
     const bool lost = t.hard.sack ? detect_by_time(t, c.now) : detect_by_count(t);
     if (lost && !s.in_recovery && !s.in_loss) enter_recovery(t, c);
-    if (s.in_recovery && t.hard.sack) reduce_rate(t, e);
+    if (s.in_recovery && t.hard.sack) reduce_rate(t, e, lost);
     else if (e.advanced && s.in_recovery) uncover_next_hole(t);
     else if (e.advanced) grow_window(t, e, c);
     // send_ready() chooses the timer anew.

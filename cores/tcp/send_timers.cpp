@@ -41,7 +41,7 @@ void fire_tail_probe(Tcb& t, const Context& c) {
         rte_mbuf* last = nullptr;
         for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next)
             if (!meta(m).sacked) last = m;
-        if (last != nullptr) s.tail_probe_repeats = retransmit(t, last, c);
+        if (last != nullptr) s.tail_probe_repeats = retransmit(t, last, c) && t.hard.sack;
     }
     s.timer = SendTimer::none;
     rearm_send_timer(t, c);

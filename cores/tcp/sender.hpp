@@ -41,7 +41,8 @@ struct AckEffect {
     Position highest = 0;         ///< end of the highest segment among them
     Duration rtt{-1};             ///< sample, negative = none
     bool dsack = false;
-    std::uint8_t dsack_segments = 0;  ///< reports of duplicates that no probe explains
+    bool probe_answered = false;         ///< nothing new, just where a tail loss probe ended
+    PositionRange repeated_for_nothing;  ///< reported as a duplicate that no probe explains; empty = none
     std::uint8_t ahead_count = 0;
     std::array<PositionRange, 3> ahead;  ///< SACKed beyond what is held: it went ahead of a hole
 };

@@ -73,6 +73,7 @@ struct RateReduction {
 struct Undo {
     std::uint32_t cwnd = 0, ssthresh = 0, w_max = 0;
     std::uint32_t segments = 0;        ///< repeated and not reported as duplicates
+    Position begin = 0;                ///< una at that time
     Instant first = Instant::never();  ///< when the first one was repeated; never = nothing to undo
 };
 

@@ -89,6 +89,63 @@ STORY("tlp: the loss that a probe has repaired lowers the window (RFC 8985)", "[
     expect_arrived(lane, 13, "segments under way");
 }
 
+STORY("undo: an old ACK that comes late takes nothing back", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    lane.server().expects(lane.segment(1));
+    lane.acknowledge(11);
+    // Its blocks lie below what is acknowledged by now, but not below its own ACK.
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(10)));
+    lane.expect_count(Side::server, "recoveries_undone", 0);
+}
+
+STORY("undo: the D-SACK that a tail loss probe brings takes nothing back", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(11)));
+    lane.server().expects(lane.segment(1));
+    lane.acknowledge(11);
+    lane.client_sends(11, 11);
+    lane.server_expects(11, 11);
+    lane.after(100_ms);
+    expect(arrived(lane) > 0, "the probe");
+    lane.server().sends(ack(lane.start(12)));
+    lane.client().expects(ack(lane.start(12)));
+    lane.server().sends(ack(lane.start(12)).sack(lane.start(11), lane.start(12)));
+    lane.expect_count(Side::server, "recoveries_undone", 0);
+}
+
+STORY("tlp: a probe that was for nothing costs an endpoint without D-SACK no window", "[rack]") {
+    Flight lane(10);
+    lane.at(45_ms);
+    lane.server().expects(lane.segment(10));
+    lane.server().sends(ack(lane.start(11)));
+    lane.client().expects(ack(lane.start(11)));
+    lane.server().sends(ack(lane.start(11)));  // for the probe
+    lane.client_sends(11, 11);
+    lane.server_expects(11, 11);
+    lane.acknowledge(12);
+    lane.client_sends(12, 40);
+    expect_arrived(lane, 18, "segments under way");
+}
+
+STORY("rto: the window is lowered once where a timeout ends a recovery", "[rack]") {
+    Flight lane(10);
+    lane.server().sends(ack(lane.start(1)).sack(lane.start(2), lane.start(6)));
+    lane.server().expects(lane.segment(1));
+    lane.at(400_ms);
+    expect(arrived(lane) > 0, "timeouts");
+    lane.acknowledge(11);
+    // Slow start up to seven segments, and then a window that grows slowly.
+    for (Position i = 11; i < 19; ++i) {
+        lane.client_sends(i, i);
+        lane.server_expects(i, i);
+        lane.acknowledge(i + 1);
+    }
+    lane.client_sends(19, 60);
+    const int n = arrived(lane);
+    expect(n >= 7, "segments under way: " + std::to_string(n));
+}
+
 STORY("cwnd: after an idle time it begins anew (RFC 5681)", "[rack]") {
     Flight lane(10);
     lane.acknowledge(11);
