@@ -117,7 +117,8 @@ struct TcpConfig {
     /// Bytes that an endpoint is offered beyond what the far one granted. For uploads over a long path to a
     /// near backend, whose autotuning sees only the short round trip to us. The price: while a far end
     /// stalls, up to this much stays unacknowledged, and its sender gives up after its retransmissions
-    /// instead of waiting for ever.
+    /// instead of waiting for ever; and SACK tells of what waits here beyond that window, so that a takeover
+    /// just then looks to a sender in recovery like reneging.
     std::uint32_t window_lead = 0;
 };
 

@@ -20,9 +20,7 @@ std::string off_network(const IpAddress& address, const PortConfig& port, const 
         return address.to_string() + " is an " + (address.is_v4() ? "IPv4" : "IPv6") + " address, and " +
                port_section + " has none; set " + port_section + (address.is_v4() ? ".address" : ".address6");
     return address.to_string() + " is not on the network " + own->to_string() + "; choose an address there" +
-           (section.empty()
-                ? ""
-                : " or set " + section + (address.is_v4() ? ".gateway" : ".gateway6"));
+           (section.empty() ? "" : " or set " + section + (address.is_v4() ? ".gateway" : ".gateway6"));
 }
 
 void check_virtual_mac(const MacAddress& mac, const std::string& name, Problems& problems) {

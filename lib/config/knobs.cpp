@@ -394,8 +394,9 @@ constexpr Knob rows[] = {
      "hold SACKs and duplicate ACKs back while acknowledgments are withheld"},
     {"tcp", "window_lead", optional, 0, 1 << 30, at<&C::tcp, &TcpConfig::window_lead>(),
      "bytes that a sender is offered beyond the far end's window, within limits.session_bytes: for long "
-     "paths to "
-     "near backends; while the far end stalls, a sender with so many bytes out may give up"},
+     "paths to near backends; while the far end stalls, a sender with so many bytes out may give up, and "
+     "what "
+     "lies beyond that window is reported by SACK before the far end has it"},
 
     {"limits", "sessions", optional, 16, 1 << 20, at<&C::limits, &LimitsConfig::sessions>(),
      "sessions per lane"},
