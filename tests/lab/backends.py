@@ -114,6 +114,14 @@ def wait_state(lab: Lab, node: str, backend: str, wanted: str, timeout_s: float 
         time.sleep(0.1)
 
 
+def wait_event(lab: Lab, node: str, event: str, timeout_s: float = 5) -> None:
+    """The node looks for news of its backends now and then, so an event follows the state that it tells of."""
+    end = time.monotonic() + timeout_s
+    while not any(row["event"] == event for row in lab.ask(node, "events")):
+        check(time.monotonic() < end, f"after {timeout_s:g} s no event {event}")
+        time.sleep(0.05)
+
+
 def backend_ports(lab: Lab, count: int) -> set[str]:
     ports = set()
     for _ in range(count):
@@ -139,7 +147,7 @@ def test(arguments: argparse.Namespace) -> str:
         wait_state(lab, node, refusing, "down")
         check([state for backend, state in states(lab, node).items() if backend != refusing] == ["up", "up"],
               f"{states(lab, node)}")
-        check(any(row["event"] == "backend_down" for row in lab.ask(node, "events")), "no event says so")
+        wait_event(lab, node, "backend_down")
 
         with connect(lab, topology.VIP, _MIXED) as kept:
             first = ask(kept)[3]
