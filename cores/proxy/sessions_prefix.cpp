@@ -63,7 +63,7 @@ wire::TcpHeader Sessions::make_prefix_segment(std::uint32_t slot) {
     const auto edge = client.edge.load(std::memory_order_acquire);
     const auto ack = client.acknowledged.load(std::memory_order_acquire);
     const bool heard = client_was_heard(slot) && ack > 0;
-    // Nobody heard yet: it is the takeover's probe, and acknowledges nothing.
+    // Nobody heard yet: it is the takeover's probe, whose ACK is one below the hint.
     h.ack = tcp::receive_seq(t, heard ? ack : leg.hints->ack - 1);
     if (heard && edge > ack)
         h.window =
