@@ -132,10 +132,10 @@ void WireChecker::check_ack(const View& v) {
                            (limit ? std::to_string(*limit) : std::string("nothing")));
     // A repeated SYN-ACK rests on the record, and that was written when the server had answered.
     const bool old = distance(v.begin(), v.to.next()) > 0 && distance(v.end(), v.to.next()) >= 0;
-    // So is a PROXY header that is sent again: it asks a server that may not have it.
-    const bool header = header_size_ > 0 && distance(v.end(), 1) >= 0;
-    const bool probe = v.s.has(flag::syn) || (old && (v.s.payload.size() <= 1 || header));
     const auto heard = v.far.heard[number(v.machine)];
+    // So is a PROXY header that asks a server that may not have it, as long as nobody was heard.
+    const bool header = header_size_ > 0 && distance(v.end(), 1) >= 0 && !heard;
+    const bool probe = v.s.has(flag::syn) || (old && (v.s.payload.size() <= 1 || header));
     if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
         violate(v, "T1",
                 "ACK " + std::to_string(ack) + " advances, but this node has heard " +
