@@ -14,10 +14,25 @@ namespace holdfast::proxy {
 struct Tried {
     static constexpr std::size_t max = 4;
     std::array<std::uint16_t, max> backends{};
-    std::uint16_t count = 0;
+    std::uint8_t count = 0;
+    std::uint8_t silent = 0;  ///< by place in `backends`, a bit each: it did not answer in time
+    bool forgave = false;
 
     bool full() const { return count == max; }
     void add(std::uint16_t backend) { backends[count++] = backend; }
+    /// The last one that was added did not answer in time.
+    void note_silent() { silent = static_cast<std::uint8_t>(silent | 1u << (count - 1)); }
+    /// Those that were only silent may be asked again, once: their network may have been away for a moment.
+    /// Returns false when that is nobody.
+    bool forgive_silent() {
+        if (forgave || silent == 0) return false;
+        std::uint8_t kept = 0;
+        for (std::uint8_t i = 0; i < count; ++i)
+            if ((silent >> i & 1) == 0) backends[kept++] = backends[i];
+        count = kept;
+        silent = 0;
+        return forgave = true;
+    }
     bool contains(std::uint16_t backend) const {
         return std::find(backends.begin(), backends.begin() + count, backend) != backends.begin() + count;
     }

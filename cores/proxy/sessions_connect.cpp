@@ -89,11 +89,14 @@ bool Sessions::has_other_backend(std::uint32_t slot) const {
 }
 
 /// The backend at hand is none for this session: it goes on to another one, as long as there is one. The
-/// client has heard nothing yet and notices nothing.
+/// client has heard nothing yet and notices nothing. A refusal is final; a backend that was silent is asked
+/// again before the client is refused.
 void Sessions::try_next_backend(std::uint32_t slot, BackendReason reason) {
     auto& leg = legs_[slot];
     backend_failed(leg.service, leg.backend, reason);
-    if (!has_other_backend(slot)) {
+    const bool silent = reason == BackendReason::silent;
+    if (silent) tried_[slot].note_silent();
+    if (!has_other_backend(slot) && (silent || !tried_[slot].forgive_silent() || !has_other_backend(slot))) {
         s_.counters.add(Counter::sessions_refused_backend);
         return abandon(slot);
     }

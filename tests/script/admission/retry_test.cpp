@@ -63,6 +63,46 @@ STORY("admission: a backend that stays silent for connect_timeout makes room for
     lane.server().ignores_rest();
 }
 
+STORY("admission: a backend that was only silent is asked again before the client is refused",
+      "[admission]") {
+    auto options = with_backends(2);
+    options.service.connect_timeout = 300_ms;
+    LaneStage lane(options);
+    auto& second = next_try(lane);
+    auto& third = next_try(lane);
+    lane.pass_syn();
+    lane.at(310_ms);
+    second.expects(syn().at(300_ms));
+    second.sends(rst(0).ack(1));
+    third.expects(syn());
+    expect(third.local() == LaneStage::backend(0), "the one that was silent");
+    // There is nobody else left: this time it keeps its time.
+    lane.at(1400_ms);
+    third.expects(syn().at(1310_ms));
+    third.sends(syn_ack());
+    lane.client().expects(syn_ack());
+    lane.expect_count(Side::server, "sessions_next_backend", 2);
+    lane.expect_count(Side::server, "sessions_refused_backend", 0);
+}
+
+STORY("admission: each backend is asked twice at most", "[admission]") {
+    auto options = with_backends(2);
+    options.service.connect_timeout = 300_ms;
+    LaneStage lane(options);
+    auto& second = next_try(lane);
+    auto& third = next_try(lane);
+    lane.pass_syn();
+    lane.at(310_ms);
+    second.expects(syn().at(300_ms));
+    second.sends(rst(0).ack(1));
+    third.expects(syn());
+    third.sends(rst(0).ack(1));
+    lane.client().expects(rst(0).ack(1));
+    lane.server().expects_nothing();
+    lane.expect_count(Side::server, "sessions_next_backend", 2);
+    lane.expect_count(Side::server, "sessions_refused_backend", 1);
+}
+
 STORY("admission: the last backend to ask keeps its time", "[admission]") {
     auto options = with_backends(2);
     options.service.connect_timeout = 1500_ms;
