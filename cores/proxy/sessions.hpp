@@ -182,6 +182,7 @@ class Sessions {
     bool over_budget(std::uint32_t slot) const;
     void service(std::uint32_t slot);
     void pass_on(std::uint32_t slot);
+    Duration idle_wait(const Leg& leg) const;
     bool sack_comes_from_far(const Leg& leg) const;
     void offer_ahead(std::uint32_t slot);
     void report_here(tcp::ReceiveSide& rcv, PacketMeta& d);

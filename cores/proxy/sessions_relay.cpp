@@ -44,7 +44,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     }
     leg.established = true;
     leg.idle_probes = 0;
-    leg.idle_at = now_ + s_.config.tcp.idle_probe;
+    leg.idle_at = now_ + idle_wait(leg);
     if (arrival.reset) {
         s_.counters.add(Counter::sessions_reset);
         reset_by_endpoint(slot);
@@ -59,6 +59,15 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     if (frame.payload_len > 0) note_payload(slot);
     if (leg.phase == Phase::terminated && (arrival.ack.advanced || frame.payload_len > 0))
         note_progress(slot);
+}
+
+/// After a takeover a session that looks half closed may be over for good: the FIN that is missing here was
+/// acknowledged before it was recorded. Such a one is asked soon whether its ends live.
+Duration Sessions::idle_wait(const Leg& leg) const {
+    const auto& t = leg.tcb.soft;
+    const bool doubtful = leg.heard != nullptr && (t.state != tcp::State::established || t.rcv.fin_known);
+    const auto wait = s_.config.tcp.idle_probe;
+    return doubtful ? std::min(wait, ask_again_after_takeover) : wait;
 }
 
 bool Sessions::sack_comes_from_far(const Leg& leg) const {

@@ -23,6 +23,8 @@ class Coverage {
     void count(FaultKind fault, StatePair states) { ++cells_[cell(states, fault)]; }
     /// A counter of a node; those that are no refusals are ignored.
     void count_refusals(std::string_view name, std::uint64_t n);
+    /// How often the fault met a connection in these states.
+    std::uint64_t at(StatePair states, FaultKind fault) const;
     /// One line per cell, for another process to read back.
     std::string save() const;
     void load_line(const std::string& line);
@@ -37,7 +39,6 @@ class Coverage {
         return {static_cast<std::uint8_t>(states.client), static_cast<std::uint8_t>(states.server),
                 static_cast<std::uint8_t>(fault)};
     }
-    std::uint64_t at(StatePair states, FaultKind fault) const;
     std::map<Cell, std::uint64_t> cells_;
     std::array<std::uint64_t, std::size(refusal_names)> refusals_{};
 };

@@ -10,6 +10,7 @@
 
 #include "tests/sim/campaign.hpp"
 #include "tests/sim/self_test.hpp"
+#include "tests/sim/takeovers.hpp"
 #include "tests/sim/throughput.hpp"
 
 namespace holdfast::sim {
@@ -22,6 +23,9 @@ constexpr const char* usage = R"(usage:
   sim --patterns MOMENT        all loss patterns of the first 10 frames; MOMENT is handshake, close, takeover or all
                                (with --every N only each N-th of them)
   sim --pattern MOMENT LEG N [-v]   one of them; LEG is client or server
+  sim --takeovers              a takeover in every pair of states with every combination of what a connection may be
+                               (with --every N only each N-th of them)
+  sim --takeover N [-v]        one of them
   sim --throughput FILE        goodput through one node over buffer, loss and delay; FILE must say the same
 options: --jobs N, --stop-after N (failures, default 20), --coverage
 )";
@@ -29,7 +33,7 @@ options: --jobs N, --stop-after N (failures, default 20), --coverage
 /// A campaign of so many seeds must leave no cell of the coverage empty.
 constexpr std::uint64_t coverage_runs = 5000;
 
-enum class Mode { none, seed, seeds, self_test, patterns, pattern, throughput };
+enum class Mode { none, seed, seeds, self_test, patterns, pattern, takeovers, takeover, throughput };
 
 struct Arguments {
     Mode mode = Mode::none;
@@ -74,6 +78,11 @@ Arguments read_arguments(std::vector<std::string> words) {
             a.moment = next();
             a.leg = next();
             a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
+        } else if (w == "--takeovers") {
+            a.mode = Mode::takeovers;
+        } else if (w == "--takeover") {
+            a.mode = Mode::takeover;
+            a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
         } else if (w == "--throughput") {
             a.mode = Mode::throughput;
             a.golden = next();
@@ -117,10 +126,7 @@ Outcome run_options(const Options& options, bool verbose) {
     return outcome;
 }
 
-int show(const Options& options, bool verbose) {
-    std::printf("%s\n", options.to_string().c_str());
-    std::fflush(stdout);
-    const auto o = run_options(options, verbose);
+int print(const Outcome& o) {
     std::printf("%u completed, %u refused in their handshake, %u lost unprotected, %u changes of speaker\n",
                 o.completed, o.refused, o.lost, o.takeovers);
     std::printf(
@@ -131,6 +137,12 @@ int show(const Options& options, bool verbose) {
     if (!o.passed()) std::printf("FAILED %s: %s\n", o.rule.c_str(), o.text.c_str());
     std::printf("%d passed, %d failed\n", o.passed() ? 1 : 0, o.passed() ? 0 : 1);
     return o.passed() ? 0 : 1;
+}
+
+int show(const Options& options, bool verbose) {
+    std::printf("%s\n", options.to_string().c_str());
+    std::fflush(stdout);
+    return print(run_options(options, verbose));
 }
 
 Outcome self_test(std::uint64_t seed, bool verbose) {
@@ -193,6 +205,15 @@ int run_patterns(Arguments& a) {
     return failed == 0 ? 0 : 1;
 }
 
+int run_takeovers(Arguments& a) {
+    a.campaign.first = 0;
+    a.campaign.last = (takeover_cases() - 1) / a.every;
+    return run_campaign(a.campaign, start_eal,
+                        [&](std::uint64_t n) { return run_takeover_case(n * a.every, false); }) == 0
+               ? 0
+               : 1;
+}
+
 int run(Arguments a) {
     const auto one = static_cast<std::uint32_t>(a.campaign.first);
     switch (a.mode) {
@@ -210,6 +231,8 @@ int run(Arguments a) {
             return show(pattern_options(
                             {*find_moment(a.moment), a.leg == "server" ? Side::server : Side::client, one}),
                         a.verbose);
+        case Mode::takeovers: return run_takeovers(a);
+        case Mode::takeover: start_eal(); return print(run_takeover_case(a.campaign.first, a.verbose));
         case Mode::throughput: start_eal(); return check_throughput(a.golden) ? 0 : 1;
         case Mode::none: break;
     }

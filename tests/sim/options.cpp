@@ -143,18 +143,11 @@ void draw_network(Random& random, Options& o) {
     }
 }
 
-/// A kind of conversation that gets into the states that a fault waits for; most get into the common ones.
+/// The first kind that one of the faults asks for.
 std::optional<Talk> wanted_talk(const std::vector<Fault>& faults) {
-    using enum State;
-    for (const auto& fault : faults) {
-        if (!fault.trigger.states) continue;
-        const auto [client, server] = *fault.trigger.states;
-        if (client == closing || server == closing || client == server) {
-            if (client != established) return Talk::simultaneous_close;
-        } else if (client == close_wait || server == close_wait) {
-            return Talk::half_close;
-        }
-    }
+    for (const auto& fault : faults)
+        if (fault.trigger.states)
+            if (const auto talk = talk_into(*fault.trigger.states)) return talk;
     return std::nullopt;
 }
 
@@ -323,27 +316,39 @@ void draw_backends(std::uint64_t seed, Options& o) {
 
 /// And some have a server that wants PROXY headers.
 void draw_headers(std::uint64_t seed, Options& o) {
-    o.headers = mix64(seed ^ 0x9ead) % 3 == 0;
-    for (auto& m : o.machines) m.config.services[0].proxy_protocol = o.headers ? 2 : 0;
+    if (mix64(seed ^ 0x9ead) % 3 == 0) use_headers(o);
 }
 
 /// In one seed of five clients get SYN cookies: all of them, or those that meet another one half-open, which
 /// comes about when they begin at the same time, and after one that has shown what the server accepts. Drawn
-/// from a number of its own, like the families. A cookie knows eight sizes only, and by its MSS the server
-/// leg is told from others': each client has one of them.
+/// from a number of its own, like the families.
 void draw_cookies(Options& o) {
     const auto n = mix64(o.seed ^ 0xc00c1e);
-    o.cookies = n % 5 == 0;
-    if (!o.cookies) return;
+    if (n % 5 != 0) return;
     const auto bound = static_cast<std::uint32_t>(n >> 32 & 1);
-    for (auto& machine : o.machines) machine.config.limits.half_open = bound;
-    constexpr std::uint16_t sizes[] = {1440, 1400, 1360, 1220, 536, 88};
-    for (auto& c : o.conversations) c.client.socket.mss = sizes[c.number];
+    use_cookies(o, bound);
     if (bound == 0) return;
     const auto apart = microseconds(static_cast<std::int64_t>(n >> 40 & 127));
     for (auto& c : o.conversations)
         c.begins =
             c.number == 0 ? Duration{} : milliseconds(300) + apart * static_cast<std::int64_t>(c.number);
+}
+
+/// A cookie knows eight sizes only, and by its MSS the server leg is told from others': each client has one
+/// of them.
+void use_cookies(Options& o, std::uint32_t half_open) {
+    o.cookies = true;
+    for (auto& machine : o.machines) machine.config.limits.half_open = half_open;
+    constexpr std::uint16_t sizes[] = {1440, 1400, 1360, 1220, 536, 88};
+    for (auto& c : o.conversations) {
+        c.client.socket.mss = sizes[c.number];
+        c.server.socket.granted_by_cookie = 14'600;
+    }
+}
+
+void use_headers(Options& o) {
+    o.headers = true;
+    for (auto& m : o.machines) m.config.services[0].proxy_protocol = 2;
 }
 
 Options draw_options(std::uint64_t seed) {
@@ -368,6 +373,17 @@ Options draw_options(std::uint64_t seed) {
     draw_headers(seed, o);
     draw_cookies(o);
     return o;
+}
+
+std::optional<Talk> talk_into(const StatePair& states) {
+    using enum State;
+    const auto [client, server] = states;
+    if (client == closing || server == closing || client == server) {
+        if (client != established) return Talk::simultaneous_close;
+    } else if (client == close_wait || server == close_wait) {
+        return Talk::half_close;
+    }
+    return std::nullopt;
 }
 
 Options pattern_options(const LossPattern& pattern) {

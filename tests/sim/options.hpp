@@ -64,4 +64,11 @@ Options draw_options(std::uint64_t seed);
 /// it.
 Options pattern_options(const LossPattern& pattern);
 
+/// Clients get SYN cookies once so many sessions are half-open. After the conversations were made.
+void use_cookies(Options& o, std::uint32_t half_open);
+/// The server wants PROXY headers, and the nodes send them.
+void use_headers(Options& o);
+/// A kind of conversation that gets into `states`; most get into the common ones.
+std::optional<Talk> talk_into(const StatePair& states);
+
 }  // namespace holdfast::sim

@@ -65,6 +65,9 @@ struct SocketOptions {
     Duration keepalive_idle{}, keepalive_interval = seconds(1);
     unsigned keepalive_probes = 5;
     unsigned syn_retries = 6, data_retries = 15;
+    /// The window that a SYN cookie gave the peer before this end was asked: after a takeover the peer's
+    /// segments come as they are, though this end can not take all of them yet.
+    std::uint32_t granted_by_cookie = 0;
     /// A node that dies takes with it what it had SACKed, so only between two ends without a node it is a
     /// violation here; a node's own promises are judged where they are sent (wire_checker.hpp).
     bool reneging_is_wrong = false;

@@ -134,7 +134,8 @@ void Socket::arrive_synchronized(const Segment& s) {
 /// PAWS (RFC 7323 section 5) and the window (RFC 9293 section 3.10.7.4, first step); answers what it refuses.
 bool Socket::acceptable(const Segment& s) {
     const Position begin = to_position(irs_, s.seq, next()), end = begin + s.length();
-    if (s.length() > 0 && distance(granted_ + (1u << scale_in_) - 1, end) > 0)
+    const auto edge = std::max(granted_ + (1u << scale_in_) - 1, Position{1} + options_.granted_by_cookie);
+    if (s.length() > 0 && distance(edge, end) > 0)
         violate("window",
                 "segment ends at " + std::to_string(end) + ", granted up to " + std::to_string(granted_));
     if (!s.payload.empty()) check_content(s, begin);

@@ -54,6 +54,28 @@ STORY("takeover: of a FIN that the far end has not acknowledged the standby is t
     lane.ignore_rest();
 }
 
+STORY("takeover: a session that is over, and looks half-closed, is not kept for long", "[takeover]") {
+    // The server's FIN stood at 500; nobody told the standby.
+    TakeoverStage lane;
+    lane.take_over_and_probe();
+    lane.both_heard();
+    lane.after(50_ms);
+    lane.expect_view(proxy::View::terminated);
+    lane.client().sends(fin(1001));
+    lane.server().expects(fin(1001).ack(501));
+    lane.server().sends(ack(1002));
+    lane.client().expects(ack(1002));
+    // Both ends are done. One that is gone says so when it is asked.
+    lane.after(4900_ms);
+    lane.client().expects_nothing();
+    lane.after(150_ms);
+    lane.client().expects(probe(500).ack(1002));
+    lane.server().expects(probe(1000).ack(501));
+    lane.client().sends(rst(1002));
+    lane.server().expects(rst(1002));
+    lane.expect_view(proxy::View::closing);
+}
+
 STORY("takeover: a FIN under way is repeated by its sender and passed on", "[takeover]") {
     TakeoverStage lane;
     lane.take_over_and_probe();
