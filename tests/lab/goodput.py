@@ -3,7 +3,9 @@
 
 The wire is on the near leg (client) or on the far leg (server). The direct path is the same client and the same server,
 kernel to kernel, through a namespace that forwards between the two networks and is there only for this program. The two
-paths take turns, with the same seed of the wire. Figures, no verdict: only a transfer that fails is a failure.
+paths take turns, with the same seed of the wire. Goodput is a figure without a verdict. A transfer that fails is a failure; so is
+reneging, and so is a path through Holdfast that makes the two hosts send or see more needless repetitions, by more than 1 %
+of the segments, than the direct path does (over all cells: a single cell has too few).
 """
 
 from __future__ import annotations
@@ -71,17 +73,55 @@ def transfer(lab: Lab, load: str, address: str, seconds: float) -> float:
     return curl(lab, address, seconds) if load == "curl" else iperf(lab, address, seconds, down=load == "down")
 
 
+# ---- needless repetitions ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Repetitions:
+    """What both hosts' kernels counted during the transfers of one path."""
+
+    segments: int = 0
+    sent: int = 0  # repetitions of their own that the other end reported as needless
+    seen: int = 0  # repetitions that came to them needlessly
+
+    @staticmethod
+    def now(lab: Lab) -> Repetitions:
+        hosts = ("client", "server")
+        return Repetitions(sum(labtest.segments_sent(lab, each) for each in hosts),
+                           sum(labtest.tcp_extension(lab, each, "TCPDSACKRecv", "TCPDSACKOfoRecv") for each in hosts),
+                           sum(labtest.tcp_extension(lab, each, "TCPDSACKOldSent", "TCPDSACKOfoSent") for each in hosts))
+
+    def add_since(self, before: Repetitions, now: Repetitions) -> None:
+        self.segments += now.segments - before.segments
+        self.sent += now.sent - before.sent
+        self.seen += now.seen - before.seen
+
+    def text(self) -> str:
+        return f"of {self.segments} segments {self.sent} repeated needlessly, {self.seen} such seen"
+
+
+def check_repetitions(found: dict[str, Repetitions]) -> None:
+    direct, holdfast = found["direct"], found["holdfast"]
+    for what in ("sent", "seen"):
+        least = getattr(direct, what) / max(direct.segments, 1)
+        share = getattr(holdfast, what) / max(holdfast.segments, 1)
+        check(share <= least + 0.01, f"needless repetitions {what}: {share:.2%} of the segments, {least:.2%} on the direct path")
+
+
 # ---- the table ---------------------------------------------------------------------------------------------
 
 
-def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace) -> dict[tuple[str, str], float]:
-    """Mbit/s by load and path: medians over the rounds."""
+def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace,
+            repetitions: dict[str, Repetitions]) -> dict[tuple[str, str], float]:
+    """Mbit/s by load and path: medians over the rounds. Adds to the repetitions of each path."""
     place = Wire(lab, _LEGS[cell.leg])
     found: dict[tuple[str, str], list[float]] = {}
     for number, load, (path, address) in itertools.product(range(arguments.rounds), arguments.loads,
                                                               _PATHS[arguments.family].items()):
         place.set({"loss": cell.loss, "delay": cell.delay, "rate": arguments.rate, "seed": number})
+        before = Repetitions.now(lab)
         found.setdefault((load, path), []).append(transfer(lab, load, address, arguments.seconds))
+        repetitions[path].add_since(before, Repetitions.now(lab))
     counts = place.counters()
     for direction, name in itertools.product(counts, ("missed", "store_full", "send_failed", "oversized", "unfinished")):
         check(counts[direction][name] == 0, f"{cell}: the wire itself failed, {direction} {name} {counts[direction][name]}")
@@ -115,14 +155,18 @@ def test(arguments: argparse.Namespace) -> str:
     cells = [Cell(*each) for each in itertools.product(arguments.legs, arguments.losses, arguments.delays)]
     rows = [heading(arguments.loads)]
     ratios = []
+    repetitions = {path: Repetitions() for path in _PATHS[arguments.family]}
     with labtest.laboratory(arguments, extra={"service": service, **lead(arguments.lead)}) as lab:
         topology.put_router_in(lab.names)
         for cell in cells:
-            rates = measure(lab, cell, arguments)
+            rates = measure(lab, cell, arguments, repetitions)
             rows.append(row(cell, rates, arguments.loads))
             print("  ".join(rows[-1]), flush=True)
             ratios += [(rates[load, "holdfast"] / rates[load, "direct"], load, cell) for load in arguments.loads]
         labtest.check_no_reneging(lab)
+    for path, each in repetitions.items():
+        print(f"{path}: {each.text()}")
+    check_repetitions(repetitions)
     print(f"\nMbit/s, delay one way, rate {arguments.rate:g} Mbit/s, {arguments.seconds:g} s each, "
           f"median of {arguments.rounds}\n{table.render(rows)}")
     worst, load, cell = min(ratios, key=lambda each: each[0])

@@ -218,14 +218,26 @@ def longest_pause_ms(reports: list[SessionReport]) -> float:
     return 1000 * max(each.longest_pause_s for each in reports)
 
 
+def tcp_extension(lab: Lab, place: str, *names: str) -> int:
+    """The sum of counters of the host's kernel that nstat calls TcpExtNAME."""
+    lines = run(*in_namespace(lab.names.of(place), "cat", "/proc/net/netstat")).splitlines()
+    known, values = next((a.split(), b.split()) for a, b in zip(lines[::2], lines[1::2]) if a.startswith("TcpExt"))
+    return sum(int(values[known.index(name)]) for name in names)
+
+
+def segments_sent(lab: Lab, place: str) -> int:
+    """TcpOutSegs of the host's kernel."""
+    lines = run(*in_namespace(lab.names.of(place), "cat", "/proc/net/snmp")).splitlines()
+    known, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    return int(values[known.index("OutSegs")])
+
+
 def check_no_reneging(lab: Lab, verdict: dict[str, Any] | None = None) -> None:
     """Linux counts ACKs that stop inside a range reported as received before; captures show where."""
     seen = "".join(f"\n  at {each['at']:.6f} from {each['from']} to {each['to']}, offset {each['offset']}"
                    for each in (verdict or {}).get("reneged", [])[:10])
     for place in ("client", "server"):
-        lines = run(*in_namespace(lab.names.of(place), "cat", "/proc/net/netstat")).splitlines()
-        names, values = next((a.split(), b.split()) for a, b in zip(lines[::2], lines[1::2]) if a.startswith("TcpExt"))
-        count = int(values[names.index("TCPSACKReneging")])
+        count = tcp_extension(lab, place, "TCPSACKReneging")
         check(count == 0, f"TcpExtTCPSACKReneging is {count} at the {place}{seen}")
 
 
