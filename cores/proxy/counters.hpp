@@ -35,6 +35,7 @@ namespace holdfast::proxy {
     X(cookies_refused, "segments of no session that answer no good cookie, while some may be out")        \
     X(cookie_sessions_reset, "clients that answered a cookie and were reset, as no backend took them")    \
     X(cookie_options_refused, "backends that did not accept what a cookie had agreed on")                 \
+    X(syns_offer_less, "handshakes begun anew because the client's SYN came again with fewer options")    \
     X(syn_to_no_service, "SYNs for an address and port that no service has")                              \
     X(unknown_flow, "segments of no known session")                                                       \
     X(unknown_flow_quiet, "segments of no known session dropped in silence just after a takeover")        \

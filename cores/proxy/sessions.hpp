@@ -127,6 +127,7 @@ class Sessions {
     void accepted(std::uint32_t slot);
     void answer_stored();
     void answer(std::uint32_t slot);
+    void open_anew(std::uint32_t slot, const wire::Frame& frame, Packet packet);
     void in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet packet);
     void client_established(std::uint32_t slot);
     void server_established(std::uint32_t slot);

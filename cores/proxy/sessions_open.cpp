@@ -184,11 +184,31 @@ void Sessions::answer(std::uint32_t slot) {
     touch(slot);
 }
 
+namespace {
+/// The client no longer wants what the session is to have.
+bool offers_less(const SessionRecord& r, const tcp::HandshakeOffer& offer) {
+    return (r.sack && !offer.sack) || (r.timestamps && !offer.timestamps) ||
+           (r.window_scaling && !offer.window_scaling);
+}
+}  // namespace
+
+/// BSD stacks leave options out when a SYN has gone unanswered some times (FreeBSD: rexmit_drop_options), as
+/// it does here while a backend is slow. What the server was told can not be taken back: it is asked anew.
+void Sessions::open_anew(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
+    s_.counters.add(Counter::syns_offer_less);
+    legs_[slot].reset_sent = true;
+    post(slot, MessageKind::reset);
+    bury(slot, reset_quarantine);
+    open(frame, std::move(packet));
+}
+
 void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet packet) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
     if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
+        if (offers_less(record(slot), tcp::read_offer(frame.tcp)))
+            return open_anew(slot, frame, std::move(packet));
         // The same SYN again: the same answer, if there is one yet.
         if (leg.phase != Phase::answering) return;
         // Its own timer goes on, or a client that repeats its SYN for ever would hold the slot for ever.
