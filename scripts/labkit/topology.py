@@ -201,6 +201,47 @@ def put_router_in(names: Names) -> None:
     run(*in_namespace(router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"))
 
 
+# ---- networks behind the router -----------------------------------------------------------------------------
+#
+#     eth1 of an endpoint --- router [narrow] --- switch --- nodes        what the nodes send takes this way
+#     eth0 of an endpoint ------------------------ switch --- nodes        what they are sent takes that one
+
+_NARROW_DEVICE = "eth1"
+
+
+def narrow_network(endpoint: str, family: int) -> str:
+    """The network that put_narrow_networks_in makes behind the router for an endpoint."""
+    number = ENDPOINTS.index(endpoint) + 1
+    return f"10.88.{number}.0/24" if family == 4 else f"fd88:{number}::/64"
+
+
+def narrow_address(endpoint: str, family: int) -> str:
+    """The endpoint's own address there."""
+    number = ENDPOINTS.index(endpoint) + 1
+    return f"10.88.{number}.10" if family == 4 else f"fd88:{number}::10"
+
+
+def router_address(network: str, family: int) -> str:
+    """The router on a service network: the next hop to what lies behind it."""
+    number = NETWORKS.index(network) + 1
+    return f"10.77.{number}.1" if family == 4 else f"fd77:{number}::1"
+
+
+def put_narrow_networks_in(names: Names, mtu: int) -> None:
+    """Behind the router of put_router_in a network to each endpoint that carries no more than `mtu` towards it.
+
+    No end sees the narrow link in its own device's size: only the router's ICMP errors tell of it.
+    """
+    router = names.router()
+    for endpoint in ENDPOINTS:
+        _veth(router, f"narrow-{endpoint}", names.of(endpoint), _NARROW_DEVICE, 1500)
+        number = ENDPOINTS.index(endpoint) + 1
+        _ip(router, [f"link set dev narrow-{endpoint} mtu {mtu}", f"address add 10.88.{number}.1/24 dev narrow-{endpoint}",
+                     f"address add fd88:{number}::1/64 dev narrow-{endpoint} nodad"])
+        _ip(names.of(endpoint), [f"address add {narrow_address(endpoint, 4)}/24 dev {_NARROW_DEVICE}",
+                                 f"address add {narrow_address(endpoint, 6)}/64 dev {_NARROW_DEVICE} nodad"])
+
+
 # ---- details ------------------------------------------------------------------------------------------------
 
 
