@@ -146,6 +146,7 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
     effect.duplicate = !effect.advanced && ack == una_before && flight_before > 0 && window_same;
     effect.probe_answered =
         !effect.advanced && ack == s.una && s.tail_probe_end == ack && effect.bytes_sacked == 0;
+    effect.congestion_echo = t.hard.ecn && h.has(wire::flag::ece);
     if (effect.rtt.ns >= 0) take_rtt(t, effect.rtt, c.config);
     return effect;
 }

@@ -38,11 +38,13 @@ void enter_recovery(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     c.counters.add(Counter::fast_recoveries);
     remember(s);
+    //= rfc3168#6.1.2
+    //  A loss in a window that was lowered for a mark is the same congestion.
+    if (s.una >= s.recovery_end) congestion_event(t);
     s.in_recovery = true;
     s.recovery_end = s.nxt;
     s.repeat_now = true;
     s.tail_probe_end = 0;
-    congestion_event(t);
     s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0};
     //= rfc6582#3.2
     //  Step 2, for endpoints without SACK; for others the rate reduction goes there step by step.
@@ -90,6 +92,7 @@ void take_back(Tcb& t, const Context& c) {
     s.cubic.epoch = Instant::never();
     s.undo = Undo{};
     s.in_recovery = s.in_loss = false;
+    s.recovery_end = s.una;
     s.repeat_now = false;
     for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && meta(m).begin < s.nxt; m = meta(m).next)
         if (meta(m).lost) {
@@ -125,6 +128,20 @@ void judge_tail_probe(Tcb& t, const AckEffect& e) {
         }
     }
     s.tail_probe_end = 0;
+}
+
+/// A mark of congestion has reached the endpoint: it counts like a loss of which nothing has to be repeated.
+//= rfc3168#6.1.2
+//  Once a window, and not where a loss has lowered it: marks of what left before that are of the same
+//  congestion. The ACK itself opens nothing.
+void answer_congestion_echo(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    if (s.in_recovery || s.in_loss || s.una <= s.recovery_end) return;
+    c.counters.add(Counter::ecn_reductions);
+    congestion_event(t);
+    s.cwnd = s.ssthresh;
+    s.recovery_end = s.nxt;
+    s.undo = Undo{};
 }
 
 }  // namespace
@@ -200,9 +217,10 @@ void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context
     judge_tail_probe(t, e);
     const bool lost = t.hard.sack ? detect_by_time(t, c.now) : detect_by_count(t);
     if (lost && !s.in_recovery && !s.in_loss) enter_recovery(t, c);
+    if (e.congestion_echo) answer_congestion_echo(t, c);
     if (s.in_recovery && t.hard.sack) reduce_rate(t, e, lost);
     else if (e.advanced && s.in_recovery) uncover_next_hole(t);
-    else if (e.advanced) grow_window(t, e, c);
+    else if (e.advanced && !e.congestion_echo) grow_window(t, e, c);
     // send_ready() chooses the timer anew.
     const bool waits = !s.reordering_until.is_never();
     if (waits != (s.timer == SendTimer::reordering) || (waits && s.timer_at != s.reordering_until))

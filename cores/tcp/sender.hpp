@@ -41,6 +41,7 @@ struct AckEffect {
     Position highest = 0;         ///< end of the highest segment among them
     Duration rtt{-1};             ///< sample, negative = none
     bool dsack = false;
+    bool congestion_echo = false;        ///< ECE: a mark of congestion has reached the endpoint
     bool probe_answered = false;         ///< nothing new, just where a tail loss probe ended
     PositionRange repeated_for_nothing;  ///< reported as a duplicate that no probe explains; empty = none
     std::uint8_t ahead_count = 0;
