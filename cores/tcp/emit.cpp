@@ -11,8 +11,6 @@ using wire::ethernet_size;
 using wire::ipv4_size;
 using wire::ipv6_size;
 
-constexpr std::uint8_t time_to_live = 64;
-
 /// A segment on its way to the wire.
 struct Outgoing {
     const LegRecord& leg;
@@ -22,7 +20,11 @@ struct Outgoing {
     wire::Ecn ecn = wire::Ecn::not_ect;
 };
 
-void write_ipv4(std::uint8_t* ip, const Outgoing& o, std::uint32_t total, bool offloaded) {
+//= rfc9293#3.9.2
+//  What the configuration says.
+std::uint8_t time_to_live(const Context& c) { return static_cast<std::uint8_t>(c.config.ttl); }
+
+void write_ipv4(std::uint8_t* ip, const Outgoing& o, std::uint32_t total, const Context& c) {
     const std::uint32_t from = o.leg.local.address.v4(), to = o.leg.remote.address.v4();
     //= rfc9293#3.9.2
     //  The DiffServ field is 0 throughout: what one network means by a value says nothing to the other one.
@@ -30,19 +32,19 @@ void write_ipv4(std::uint8_t* ip, const Outgoing& o, std::uint32_t total, bool o
     //= rfc1191#3
     //  No router on the path cuts our packets.
     wire::store32(ip + 4, 0x00004000u);  // don't fragment: RFC 1191
-    wire::store32(ip + 8, static_cast<std::uint32_t>(time_to_live) << 24 | 6u << 16);
+    wire::store32(ip + 8, static_cast<std::uint32_t>(time_to_live(c)) << 24 | 6u << 16);
     std::memcpy(ip + 12, &from, 4);
     std::memcpy(ip + 16, &to, 4);
-    if (offloaded) return;
+    if (c.net.settings().tx_ip_checksum) return;
     const auto sum = static_cast<std::uint16_t>(~wire::sum_bytes(ip, ipv4_size));
     std::memcpy(ip + 10, &sum, 2);
 }
 
-void write_ipv6(std::uint8_t* ip, const Outgoing& o, std::uint16_t length) {
+void write_ipv6(std::uint8_t* ip, const Outgoing& o, std::uint16_t length, const Context& c) {
     wire::store32(ip, 0x60000000u | static_cast<std::uint32_t>(o.ecn) << 20);
     wire::store16(ip + 4, length);
     ip[6] = wire::protocol::tcp;
-    ip[7] = time_to_live;
+    ip[7] = time_to_live(c);
     std::memcpy(ip + 8, o.leg.local.address.bytes.data(), 16);
     std::memcpy(ip + 24, o.leg.remote.address.bytes.data(), 16);
 }
@@ -67,8 +69,8 @@ void write(rte_mbuf* m, const Outgoing& o, const Context& c) {
                    rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(ethernet_size + ip_size + header))) +
                ethernet_size;
     auto* tcp = ip + ip_size;
-    if (v4) write_ipv4(ip, o, static_cast<std::uint32_t>(ipv4_size) + length, port.tx_ip_checksum);
-    else write_ipv6(ip, o, length);
+    if (v4) write_ipv4(ip, o, static_cast<std::uint32_t>(ipv4_size) + length, c);
+    else write_ipv6(ip, o, length, c);
     wire::write_tcp_header(tcp, o.header);
     //= rfc9293#3.1
     //  No segment leaves without a checksum: the port adds it where it can, we do where not.
