@@ -67,6 +67,7 @@ struct Rack {
 struct RateReduction {
     std::uint32_t flight = 0;  ///< RecoverFS
     std::uint32_t delivered = 0, out = 0;
+    Instant begun{};
 };
 
 /// How it was before a reduction that may turn out to have been for nothing.
