@@ -14,7 +14,11 @@ bool flight_allows(const Tcb& t) {
     const auto& s = t.soft.snd;
     // Without SACK each duplicate ACK says that one segment has left the network (RFC 6582 section 3.2 step
     // 2).
-    const bool inflated = s.in_recovery && !t.hard.sack;
+    //= rfc5681#3.2
+    //  The first two let new segments go, too (limited transmit, RFC 3042): without SACK the pipe does not
+    //  show that they have left.
+    constexpr std::uint8_t limited = 2;
+    const bool inflated = !t.hard.sack && !s.in_loss && (s.in_recovery || s.duplicate_acks <= limited);
     return pipe(s) < s.cwnd + (inflated ? s.duplicate_acks * effective_mss(t) : 0);
 }
 

@@ -96,7 +96,7 @@ inline std::uint32_t room_ahead(const SendSide& s) {
     return s.cwnd > pipe(s) ? s.cwnd - pipe(s) : 0;
 }
 
-/// Takes one round-trip time sample (RFC 6298 section 2).
-void take_rtt(Tcb& t, Duration sample, const TcpConfig& config);
+/// Takes one round-trip time sample (RFC 6298 section 2) of the time `now`.
+void take_rtt(Tcb& t, Duration sample, Instant now, const TcpConfig& config);
 
 }  // namespace holdfast::tcp

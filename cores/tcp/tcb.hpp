@@ -30,7 +30,10 @@ enum class SendTimer : std::uint8_t { none, handshake, rto, tail_loss_probe, per
 
 /// Round-trip time and timeout (RFC 6298).
 struct Rtt {
-    Duration srtt{}, rttvar{}, rto{}, min{};
+    Duration srtt{}, rttvar{}, rto{};
+    Duration min{};                 ///< least of the last five to ten minutes
+    Duration min_now{};             ///< least since `min_since_s`
+    std::uint32_t min_since_s = 0;  ///< seconds of the core's clock
     bool measured = false;
 };
 

@@ -55,10 +55,8 @@ struct SessionRecord {
 };
 static_assert(std::is_trivially_copyable_v<SessionRecord>);
 
-/// A time of the pair's shared clock, as tables keep it.
-constexpr std::uint32_t in_seconds(Instant shared) {
-    return static_cast<std::uint32_t>(shared.ns / 1'000'000'000);
-}
+/// A time as tables keep it.
+constexpr std::uint32_t in_seconds(Instant at) { return static_cast<std::uint32_t>(at.ns / 1'000'000'000); }
 
 /// `Progress`: hints of one leg, written by the core that serves it. Newest version wins.
 struct ProgressRecord {
