@@ -23,7 +23,7 @@ class Writer {
         at_ += n;
     }
     const std::uint8_t* at() const { return at_; }
-    bool ok() const { return true; }
+    bool has_version(std::uint8_t) const { return true; }
 
   private:
     std::uint8_t* at_;
@@ -31,7 +31,8 @@ class Writer {
 
 class Reader {
   public:
-    Reader(const std::uint8_t* from, const std::uint8_t* end) : at_(from), end_(end) {}
+    Reader(const std::uint8_t* from, const std::uint8_t* end, std::uint8_t version = record_version)
+        : at_(from), end_(end), version_(version) {}
     template <class Number>
     void number(Number& value) {
         std::uint64_t v = 0;
@@ -44,6 +45,7 @@ class Reader {
         std::memcpy(data, at_, n);
         at_ += n;
     }
+    bool has_version(std::uint8_t version) const { return version_ >= version; }
     bool ok() const { return ok_ && at_ == end_; }
 
   private:
@@ -53,6 +55,7 @@ class Reader {
     }
     const std::uint8_t* at_;
     const std::uint8_t* end_;
+    std::uint8_t version_;
     bool ok_ = true;
 };
 
@@ -97,6 +100,10 @@ void session(Io& io, R& r) {
     leg(io, r.leg[0]);
     leg(io, r.leg[1]);
     io.number(r.opened_at.ns);
+    // A node of version 2 knows nothing of ECN, and its sessions have none.
+    if (!io.has_version(3)) return;
+    io.number(r.ecn[0]);
+    io.number(r.ecn[1]);
 }
 
 template <class Io, class P>
@@ -227,8 +234,9 @@ Decoded decode(std::span<const std::uint8_t> bytes) {
     const auto* end = bytes.data() + size - 4;
     std::uint32_t crc = 0;
     Reader(end, end + 4).number(crc);
-    if (crc != checksum(bytes.data() + 2, size - 6) || bytes[3] != record_version) return d;
-    Reader reader(bytes.data() + 4, end);
+    const bool known = bytes[3] >= record_version_oldest && bytes[3] <= record_version;
+    if (crc != checksum(bytes.data() + 2, size - 6) || !known) return d;
+    Reader reader(bytes.data() + 4, end, bytes[3]);
     if (!read_as(bytes[2], reader, d.record) || !sane(d.record)) return d;
     d.verdict = Decoded::Verdict::complete;
     d.size = size;

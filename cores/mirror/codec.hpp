@@ -13,7 +13,8 @@
 
 namespace holdfast::mirror {
 
-inline constexpr std::uint8_t record_version = 2;
+/// Version that is written, and the oldest one that is read.
+inline constexpr std::uint8_t record_version = 3, record_version_oldest = 2;
 /// Longest record on the wire, all included.
 inline constexpr std::size_t record_size_max = 256;
 

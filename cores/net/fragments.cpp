@@ -26,6 +26,28 @@ bool is_of_segment(const std::uint8_t* ip) {
     return ip[6] == wire::protocol::fragment && ip[wire::ipv6_size] == wire::protocol::tcp;
 }
 
+wire::Ecn ecn_of(const std::uint8_t* ip) {
+    return static_cast<wire::Ecn>((ip[0] >> 4 == 4 ? ip[1] : ip[1] >> 4) & 3);
+}
+
+void set_ce(std::uint8_t* ip) { ip[1] = static_cast<std::uint8_t>(ip[1] | (ip[0] >> 4 == 4 ? 0x03 : 0x30)); }
+
+/// The ECN field of the packet that the pieces of `chain` make. The library has cut their headers off, which
+/// still stand in front of their data.
+struct Marks {
+    bool any_ce = false, any_not_ect = false;
+};
+Marks marks_of(rte_mbuf* chain) {
+    Marks marks;
+    for (auto* m = chain; m != nullptr; m = m->next) {
+        const auto* data = rte_pktmbuf_mtod(m, const std::uint8_t*);
+        const auto ecn = ecn_of(m == chain ? data + m->l2_len : data - m->l3_len);
+        marks.any_ce = marks.any_ce || ecn == wire::Ecn::ce;
+        marks.any_not_ect = marks.any_not_ect || ecn == wire::Ecn::not_ect;
+    }
+    return marks;
+}
+
 /// The checksum of what the library has made of the first fragment's header.
 void seal_ipv4(std::uint8_t* ip) {
     const std::uint16_t none = 0;
@@ -89,6 +111,13 @@ Packet Fragments::take(Packet fragment, const wire::Frame& frame, Instant now) {
 
 /// All above this takes a frame in one mbuf, and no other is needed: our MSS fits one.
 Packet Fragments::in_one_piece(Packet chain) {
+    //= rfc3168#5.3
+    //  A mark on one piece is a mark on the whole; on pieces that no router may mark somebody made it up.
+    const auto marks = marks_of(chain.get());
+    if (marks.any_ce && marks.any_not_ect) {
+        counters_.add(Counter::fragments_refused);
+        return {};
+    }
     Packet whole(rte_pktmbuf_copy(chain.get(), pool_.mempool(), 0, UINT32_MAX));
     if (!whole || whole.get()->nb_segs > 1) {
         counters_.add(whole ? Counter::fragments_refused : Counter::pool_empty);
@@ -98,6 +127,7 @@ Packet Fragments::in_one_piece(Packet chain) {
     whole.get()->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
     // The first fragment's header stands in front, whichever came last.
     auto* ip = rte_pktmbuf_mtod_offset(whole.get(), std::uint8_t*, chain.get()->l2_len);
+    if (marks.any_ce) set_ce(ip);
     if (ip[0] >> 4 == 4) seal_ipv4(ip);
     counters_.add(Counter::fragments_reassembled);
     return whole;

@@ -79,7 +79,13 @@ void Sessions::connect_to(SessionId id, std::uint16_t backend) {
     note_live(id.slot);
     set_view(id.slot, View::handshake);
     leg.give_up_at = now_ + service.connect_timeout;
-    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_client, r.syn_window};
+    leg.offer = {l.mss_receive,
+                 r.sack,
+                 r.timestamps,
+                 r.window_scaling,
+                 r.scale_client,
+                 r.syn_window,
+                 r.ecn[index(Side::client)]};
     tcp::send_syn(leg.tcb, leg.offer, context_);
     touch(id.slot);
 }
@@ -166,6 +172,8 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     r.sack = r.sack && answer.sack;
     r.timestamps = r.timestamps && answer.timestamps;
     r.window_scaling = r.window_scaling && answer.window_scaling;
+    r.ecn[index(Side::server)] = leg.offer.ecn && answer.ecn;
+    r.ecn[index(Side::client)] = r.ecn[index(Side::server)];
     if (!r.window_scaling) r.scale_client = 0;
     r.scale_server = r.window_scaling ? answer.scale : 0;
     if (!r.cookie) r.scale_to_client = r.scale_server;
@@ -176,7 +184,7 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     l.mss_send = mss_for(answer.mss, s_.net.settings().mtu, l.remote.address);
 
     auto& t = leg.tcb;
-    t.hard = {l, r.sack, r.timestamps, r.scale_server, r.scale_client};
+    t.hard = {l, r.sack, r.timestamps, r.ecn[index(Side::server)], r.scale_server, r.scale_client};
     t.hard.leg.iss = {l.iss.value - leg.prefix_size};
     tcp::start_receiving(t, 1);
     t.soft.rcv.edge_sent = t.soft.rcv.edge_limit = Position{1} + leg.offer.window;

@@ -116,7 +116,7 @@ void Sessions::establish_by_cookie(std::uint32_t slot) {
     auto& leg = legs_[slot];
     leg.cookie = true;
     auto& t = leg.tcb;
-    t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_to_client};
+    t.hard = {l, r.sack, r.timestamps, false, r.scale_client, r.scale_to_client};
     t.soft.state = tcp::State::established;
     t.soft.rcv.edge_sent = t.soft.rcv.edge_limit = Position{1} + tcp::cookie_window;
     tcp::start_sending(t, 1);

@@ -52,7 +52,9 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     if (cookies_) return answer_by_cookie(frame, position);
     if (!may_open(position, frame)) return;
     const Numbers numbers{frame.tcp.seq, s_.secrets.initial_sequence(local, remote, shared_now())};
-    const auto slot = begin(frame, position, numbers, tcp::read_offer(frame.tcp));
+    auto offer = tcp::read_offer(frame.tcp);
+    offer.ecn = offer.ecn && s_.config.tcp.ecn;
+    const auto slot = begin(frame, position, numbers, offer);
     if (slot == FlowTable::none) return;
     if (!s_.lane.to[index(Side::server)].push({MessageKind::open, 0, 0, record(slot).id, 0, nullptr, 0, 0})) {
         // The client will send its SYN again: nothing is kept.
@@ -87,6 +89,7 @@ std::uint32_t Sessions::begin(const wire::Frame& frame, std::uint16_t service, c
     r.timestamps = offer.timestamps;
     r.window_scaling = offer.window_scaling;
     r.scale_client = offer.scale;
+    r.ecn[index(Side::client)] = offer.ecn;
     r.opened_at = shared_now();
     auto& c = r.leg[index(Side::client)];
     c.local = {frame.destination, frame.tcp.destination_port};
@@ -135,11 +138,13 @@ void Sessions::accepted(std::uint32_t slot) {
     auto& r = record(slot);
     auto& l = r.leg[index(Side::client)];
     auto& t = leg.tcb;
+    auto& ecn = r.ecn[index(Side::client)];
     if (!leg.cookie) {
         l.mss_receive = mss_for(r.leg[index(Side::server)].mss_send, s_.net.settings().mtu, l.remote.address);
-        t.hard = {l, r.sack, r.timestamps, r.scale_client, r.scale_server};
+        ecn = ecn && leg.offer.ecn;
+        t.hard = {l, r.sack, r.timestamps, ecn, r.scale_client, r.scale_server};
     }
-    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_to_client, r.syn_window};
+    leg.offer = {l.mss_receive, r.sack, r.timestamps, r.window_scaling, r.scale_to_client, r.syn_window, ecn};
     t.soft.rcv.edge_limit = std::max(t.soft.rcv.edge_limit, Position{1} + r.syn_window);
     leg.phase = Phase::storing;
     leg.store_deadline = now_ + s_.config.mirror_link.store_wait;
@@ -209,6 +214,9 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
         if (offers_less(record(slot), tcp::read_offer(frame.tcp)))
             return open_anew(slot, frame, std::move(packet));
+        //= rfc3168#6.1.1
+        //  Whoever offered ECN and then did not has it no more: nothing of ours to him is ECT.
+        if (!tcp::read_offer(frame.tcp).ecn) leg.offer.ecn = t.hard.ecn = false;
         // The same SYN again: the same answer, if there is one yet.
         if (leg.phase != Phase::answering) return;
         // Its own timer goes on, or a client that repeats its SYN for ever would hold the slot for ever.

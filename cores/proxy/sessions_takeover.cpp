@@ -78,7 +78,8 @@ void Sessions::wake(std::uint32_t slot) {
     leg.fin_received = inherited.hints.fin_received;
     const auto send_scale = is_client() ? r.scale_client : r.scale_server;
     const auto receive_scale = is_client() ? r.scale_to_client : r.scale_client;
-    leg.tcb.hard = {r.leg[index(s_.side)], r.sack, r.timestamps, send_scale, receive_scale};
+    leg.tcb.hard = {r.leg[index(s_.side)], r.sack,     r.timestamps,
+                    r.ecn[index(s_.side)], send_scale, receive_scale};
     tcp::start_receiving(leg.tcb, 1);
     leg.tcb.soft.snd.una = leg.tcb.soft.snd.nxt = 1;
     leg.offer = {r.leg[index(Side::client)].mss_receive,
@@ -86,7 +87,8 @@ void Sessions::wake(std::uint32_t slot) {
                  r.timestamps,
                  r.window_scaling,
                  r.scale_to_client,
-                 r.syn_window};
+                 r.syn_window,
+                 r.ecn[index(Side::client)]};
     leg.phase = Phase::installed;
     leg.backend = r.backend;
     if (!is_client()) leg.prefix_size = prefix_size(r);

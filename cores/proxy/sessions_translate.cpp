@@ -199,6 +199,10 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     h.ack = f.tcp.has(flag::ack) ? SeqNum{f.tcp.ack.value - far.iss.value + l.irs.value} : SeqNum{0};
     // Urgent data is data like all other here, as in terminated mode.
     h.flags = static_cast<std::uint8_t>(f.tcp.flags & ~flag::urg);
+    // Marks and their reports are the ends' own business while we hold nothing, where both agreed to them.
+    const bool marks = record(slot).ecn[0] && record(slot).ecn[1];
+    const auto ecn = marks ? f.ecn() : wire::Ecn::not_ect;
+    if (!marks) h.flags = static_cast<std::uint8_t>(h.flags & ~(flag::ece | flag::cwr));
     const auto bytes = static_cast<std::uint64_t>(f.tcp.window)
                        << (is_client() ? record(slot).scale_server : record(slot).scale_client);
     h.window =
@@ -222,7 +226,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
             std::max(rcv.edge_sent, ack + (static_cast<Position>(h.window) << leg.tcb.hard.receive_scale));
     }
     if (f.payload_len == 0) {
-        tcp::emit_control(leg.tcb, h, c);
+        tcp::emit_control(leg.tcb, h, c, ecn);
         return;
     }
     note_payload(slot);
@@ -236,10 +240,11 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     }
     const auto mss = tcp::effective_mss(leg.tcb);
     if (f.payload_len <= mss && meta(m).payload_offset >= wire::headers_max && rte_mbuf_refcnt_read(m) == 1) {
-        tcp::emit_in_place(leg.tcb, h, packet.release(), c);
+        tcp::emit_in_place(leg.tcb, h, packet.release(), c, ecn);
         return;
     }
-    // Segments are cut anew where the legs' sizes differ; FIN and PSH belong to the last piece.
+    // Segments are cut anew where the legs' sizes differ; FIN and PSH belong to the last piece, CWR to the
+    // first.
     const auto flags = h.flags;
     for (std::uint32_t at = 0; at < f.payload_len; at += mss) {
         const auto size = std::min<std::uint32_t>(mss, f.payload_len - at);
@@ -247,7 +252,8 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
         piece.seq = h.seq + at;
         if (at + size < f.payload_len)
             piece.flags = static_cast<std::uint8_t>(flags & ~(flag::fin | flag::psh));
-        tcp::emit_copy(leg.tcb, piece, payload(m) + at, static_cast<std::uint16_t>(size), c);
+        if (at > 0) piece.flags = static_cast<std::uint8_t>(piece.flags & ~flag::cwr);
+        tcp::emit_copy(leg.tcb, piece, payload(m) + at, static_cast<std::uint16_t>(size), c, ecn);
     }
 }
 
@@ -301,6 +307,8 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     rcv.fin_known = rcv.fin_taken = endpoint_fin;
     rcv.fin = from_endpoint - 1;
     tcp::start_sending(t, to_endpoint);
+    // The window begins anew, which ends what the far end may still have to say of marks under the old one.
+    snd.cwr_owed = t.hard.ecn;
     snd.edge = std::max(leg.heard->edge, to_endpoint);
     snd.wl1 = from_endpoint;
     snd.wl2 = to_endpoint;

@@ -107,6 +107,20 @@ bool take_window_update(Tcb& t, Position seq, Position ack, std::uint32_t window
     return grew;
 }
 
+//= rfc8985#6.2
+//  Step 1: the least of the recent past, so that it can grow when the path does. Two spans of five minutes
+//  stand for a sliding one.
+void take_least(Rtt& r, Duration sample, std::uint32_t now_s) {
+    constexpr std::uint32_t span_s = 300;
+    r.min = std::min(r.min, sample);
+    r.min_now = std::min(r.min_now, sample);
+    const auto age_s = now_s - r.min_since_s;
+    if (age_s < span_s) return;
+    r.min = age_s < 2 * span_s ? r.min_now : sample;
+    r.min_now = sample;
+    r.min_since_s = now_s;
+}
+
 }  // namespace
 
 AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context& c) {
@@ -146,21 +160,22 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
     effect.duplicate = !effect.advanced && ack == una_before && flight_before > 0 && window_same;
     effect.probe_answered =
         !effect.advanced && ack == s.una && s.tail_probe_end == ack && effect.bytes_sacked == 0;
-    if (effect.rtt.ns >= 0) take_rtt(t, effect.rtt, c.config);
+    effect.congestion_echo = t.hard.ecn && h.has(wire::flag::ece);
+    if (effect.rtt.ns >= 0) take_rtt(t, effect.rtt, c.now, c.config);
     return effect;
 }
 
-void take_rtt(Tcb& t, Duration sample, const TcpConfig& config) {
+void take_rtt(Tcb& t, Duration sample, Instant now, const TcpConfig& config) {
     auto& r = t.soft.rtt;
     //= rfc6298#2
     if (sample.ns <= 0) sample = 1_us;
     if (!r.measured) {
-        r = {sample, sample / 2, {}, sample, true};
+        r = {sample, sample / 2, {}, sample, sample, in_seconds(now), true};
     } else {
         const auto error = r.srtt > sample ? r.srtt - sample : sample - r.srtt;
         r.rttvar = (r.rttvar * 3 + error) / 4;
         r.srtt = (r.srtt * 7 + sample) / 8;
-        r.min = std::min(r.min, sample);
+        take_least(r, sample, in_seconds(now));
     }
     r.rto = std::clamp(r.srtt + std::max(Duration{1'000'000}, r.rttvar * 4), config.rto_min, config.rto_max);
 }

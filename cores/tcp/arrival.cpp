@@ -152,6 +152,20 @@ bool meets_closed_window(const Tcb& t, const Segment& s) {
     return s.end != s.begin && s.begin == r.next && distance(r.edge_sent, r.next) >= 0;
 }
 
+/// The marks of data inside the window, and the answer to our own reports of them.
+//= rfc3168#6.1.5
+//  What is outside the window may be anybody's: its mark counts for nothing.
+void take_congestion_marks(Tcb& t, const wire::Frame& frame, const Context& c) {
+    if (!t.hard.ecn) return;
+    auto& seen = t.soft.rcv.congestion_seen;
+    //= rfc3168#6.1.3
+    //  CWR ends the report, and a mark of the same segment begins it again.
+    if (frame.tcp.has(flag::cwr)) seen = false;
+    if (frame.payload_len == 0 || frame.ecn() != wire::Ecn::ce) return;
+    seen = true;
+    c.counters.add(Counter::ecn_marks);
+}
+
 /// A keepalive or window probe: at most one byte, below what was acknowledged (Linux), or the first byte
 /// beyond a closed window (RFC 9293 section 3.8.6.1).
 bool is_probe(const Tcb& t, const Segment& s) {
@@ -328,6 +342,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
         case Step::go_on: break;
     }
     take_timestamp(t, s, c);
+    take_congestion_marks(t, frame, c);
     if (soft.state == State::syn_received && s.ack >= 1) {
         soft.state = next_state(soft.state, StateEvent::syn_acknowledged);
         result.established = true;
@@ -337,7 +352,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
     //  What comes with data is no duplicate: its sender had something else to say.
     if (s.begin != s.end || s.fin) result.ack.duplicate = result.ack.probe_answered = false;
     if (result.ack.advanced || result.ack.duplicate || result.ack.bytes_sacked > 0 || result.ack.dsack ||
-        result.ack.probe_answered)
+        result.ack.probe_answered || result.ack.congestion_echo)
         recover(t, result.ack, s.header, c);
     if (s.begin != s.end || s.fin) take_text(t, s, frame, std::move(packet), mbufs_max, c);
     return result;

@@ -144,6 +144,9 @@ void congestion_event(Tcb& t) {
     k.w_max = s.cwnd < k.w_max ? static_cast<std::uint32_t>(std::uint64_t{s.cwnd} * 17 / 20) : s.cwnd;
     k.epoch = Instant::never();
     s.slow_start = SlowStart{};
+    //= rfc3168#6.1.2
+    //  Whatever was the reason, CWR tells that the window was lowered.
+    s.cwr_owed = t.hard.ecn;
     //= rfc9438#4.6
     s.ssthresh = std::max(reduced(s.cwnd), 2 * effective_mss(t));
 }

@@ -15,7 +15,10 @@ namespace holdfast::tcp {
     X(rto_fired, "retransmission timeouts")                                                              \
     X(tlp_sent, "tail loss probes")                                                                      \
     X(fast_recoveries, "entries into fast recovery")                                                     \
+    X(repetitions_lost, "windows lowered again because what was sent again was lost, too")               \
     X(recoveries_undone, "recoveries taken back: all that was sent again had arrived already")           \
+    X(ecn_marks, "data segments that arrived with a mark of congestion (RFC 3168)")                      \
+    X(ecn_reductions, "windows lowered because the endpoint reported a mark of congestion")              \
     X(handshake_retransmitted, "SYN or SYN-ACK segments sent again")                                     \
     X(connections_timed_out, "connections given up after too many retransmissions")                      \
     X(paws_dropped, "segments dropped because their timestamp is old (RFC 7323 section 5)")              \

@@ -11,39 +11,42 @@ using wire::ethernet_size;
 using wire::ipv4_size;
 using wire::ipv6_size;
 
-constexpr std::uint8_t time_to_live = 64;
-
 /// A segment on its way to the wire.
 struct Outgoing {
     const LegRecord& leg;
     const wire::TcpHeader& header;
     std::uint16_t payload;
     std::uint32_t payload_sum;  ///< needed only where the port fills in no checksum
+    wire::Ecn ecn = wire::Ecn::not_ect;
 };
 
-void write_ipv4(std::uint8_t* ip, const LegRecord& leg, std::uint32_t total, bool offloaded) {
-    const std::uint32_t from = leg.local.address.v4(), to = leg.remote.address.v4();
+//= rfc9293#3.9.2
+//  What the configuration says.
+std::uint8_t time_to_live(const Context& c) { return static_cast<std::uint8_t>(c.config.ttl); }
+
+void write_ipv4(std::uint8_t* ip, const Outgoing& o, std::uint32_t total, const Context& c) {
+    const std::uint32_t from = o.leg.local.address.v4(), to = o.leg.remote.address.v4();
     //= rfc9293#3.9.2
-    //  The DiffServ field is 0 throughout.
-    wire::store32(ip, 0x45000000u | total);
+    //  The DiffServ field is 0 throughout: what one network means by a value says nothing to the other one.
+    wire::store32(ip, 0x45000000u | static_cast<std::uint32_t>(o.ecn) << 16 | total);
     //= rfc1191#3
     //  No router on the path cuts our packets.
     wire::store32(ip + 4, 0x00004000u);  // don't fragment: RFC 1191
-    wire::store32(ip + 8, static_cast<std::uint32_t>(time_to_live) << 24 | 6u << 16);
+    wire::store32(ip + 8, static_cast<std::uint32_t>(time_to_live(c)) << 24 | 6u << 16);
     std::memcpy(ip + 12, &from, 4);
     std::memcpy(ip + 16, &to, 4);
-    if (offloaded) return;
+    if (c.net.settings().tx_ip_checksum) return;
     const auto sum = static_cast<std::uint16_t>(~wire::sum_bytes(ip, ipv4_size));
     std::memcpy(ip + 10, &sum, 2);
 }
 
-void write_ipv6(std::uint8_t* ip, const LegRecord& leg, std::uint16_t length) {
-    wire::store32(ip, 0x60000000u);
+void write_ipv6(std::uint8_t* ip, const Outgoing& o, std::uint16_t length, const Context& c) {
+    wire::store32(ip, 0x60000000u | static_cast<std::uint32_t>(o.ecn) << 20);
     wire::store16(ip + 4, length);
     ip[6] = wire::protocol::tcp;
-    ip[7] = time_to_live;
-    std::memcpy(ip + 8, leg.local.address.bytes.data(), 16);
-    std::memcpy(ip + 24, leg.remote.address.bytes.data(), 16);
+    ip[7] = time_to_live(c);
+    std::memcpy(ip + 8, o.leg.local.address.bytes.data(), 16);
+    std::memcpy(ip + 24, o.leg.remote.address.bytes.data(), 16);
 }
 
 /// What the port is to do with the checksums.
@@ -66,8 +69,8 @@ void write(rte_mbuf* m, const Outgoing& o, const Context& c) {
                    rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(ethernet_size + ip_size + header))) +
                ethernet_size;
     auto* tcp = ip + ip_size;
-    if (v4) write_ipv4(ip, o.leg, static_cast<std::uint32_t>(ipv4_size) + length, port.tx_ip_checksum);
-    else write_ipv6(ip, o.leg, length);
+    if (v4) write_ipv4(ip, o, static_cast<std::uint32_t>(ipv4_size) + length, c);
+    else write_ipv6(ip, o, length, c);
     wire::write_tcp_header(tcp, o.header);
     //= rfc9293#3.1
     //  No segment leaves without a checksum: the port adds it where it can, we do where not.
@@ -129,13 +132,13 @@ bool add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
 
 }  // namespace
 
-bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c) {
+bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c, wire::Ecn ecn) {
     auto packet = fresh(c);
     if (!packet) return false;
-    return send(packet.release(), t, {t.hard.leg, header, 0, 0}, c);
+    return send(packet.release(), t, {t.hard.leg, header, 0, 0, ecn}, c);
 }
 
-bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c) {
+bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c, wire::Ecn ecn) {
     auto& d = meta(m);
     if (!d.sum_known && !c.net.settings().tx_tcp_checksum) {
         d.payload_sum = wire::sum_bytes(payload(m), d.payload_len);
@@ -144,15 +147,16 @@ bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Con
     m->data_off = d.payload_offset;
     m->data_len = d.payload_len;
     m->pkt_len = d.payload_len;
-    return send(m, t, {t.hard.leg, header, d.payload_len, d.payload_sum}, c);
+    return send(m, t, {t.hard.leg, header, d.payload_len, d.payload_sum, ecn}, c);
 }
 
 bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begin, std::uint16_t size,
-               const Context& c) {
+               const Context& c, wire::Ecn ecn) {
     const auto* bytes = payload(m) + (begin - meta(m).begin);
     // A short copy costs less than a second descriptor.
     constexpr std::uint16_t worth_chaining = 128;
-    if (!c.net.settings().multi_segs || size < worth_chaining) return emit_copy(t, header, bytes, size, c);
+    if (!c.net.settings().multi_segs || size < worth_chaining)
+        return emit_copy(t, header, bytes, size, c, ecn);
     auto head = fresh(c), body = fresh(c);
     if (!head || !body) return false;
     auto* b = body.release();
@@ -168,17 +172,17 @@ bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begi
     h->pkt_len = size;
     c.counters.add(Counter::chained);
     const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(bytes, size);
-    return send(h, t, {t.hard.leg, header, size, sum}, c);
+    return send(h, t, {t.hard.leg, header, size, sum, ecn}, c);
 }
 
 bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
-               const Context& c) {
+               const Context& c, wire::Ecn ecn) {
     auto packet = fresh(c);
     if (!packet) return false;
     auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet.get(), size));
     std::memcpy(to, bytes, size);
     const auto sum = c.net.settings().tx_tcp_checksum ? 0u : wire::sum_bytes(to, size);
-    return send(packet.release(), t, {t.hard.leg, header, size, sum}, c);
+    return send(packet.release(), t, {t.hard.leg, header, size, sum, ecn}, c);
 }
 
 bool emit_ack(Tcb& t, const Context& c) {

@@ -16,6 +16,9 @@ inline wire::TcpHeader make_header(const Tcb& t, const Context& c, Position seq,
     h.seq = send_seq(t, seq);
     h.ack = receive_seq(t, t.soft.rcv.ledger.ack_number());
     h.flags = flags;
+    //= rfc3168#6.1.3
+    //  Whatever acknowledges says it, until the endpoint has answered by CWR.
+    if (t.soft.rcv.congestion_seen) h.flags |= wire::flag::ece;
     //= rfc7323#3.2
     //  Every segment has them once they are agreed, RST too.
     if (t.hard.timestamps) {
@@ -39,20 +42,23 @@ inline std::uint16_t take_window(Tcb& t, Position ack) {
 }
 
 /// Sends a segment without payload. `header` is sent as it is.
-bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c);
+//= rfc3168#6.1.4
+//  Of our own accord no such segment is ECT; a translated one has the field that it came with.
+bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c,
+                  wire::Ecn ecn = wire::Ecn::not_ect);
 
 /// Sends the payload that `m` holds (PacketMeta), writing the headers in place in front of it. Takes over one
 /// reference to `m`; the caller guarantees that nobody else uses the bytes in front of the payload.
-bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c);
+bool emit_in_place(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, const Context& c, wire::Ecn ecn);
 
 /// Sends `size` payload bytes of `m` from position `begin` on, behind headers in a mbuf of their own: chained
 /// where the port takes chains, else as a copy. `m` is not touched, and may be with the port already.
 bool emit_part(Tcb& t, const wire::TcpHeader& header, rte_mbuf* m, Position begin, std::uint16_t size,
-               const Context& c);
+               const Context& c, wire::Ecn ecn);
 
 /// Sends `size` bytes at `bytes` in a fresh mbuf.
 bool emit_copy(Tcb& t, const wire::TcpHeader& header, const std::uint8_t* bytes, std::uint16_t size,
-               const Context& c);
+               const Context& c, wire::Ecn ecn = wire::Ecn::not_ect);
 
 /// Bytes by which the window could grow beyond what was announced.
 inline std::int64_t fresh_window(const Tcb& t) {

@@ -62,6 +62,10 @@ HandshakeOffer read_offer(const wire::TcpHeader& h) {
     //  A shift above 14 counts as 14.
     o.scale = std::min<std::uint8_t>(h.options.window_scale, 14);
     o.window = h.window;
+    //= rfc3168#6.1.1
+    //  Both flags in a SYN offer it, ECE alone in a SYN-ACK accepts it; whoever only reflects both does not.
+    constexpr std::uint8_t both = flag::ece | flag::cwr;
+    o.ecn = (h.flags & both) == (h.has(flag::ack) ? flag::ece : both);
     return o;
 }
 
@@ -70,6 +74,9 @@ namespace {
 void send_handshake(Tcb& t, const HandshakeOffer& offer, std::uint8_t flags, const Context& c) {
     auto h = make_header(t, c, 0, flags);
     if ((flags & flag::ack) == 0) h.ack = {0};
+    //= rfc3168#6.1.1
+    //  Said by flags; the packet of a SYN itself is never ECT.
+    if (offer.ecn) h.flags |= (flags & flag::ack) != 0 ? flag::ece : flag::ece | flag::cwr;
     //= rfc7323#2.2
     //  The window of a SYN is not scaled.
     h.window = offer.window;
@@ -125,7 +132,7 @@ void finish_handshake(Tcb& t) {
     t.soft.rtt.rto = std::max(t.soft.rtt.rto, seconds(3));
 }
 
-bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c) {
+bool run_handshake_timer(Tcb& t, HandshakeOffer& offer, bool active_open, const Context& c) {
     auto& s = t.soft.snd;
     if (s.timer != SendTimer::handshake || c.now < s.timer_at) return true;
     //= rfc9293#3.8.3
@@ -133,8 +140,14 @@ bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, 
     if (s.backoff >= c.config.syn_retries) return false;
     ++s.backoff;
     c.counters.add(Counter::handshake_retransmitted);
-    if (active_open) send_syn(t, offer, c);
-    else send_syn_ack(t, offer, c);
+    if (!active_open) {
+        send_syn_ack(t, offer, c);
+        return true;
+    }
+    //= rfc3168#6.1.1.1
+    //  Something on the way may drop SYNs that offer ECN: after the first one it is not offered.
+    offer.ecn = false;
+    send_syn(t, offer, c);
     return true;
 }
 

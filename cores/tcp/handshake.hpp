@@ -42,6 +42,7 @@ struct HandshakeOffer {
     bool sack = false, timestamps = false, window_scaling = false;
     std::uint8_t scale = 0;
     std::uint16_t window = 65535;  ///< unscaled
+    bool ecn = false;              ///< RFC 3168 section 6.1.1
 };
 
 /// The offer in a received SYN or SYN-ACK; what RFC 9293 and 7323 assume for absent options.
@@ -53,8 +54,8 @@ void send_syn(Tcb& t, const HandshakeOffer& offer, const Context& c);
 void send_syn_ack(Tcb& t, const HandshakeOffer& offer, const Context& c);
 /// Our SYN or SYN-ACK was answered: data begins at position 1, cautiously if it had to be sent again.
 void finish_handshake(Tcb& t);
-/// Repeats them with backoff; false when the retries are used up.
-bool run_handshake_timer(Tcb& t, const HandshakeOffer& offer, bool active_open, const Context& c);
+/// Repeats them with backoff, a SYN without ECN in `offer`; false when the retries are used up.
+bool run_handshake_timer(Tcb& t, HandshakeOffer& offer, bool active_open, const Context& c);
 
 /// Judges a segment in SYN-SENT (RFC 9293 section 3.10.7.3).
 enum class SynSentVerdict : std::uint8_t { ignore, refused, accepted, send_reset };

@@ -77,15 +77,15 @@ void mark_lost(SendSide& s, rte_mbuf* m) {
     s.lost_bytes += d.payload_len;
 }
 
-bool detect_by_time(Tcb& t, Instant now) {
+Loss detect_by_time(Tcb& t, Instant now) {
     auto& s = t.soft.snd;
     const auto& r = s.rack;
     s.reordering_until = Instant::never();
     // In order, and once: nothing can have been overtaken.
     const bool in_order = s.sacked_bytes == 0 && s.repeated_end <= s.una && !s.in_recovery && !s.in_loss;
-    if (!r.valid || in_order) return false;
+    if (!r.valid || in_order) return Loss::none;
     const auto patience = r.rtt + reordering_window(t);
-    bool found = false;
+    auto found = Loss::none;
     Instant last{};
     for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
         const auto& d = meta(m);
@@ -101,7 +101,8 @@ bool detect_by_time(Tcb& t, Instant now) {
             continue;
         }
         mark_lost(s, m);
-        found = true;
+        const bool again = d.retransmitted && d.sent_at >= s.prr.begun;
+        if (found != Loss::of_repetition) found = again ? Loss::of_repetition : Loss::found;
     }
     if (last > now) s.reordering_until = last;
     return found;

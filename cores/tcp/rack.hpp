@@ -14,8 +14,12 @@ void note_delivered(Tcb& t, const PacketMeta& d, const wire::TcpHeader& h, AckEf
 /// order segments have come.
 void finish_delivery(Tcb& t, const AckEffect& effect);
 
-/// Marks what is lost by now, and notes in reordering_until when more of it will be. True if there was news.
-bool detect_by_time(Tcb& t, Instant now);
+/// What is newly marked as lost: nothing; segments; among them a repetition that left in the present
+/// reduction.
+enum class Loss : std::uint8_t { none, found, of_repetition };
+
+/// Marks what is lost by now, and notes in reordering_until when more of it will be.
+Loss detect_by_time(Tcb& t, Instant now);
 
 /// Marks the payload of a segment that has left in full as lost.
 void mark_lost(SendSide& s, rte_mbuf* m);

@@ -11,14 +11,15 @@ namespace {
 /// Duplicate ACKs of an endpoint without SACK that mean loss (RFC 5681 section 3.2).
 constexpr std::uint8_t duplicate_threshold = 3;
 
-bool detect_by_count(Tcb& t) {
+Loss detect_by_count(Tcb& t) {
     auto& s = t.soft.snd;
     //= rfc5681#3.2
     //  Without SACK three duplicates mean a loss.
-    if (s.duplicate_acks < duplicate_threshold || s.head == nullptr || !fully_sent(s, s.head)) return false;
-    if (meta(s.head).retransmitted || meta(s.head).lost) return false;
+    if (s.duplicate_acks < duplicate_threshold || s.head == nullptr || !fully_sent(s, s.head))
+        return Loss::none;
+    if (meta(s.head).retransmitted || meta(s.head).lost) return Loss::none;
     mark_lost(s, s.head);
-    return true;
+    return Loss::found;
 }
 
 /// Without SACK a partial ACK uncovers the next hole (RFC 6582 section 3.2 step 3).
@@ -34,19 +35,44 @@ void uncover_next_hole(Tcb& t) {
 /// Keeps the window as it is, in case that what follows was for nothing.
 void remember(SendSide& s) { s.undo = {s.cwnd, s.ssthresh, s.cubic.w_max, 0, s.una, Instant::never()}; }
 
+void begin_reduction(SendSide& s, Instant now) {
+    s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0, now};
+}
+
 void enter_recovery(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     c.counters.add(Counter::fast_recoveries);
     remember(s);
+    //= rfc3168#6.1.2
+    //  A loss in a window that was lowered for a mark is the same congestion.
+    if (s.una >= s.recovery_end) congestion_event(t);
     s.in_recovery = true;
     s.recovery_end = s.nxt;
     s.repeat_now = true;
     s.tail_probe_end = 0;
-    congestion_event(t);
-    s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0};
+    begin_reduction(s, c.now);
     //= rfc6582#3.2
     //  Step 2, for endpoints without SACK; for others the rate reduction goes there step by step.
     if (!t.hard.sack) s.cwnd = s.ssthresh;
+}
+
+//= rfc5681#4.3
+//  A repetition that is lost says that there is less room than even the lowered window takes. Only one that
+//  left since then says so: once a round trip.
+void lower_again(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    c.counters.add(Counter::repetitions_lost);
+    s.cwnd = s.ssthresh;  // in a recovery it is no more than what may leave just now
+    congestion_event(t);
+    begin_reduction(s, c.now);
+}
+
+/// Losses that were found begin a recovery, or lower the window of the present one again.
+void answer_loss(Tcb& t, Loss loss, const Context& c) {
+    const auto& s = t.soft.snd;
+    if (loss == Loss::none || s.in_loss) return;
+    if (!s.in_recovery) enter_recovery(t, c);
+    else if (loss == Loss::of_repetition) lower_again(t, c);
 }
 
 void leave_recovery(SendSide& s) {
@@ -90,6 +116,7 @@ void take_back(Tcb& t, const Context& c) {
     s.cubic.epoch = Instant::never();
     s.undo = Undo{};
     s.in_recovery = s.in_loss = false;
+    s.recovery_end = s.una;
     s.repeat_now = false;
     for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && meta(m).begin < s.nxt; m = meta(m).next)
         if (meta(m).lost) {
@@ -98,9 +125,9 @@ void take_back(Tcb& t, const Context& c) {
         }
 }
 
-/// An ACK shows that nothing had been lost: by its timestamp (RFC 4015 section 3.2), or by reports of
-/// duplicates for all that was repeated (RFC 3708 section 3).
-bool was_for_nothing(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context& c) {
+/// Takes what an ACK says of repetitions. True when it shows that nothing had been lost: by its timestamp
+/// (RFC 4015 section 3.2), or by reports of duplicates for all that was repeated (RFC 3708 section 3).
+bool take_evidence(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context& c) {
     auto& u = t.soft.snd.undo;
     if (u.first.is_never()) return false;
     if (e.advanced && echo_is_older(t, h, u.first, c)) return true;
@@ -125,6 +152,20 @@ void judge_tail_probe(Tcb& t, const AckEffect& e) {
         }
     }
     s.tail_probe_end = 0;
+}
+
+/// A mark of congestion has reached the endpoint: it counts like a loss of which nothing has to be repeated.
+//= rfc3168#6.1.2
+//  Once a window, and not where a loss has lowered it: marks of what left before that are of the same
+//  congestion. The ACK itself opens nothing.
+void answer_congestion_echo(Tcb& t, const Context& c) {
+    auto& s = t.soft.snd;
+    if (s.in_recovery || s.in_loss || s.una <= s.recovery_end) return;
+    c.counters.add(Counter::ecn_reductions);
+    congestion_event(t);
+    s.cwnd = s.ssthresh;
+    s.recovery_end = s.nxt;
+    s.undo = Undo{};
 }
 
 }  // namespace
@@ -186,8 +227,9 @@ void mark_timed_out(Tcb& t, Instant now) {
 
 void recover_by_time(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
-    if (!detect_by_time(t, c.now)) return;
-    if (!s.in_recovery && !s.in_loss) enter_recovery(t, c);
+    const auto loss = detect_by_time(t, c.now);
+    if (loss == Loss::none) return;
+    answer_loss(t, loss, c);
     if (s.in_recovery) reduce_rate(t, {}, true);
 }
 
@@ -195,14 +237,15 @@ void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context
     auto& s = t.soft.snd;
     if (e.advanced) s.duplicate_acks = 0;
     if (e.duplicate && s.duplicate_acks < 255) ++s.duplicate_acks;
-    if (was_for_nothing(t, e, h, c)) take_back(t, c);
+    if (take_evidence(t, e, h, c)) take_back(t, c);
     if ((s.in_recovery || s.in_loss) && s.una >= s.recovery_end) leave_recovery(s);
     judge_tail_probe(t, e);
-    const bool lost = t.hard.sack ? detect_by_time(t, c.now) : detect_by_count(t);
-    if (lost && !s.in_recovery && !s.in_loss) enter_recovery(t, c);
-    if (s.in_recovery && t.hard.sack) reduce_rate(t, e, lost);
+    const auto loss = t.hard.sack ? detect_by_time(t, c.now) : detect_by_count(t);
+    answer_loss(t, loss, c);
+    if (e.congestion_echo) answer_congestion_echo(t, c);
+    if (s.in_recovery && t.hard.sack) reduce_rate(t, e, loss != Loss::none);
     else if (e.advanced && s.in_recovery) uncover_next_hole(t);
-    else if (e.advanced) grow_window(t, e, c);
+    else if (e.advanced && !e.congestion_echo) grow_window(t, e, c);
     // send_ready() chooses the timer anew.
     const bool waits = !s.reordering_until.is_never();
     if (waits != (s.timer == SendTimer::reordering) || (waits && s.timer_at != s.reordering_until))

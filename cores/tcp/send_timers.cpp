@@ -136,6 +136,8 @@ void send_probe(Tcb& t, const Context& c) {
     auto h = make_header(t, c, data_end - 1, wire::flag::ack);
     h.window = take_window(t, t.soft.rcv.ledger.ack_number());
     const auto* byte = below ? &s.last_byte : payload(last) + (data_end - 1 - meta(last).begin);
+    //= rfc3168#6.1.6
+    //  No probe is ECT.
     const bool sent = byte_known ? emit_copy(t, h, byte, 1, c) : emit_control(t, h, c);
     // What the port refused has told the endpoint nothing.
     if (sent) t.soft.rcv.ledger.note_ack_sent();

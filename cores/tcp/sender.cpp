@@ -14,7 +14,11 @@ bool flight_allows(const Tcb& t) {
     const auto& s = t.soft.snd;
     // Without SACK each duplicate ACK says that one segment has left the network (RFC 6582 section 3.2 step
     // 2).
-    const bool inflated = s.in_recovery && !t.hard.sack;
+    //= rfc5681#3.2
+    //  The first two let new segments go, too (limited transmit, RFC 3042): without SACK the pipe does not
+    //  show that they have left.
+    constexpr std::uint8_t limited = 2;
+    const bool inflated = !t.hard.sack && !s.in_loss && (s.in_recovery || s.duplicate_acks <= limited);
     return pipe(s) < s.cwnd + (inflated ? s.duplicate_acks * effective_mss(t) : 0);
 }
 
@@ -25,14 +29,25 @@ void note_ack_carried(ReceiveSide& rcv) {
     if (!rcv.out_of_order && rcv.duplicate_count == 0) rcv.ack_now = false;
 }
 
+enum class Sending : std::uint8_t { first, again };
+
 /// Sends [begin, begin+size) of held segment `m`. The whole payload goes in place when nobody else holds the
 /// mbuf.
-bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, const Context& c) {
+bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, Sending sending,
+                    const Context& c) {
     auto& d = meta(m);
     //= rfc9293#3.9.1.2
     //  Nothing is held back, and the last of what there is is pushed.
     auto flags = static_cast<std::uint8_t>(wire::flag::ack);
     if (d.push || begin + size == t.soft.snd.queue_end) flags |= wire::flag::psh;
+    //= rfc3168#6.1.5
+    //  What is sent again is not ECT: the receiver may not see its mark, and its sender could be anybody.
+    const bool marked = t.hard.ecn && sending == Sending::first;
+    //= rfc3168#6.1.2
+    //  CWR stands in the first new data after the window was lowered.
+    const bool reduced = marked && t.soft.snd.cwr_owed;
+    if (reduced) flags |= wire::flag::cwr;
+    const auto ecn = marked ? wire::Ecn::ect0 : wire::Ecn::not_ect;
     auto h = make_header(t, c, begin, flags);
     const auto ack = t.soft.rcv.ledger.ack_number();
     h.window = take_window(t, ack);
@@ -41,14 +56,15 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, con
     bool sent = false;
     if (whole && room && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m)) {
         rte_mbuf_refcnt_update(m, 1);
-        sent = emit_in_place(t, h, m, c);
+        sent = emit_in_place(t, h, m, c, ecn);
     } else {
         c.counters.add(!whole  ? Counter::copied_recut
                        : !room ? Counter::no_header_room
                                : Counter::copied_busy);
-        sent = emit_part(t, h, m, begin, size, c);
+        sent = emit_part(t, h, m, begin, size, c, ecn);
     }
     if (!sent) return false;
+    if (reduced) t.soft.snd.cwr_owed = false;
     note_ack_carried(t.soft.rcv);
     return true;
 }
@@ -92,7 +108,7 @@ bool send_next(Tcb& t, const Context& c) {
     const auto size = static_cast<std::uint32_t>(
         std::min<std::uint64_t>({d.end() - s.nxt, effective_mss(t), window_left(s)}));
     if (size == 0 || c.net.room() == 0) return false;
-    if (!transmit_piece(t, m, s.nxt, static_cast<std::uint16_t>(size), c)) return false;
+    if (!transmit_piece(t, m, s.nxt, static_cast<std::uint16_t>(size), Sending::first, c)) return false;
     s.nxt += size;
     c.counters.add(Counter::bytes_sent, size);
     note_transmission(t, size, false, c.now);
@@ -119,6 +135,7 @@ void start_sending(Tcb& t, Position next) {
     s.una = s.nxt = s.queue_end = next;
     s.recovery_end = next;
     s.cwnd = initial_window(t);
+    s.cwr_owed = false;
 }
 
 void enqueue(Tcb& t, Packet packet, const Context& c) {
@@ -152,7 +169,7 @@ void send_ahead(Tcb& t, Packet packet, const Context& c) {
     const auto end = d.end();
     for (auto at = d.begin; at < end;) {
         const auto size = static_cast<std::uint16_t>(std::min<std::uint64_t>(end - at, mss));
-        if (!transmit_piece(t, m, at, size, c)) break;
+        if (!transmit_piece(t, m, at, size, Sending::first, c)) break;
         c.counters.add(Counter::ahead_sent);
         at += size;
         s.valid_ack_max = std::max(s.valid_ack_max, at);
@@ -168,7 +185,7 @@ bool retransmit(Tcb& t, rte_mbuf* m, const Context& c) {
     const auto mss = effective_mss(t);
     for (auto at = begin; at < end;) {
         const auto size = static_cast<std::uint16_t>(std::min<std::uint64_t>(end - at, mss));
-        if (!transmit_piece(t, m, at, size, c)) return false;
+        if (!transmit_piece(t, m, at, size, Sending::again, c)) return false;
         c.counters.add(Counter::segments_retransmitted);
         c.counters.add(Counter::bytes_retransmitted, size);
         note_transmission(t, size, true, c.now);

@@ -41,6 +41,7 @@ struct AckEffect {
     Position highest = 0;         ///< end of the highest segment among them
     Duration rtt{-1};             ///< sample, negative = none
     bool dsack = false;
+    bool congestion_echo = false;        ///< ECE: a mark of congestion has reached the endpoint
     bool probe_answered = false;         ///< nothing new, just where a tail loss probe ended
     PositionRange repeated_for_nothing;  ///< reported as a duplicate that no probe explains; empty = none
     std::uint8_t ahead_count = 0;
@@ -95,7 +96,7 @@ inline std::uint32_t room_ahead(const SendSide& s) {
     return s.cwnd > pipe(s) ? s.cwnd - pipe(s) : 0;
 }
 
-/// Takes one round-trip time sample (RFC 6298 section 2).
-void take_rtt(Tcb& t, Duration sample, const TcpConfig& config);
+/// Takes one round-trip time sample (RFC 6298 section 2) of the time `now`.
+void take_rtt(Tcb& t, Duration sample, Instant now, const TcpConfig& config);
 
 }  // namespace holdfast::tcp

@@ -19,7 +19,7 @@ namespace holdfast::tcp {
 /// What a standby cannot rebuild. Constant once the handshake is over, but for leg.mss_send (path MTU).
 struct TcbHard {
     LegRecord leg;
-    bool sack = false, timestamps = false;
+    bool sack : 1 = false, timestamps : 1 = false, ecn : 1 = false;
     std::uint8_t send_scale = 0;     ///< shift of the windows that the endpoint sends to us
     std::uint8_t receive_scale = 0;  ///< shift of the windows that we send
 };
@@ -30,7 +30,10 @@ enum class SendTimer : std::uint8_t { none, handshake, rto, tail_loss_probe, per
 
 /// Round-trip time and timeout (RFC 6298).
 struct Rtt {
-    Duration srtt{}, rttvar{}, rto{}, min{};
+    Duration srtt{}, rttvar{}, rto{};
+    Duration min{};                 ///< least of the last five to ten minutes
+    Duration min_now{};             ///< least since `min_since_s`
+    std::uint32_t min_since_s = 0;  ///< seconds of the core's clock
     bool measured = false;
 };
 
@@ -67,6 +70,7 @@ struct Rack {
 struct RateReduction {
     std::uint32_t flight = 0;  ///< RecoverFS
     std::uint32_t delivered = 0, out = 0;
+    Instant begun{};
 };
 
 /// How it was before a reduction that may turn out to have been for nothing.
@@ -104,7 +108,8 @@ struct SendSide {
     // Congestion control and loss recovery; all in bytes.
     std::uint32_t cwnd = 0, ssthresh = 0x7fffffff;
     std::uint32_t sacked_bytes = 0, lost_bytes = 0;
-    Position recovery_end = 0;                    ///< recovery ends when una reaches it
+    /// Recovery ends when una reaches it; the window was lowered for what lies below.
+    Position recovery_end = 0;
     Position repeated_end = 0;                    ///< nothing at or above it was ever sent again
     Position cwnd_full_at = 0;                    ///< nxt when cwnd last kept something back
     Position tail_probe_end = 0;                  ///< nxt at the tail loss probe that is out; 0 = none is
@@ -118,6 +123,7 @@ struct SendSide {
     bool in_recovery = false, in_loss = false;
     bool tail_probe_repeats = false;  ///< the probe repeated a segment, so its loss would be hidden
     bool repeat_now = false;          ///< the first loss of a recovery goes out whatever the pipe holds
+    bool cwr_owed = false;            ///< the next new data says that the window was lowered (RFC 3168)
     std::uint8_t duplicate_acks = 0;
 
     SendTimer timer = SendTimer::none;
@@ -143,6 +149,7 @@ struct ReceiveSide {
     bool out_of_order = false;   ///< a duplicate ACK with SACK is owed
     bool sack_from_far = false;  ///< SACK reports what the far end has, not what waits here
     bool hold_counted = false;
+    bool congestion_seen = false;  ///< every ACK says ECE until the endpoint says CWR (RFC 3168)
     std::uint8_t duplicate_count = 0;
     Instant hold_until = Instant::never();      ///< it leaves at this time even if bytes are withheld
     std::array<PositionRange, 2> duplicates{};  ///< seen again, duplicate_count of them; owed as D-SACK
@@ -172,6 +179,7 @@ struct Tcb {
 
 /// Begins receiving at position `next`: everything below is received and acknowledged.
 inline void start_receiving(Tcb& t, Position next) {
+    t.soft.rcv.congestion_seen = false;
     t.soft.rcv.ledger.start(next);
     t.soft.rcv.next = next;
 }

@@ -114,6 +114,8 @@ struct TcpConfig {
     unsigned syn_retries = 5;
     unsigned data_retries = 15;
     bool hold_sack = true;  ///< the SACK rules under withheld ACKs
+    unsigned ttl = 64;      ///< time to live or hop limit of every segment
+    bool ecn = true;        ///< congestion may be told by marks where both ends agree (RFC 3168)
     /// Bytes that an endpoint is offered beyond what the far one granted. For uploads over a long path to a
     /// near backend, whose autotuning sees only the short round trip to us. The price: while a far end
     /// stalls, up to this much stays unacknowledged, and its sender gives up after its retransmissions

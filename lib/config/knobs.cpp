@@ -392,6 +392,11 @@ constexpr Knob rows[] = {
      "retransmissions of a data segment before the session is given up"},
     {"tcp", "hold_sack", optional, 0, 0, at<&C::tcp, &TcpConfig::hold_sack>(),
      "hold SACKs and duplicate ACKs back while acknowledgments are withheld"},
+    {"tcp", "ttl", optional, 1, 255, at<&C::tcp, &TcpConfig::ttl>(),
+     "time to live (IPv4) or hop limit (IPv6) of every segment"},
+    {"tcp", "ecn", optional, 0, 0, at<&C::tcp, &TcpConfig::ecn>(),
+     "offer the server explicit congestion notification when the client offers it, and accept it from the "
+     "client when the server does (RFC 3168)"},
     {"tcp", "window_lead", optional, 0, 1 << 30, at<&C::tcp, &TcpConfig::window_lead>(),
      "bytes that a sender is offered beyond the far end's window, within limits.session_bytes: for long "
      "paths to near backends; while the far end stalls, a sender with so many bytes out may give up, and "

@@ -46,16 +46,17 @@ struct SessionRecord {
     std::uint8_t scale_to_client =
         0;                ///< shift of windows that we send to the client: a cookie fixed its own
     bool cookie = false;  ///< the client's leg was agreed on by a SYN cookie, before the server was asked
+    /// By Side: the leg's packets may be marked where they would have been dropped (RFC 3168). Both are, but
+    /// for a client that came back to a SYN without.
+    bool ecn[2] = {};
     std::uint16_t syn_window = 0;  ///< unscaled window of the server's SYN-ACK
     LegRecord leg[2];              ///< by Side
     Instant opened_at{};
 };
 static_assert(std::is_trivially_copyable_v<SessionRecord>);
 
-/// A time of the pair's shared clock, as tables keep it.
-constexpr std::uint32_t in_seconds(Instant shared) {
-    return static_cast<std::uint32_t>(shared.ns / 1'000'000'000);
-}
+/// A time as tables keep it.
+constexpr std::uint32_t in_seconds(Instant at) { return static_cast<std::uint32_t>(at.ns / 1'000'000'000); }
 
 /// `Progress`: hints of one leg, written by the core that serves it. Newest version wins.
 struct ProgressRecord {

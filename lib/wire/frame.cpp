@@ -65,7 +65,7 @@ FrameKind parse_tcp(const rte_mbuf* m, bool verified_before, View segment, Frame
     t.destination_port = load16(p + 2);
     t.seq = {load32(p + 4)};
     t.ack = {load32(p + 8)};
-    t.flags = p[13] & 0x3f;
+    t.flags = p[13];
     t.window = load16(p + 14);
     t.options = {};
     if (header < tcp_size || header > segment.size || t.source_port == 0 || t.destination_port == 0 ||

@@ -49,6 +49,8 @@ struct Frame {
     std::uint16_t payload_len = 0;  ///< bytes
     std::uint16_t payload_sum = 0;  ///< tcp: sum of the payload, if sum_known
     bool sum_known = false;
+
+    Ecn ecn() const { return static_cast<Ecn>(dscp_ecn & 3); }
 };
 
 /// Parses `m` (one segment). Checksums are computed here unless ol_flags say that the port vouches for them,

@@ -49,7 +49,11 @@ inline std::size_t ip_size(const IpAddress& address) { return address.is_v4() ? 
 
 /// TCP control bits (RFC 9293 section 3.1).
 namespace flag {
-inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
+inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20,
+                              ece = 0x40, cwr = 0x80;
 }
+
+/// The ECN field of an IP header: the two lowest bits of the traffic class (RFC 3168 section 5).
+enum class Ecn : std::uint8_t { not_ect = 0, ect1 = 1, ect0 = 2, ce = 3 };
 
 }  // namespace holdfast::wire

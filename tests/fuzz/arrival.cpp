@@ -297,7 +297,7 @@ class Program {
         raw.to = side_ == Side::client ? LaneStage::service() : end.knows().other;
         raw.seq = to_seq(end.isn(), near(end, false));
         raw.ack = to_seq(end.knows().other_isn, near(end, true));
-        raw.flags = in_.u8() & 0x3f;
+        raw.flags = in_.u8();
         raw.window = in_.u16();
         if (in_.flag()) raw.options.timestamps = {end.ts_now(), far.ts_now()};
         const auto payload = in_.take(in_.below(64));

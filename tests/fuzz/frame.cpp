@@ -63,7 +63,7 @@ void compare(const Frame& f, const fuzz::Bytes& bytes) {
     if (!other) return;
     fuzz::require(other->seq == f.tcp.seq && other->ack == f.tcp.ack && other->window == f.tcp.window,
                   "two readers, two headers");
-    fuzz::require((other->flags & 0x3f) == f.tcp.flags, "two readers, two sets of flags");
+    fuzz::require(other->flags == f.tcp.flags, "two readers, two sets of flags");
     fuzz::require(other->from == Endpoint{f.source, f.tcp.source_port}, "two readers, two senders");
     fuzz::require(other->to == Endpoint{f.destination, f.tcp.destination_port}, "two readers, two receivers");
     fuzz::require(

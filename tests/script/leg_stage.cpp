@@ -80,7 +80,7 @@ void LegStage::begin(const wire::Frame& frame) {
     leg.mss_send = answer.mss;
     leg.mss_receive = offer_.mss;
     const auto receive_scale = answer.window_scaling ? offer_.scale : std::uint8_t{0};
-    tcb_.hard = {leg, answer.sack, answer.timestamps, answer.scale, receive_scale};
+    tcb_.hard = {leg, answer.sack, answer.timestamps, offer_.ecn && answer.ecn, answer.scale, receive_scale};
     tcp::start_receiving(tcb_, 1);
     auto& r = tcb_.soft.rcv;
     r.edge_limit = 1 + window;

@@ -46,6 +46,7 @@ sim::Bytes Peer::build(const Seg& s) {
     if (s.has(flag::ack)) raw.ack = to_seq(k_.other_isn, s.acks.value_or(k_.acked));
     raw.window = window_field(s);
     raw.options = options_for(s);
+    raw.ecn = s.codepoint.value_or(sim::ecn::none);
     sim::Bytes payload;
     for (auto p = begin; p < end; ++p) payload.push_back(byte_at(p));
     raw.payload = payload;

@@ -12,9 +12,9 @@ std::string number(std::uint64_t n) {
 }
 
 std::string flag_letters(std::uint8_t flags) {
-    constexpr char letters[] = "FSRPAU";
+    constexpr char letters[] = "FSRPAUEC";
     std::string text;
-    for (int i = 0; i < 6; ++i)
+    for (int i = 0; i < 8; ++i)
         if ((flags >> i & 1) != 0) text += letters[i];
     return text;
 }
@@ -33,7 +33,7 @@ std::string milliseconds_text(Duration d) {
 
 /// Flags that must be alike; PSH is asked for by name, and a RST may or may not carry an ACK.
 std::uint8_t compared_flags(const Seg& expected) {
-    std::uint8_t mask = flag::syn | flag::fin | flag::rst | flag::urg | flag::ack;
+    std::uint8_t mask = flag::syn | flag::fin | flag::rst | flag::urg | flag::ack | flag::ece | flag::cwr;
     if (expected.has(flag::rst) && !expected.acks) mask = static_cast<std::uint8_t>(mask & ~flag::ack);
     return mask;
 }
@@ -89,6 +89,10 @@ std::string difference(const Seg& e, const Seen& s) {
         return "it carries " + std::to_string(s.end - s.begin) + " bytes and not " + std::to_string(size);
     if (auto d = differs("ACK", e.acks, s.ack); !d.empty()) return d;
     if (auto d = differs("window", e.bytes_open, s.window); !d.empty()) return d;
+    const bool may_be_ect = s.end > s.begin && !s.raw.has(flag::syn);
+    const auto codepoint = e.codepoint ? e.codepoint : std::optional(sim::ecn::none);
+    if (e.codepoint || !may_be_ect)
+        if (auto d = differs<std::uint8_t>("ECN field", codepoint, s.raw.ecn); !d.empty()) return d;
     if (auto d = option_difference(e, s); !d.empty()) return d;
     if (e.pushed && *e.pushed != s.raw.has(flag::psh)) return *e.pushed ? "PSH is missing" : "PSH is set";
     if (e.sent_at) {
@@ -114,6 +118,7 @@ std::string to_string(const Seen& s) {
     if (s.end != s.begin) text += ":" + number(s.end);
     if (s.raw.has(flag::ack)) text += " ack " + number(s.ack);
     text += " win " + number(s.window) + ranges(s.sacked);
+    if (s.raw.ecn != sim::ecn::none) text += " ecn " + number(s.raw.ecn);
     const auto& o = s.raw.options;
     if (o.mss) text += " mss " + number(*o.mss);
     if (o.window_scale) text += " ws " + number(*o.window_scale);

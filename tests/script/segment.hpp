@@ -33,7 +33,8 @@ struct Seg {
     std::optional<std::uint32_t> ts_value, ts_echo;
     std::optional<bool> timestamps, sack_permitted, pushed;
     std::optional<std::uint16_t> mss_offer;
-    std::optional<int> shift_offer;   ///< window scale; -1 = none
+    std::optional<int> shift_offer;         ///< window scale; -1 = none
+    std::optional<std::uint8_t> codepoint;  ///< ECN field; where it is not said, only data may have one
     std::optional<Duration> sent_at;  ///< expected only: story time at which it left, to a few timer ticks
 
     Seg& seq(Position p) { return begin = p, end = p, *this; }
@@ -55,6 +56,11 @@ struct Seg {
     Seg& scale(int shift) { return shift_offer = shift, *this; }
     Seg& no_scale() { return shift_offer = -1, *this; }
     Seg& fin() { return flags |= flag::fin, *this; }
+    Seg& ece() { return flags |= flag::ece, *this; }
+    Seg& cwr() { return flags |= flag::cwr, *this; }
+    Seg& ect() { return codepoint = sim::ecn::ect0, *this; }
+    Seg& not_ect() { return codepoint = sim::ecn::none, *this; }
+    Seg& ce() { return codepoint = sim::ecn::ce, *this; }
     Seg& push(bool on = true) { return pushed = on, *this; }
     Seg& at(Duration story_time) { return sent_at = story_time, *this; }
 

@@ -44,6 +44,7 @@ SessionRecord TakeoverStage::record_of(std::uint32_t slot, const Conversation& c
     r.gates = static_cast<std::uint8_t>(past.gate);
     r.sack = r.window_scaling = true;
     r.timestamps = past.timestamps;
+    r.ecn[0] = r.ecn[1] = past.ecn;
     r.scale_client = r.scale_server = r.scale_to_client = 7;
     r.syn_window = 64'000;
     r.leg[0] = {service(), c.client.local(), iss_to_client, c.client.isn(), timestamp_offset[0], 1460, 1460};

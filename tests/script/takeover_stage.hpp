@@ -15,6 +15,7 @@ struct Past {
     bool established = true;  ///< the client is known to have completed its handshake
     bool progress = true;     ///< the hints came through; else only the Opened record did
     bool timestamps = true;
+    bool ecn = false;
     Gate gate = Gate::peer;
 };
 

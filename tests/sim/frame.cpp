@@ -54,10 +54,10 @@ void put_ethernet(Bytes& out, const MacAddress& to, const MacAddress& from, std:
 void put_v4_header(Bytes& out, const Segment& s, std::size_t tcp_length) {
     const auto begin = out.size();
     out.push_back(0x45);
-    out.push_back(0);
+    out.push_back(s.ecn);
     put16(out, static_cast<std::uint32_t>(ip_size + tcp_length));
     put32(out, 0x4000);  // identification 0, don't fragment
-    out.push_back(64);
+    out.push_back(s.ttl);
     out.push_back(6);
     put16(out, 0);
     put_v4(out, s.from.address);
@@ -66,8 +66,8 @@ void put_v4_header(Bytes& out, const Segment& s, std::size_t tcp_length) {
 }
 
 void put_v6_header(Bytes& out, const IpAddress& from, const IpAddress& to, std::size_t length,
-                   std::uint8_t protocol, std::uint8_t hops) {
-    put32(out, 0x60000000);
+                   std::uint8_t protocol, std::uint8_t hops, std::uint8_t traffic_class = 0) {
+    put32(out, 0x60000000 | static_cast<std::uint32_t>(traffic_class) << 20);
     put16(out, static_cast<std::uint32_t>(length));
     out.push_back(protocol);
     out.push_back(hops);
@@ -284,7 +284,7 @@ Bytes write_segment(const Segment& s) {
     const auto tcp_at = eth_size + (v6 ? ip6_size : ip_size);
     out.reserve(std::max(minimum_frame, tcp_at + tcp_length));
     put_ethernet(out, s.to_mac, s.from_mac, v6 ? ethertype_ipv6 : ethertype_ipv4);
-    if (v6) put_v6_header(out, s.from.address, s.to.address, tcp_length, 6, 64);
+    if (v6) put_v6_header(out, s.from.address, s.to.address, tcp_length, 6, s.ttl, s.ecn);
     else put_v4_header(out, s, tcp_length);
     put16(out, s.from.port);
     put16(out, s.to.port);
@@ -321,6 +321,10 @@ std::optional<Segment> read_segment(const Bytes& frame, std::string& fault) {
     s.ack = {read32(&tcp[8])};
     s.flags = tcp[13];
     s.window = read16(&tcp[14]);
+    s.ttl = packet->ip[v6 ? 7 : 8];
+    const auto traffic_class = static_cast<std::uint8_t>(v6 ? read16(packet->ip) >> 4 : packet->ip[1]);
+    if (traffic_class > ecn::ce) return fault = "DSCP is not 0", std::nullopt;
+    s.ecn = traffic_class;
     s.payload = tcp.subspan(offset);
     if (!read_options(tcp.subspan(tcp_size, offset - tcp_size), s.options))
         return fault = "malformed TCP options", std::nullopt;
@@ -372,8 +376,8 @@ std::optional<Bytes> echo_reply(const Bytes& frame) {
 
 std::string describe(const Segment& s, SeqNum seq_base, SeqNum ack_base) {
     std::string text;
-    const char* names = "FSRPAU";
-    for (int i = 0; i < 6; ++i)
+    const char* names = "FSRPAUEC";
+    for (int i = 0; i < 8; ++i)
         if ((s.flags >> i & 1) != 0) text += names[i];
     const auto relative = [](SeqNum n, SeqNum base) { return std::to_string(n - base); };
     text += " " + relative(s.seq, seq_base);

@@ -26,7 +26,12 @@ inline constexpr std::uint16_t ethertype_vlan = 0x8100;
 
 /// Flags of a TCP header, as bits.
 namespace flag {
-inline constexpr std::uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16, urg = 32;
+inline constexpr std::uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16, urg = 32, ece = 64, cwr = 128;
+}
+
+/// ECN fields of an IP header.
+namespace ecn {
+inline constexpr std::uint8_t none = 0, ect1 = 1, ect0 = 2, ce = 3;
 }
 
 struct Timestamps {
@@ -58,6 +63,8 @@ struct Segment {
     SeqNum seq, ack;
     std::uint8_t flags = 0;
     std::uint16_t window = 0;
+    std::uint8_t ecn = ecn::none;  ///< of the IP header; the rest of that byte is 0
+    std::uint8_t ttl = 64;         ///< or hop limit
     TcpOptions options;
     std::span<const std::uint8_t> payload;
 

@@ -25,6 +25,7 @@ inline SessionRecord session_record() {
     r.scale_server = 9;
     r.scale_to_client = 7;
     r.cookie = true;
+    r.ecn[0] = r.ecn[1] = true;
     r.syn_window = 0x5152;
     r.leg[0] = {*Endpoint::parse("198.51.100.1:80"),
                 *Endpoint::parse("192.0.2.7:40000"),

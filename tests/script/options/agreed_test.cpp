@@ -189,3 +189,25 @@ STORY("options: at one MTU full segments pass whole between the families, larger
     lane.server().expects(data(1 + full, 1 + full + std::min(full, large)));
     if (large > full) lane.server().expects(data(1 + 2 * full, 1 + full + large));
 }
+
+STORY("options: every segment has the time to live of the configuration", "[options]") {
+    TcpConfig tcp;
+    tcp.ttl = 17;
+    LaneStage lane({.tcp = tcp});
+    const auto hops = [](const Seen& s) { expect_equal(s.raw.ttl, 17, "time to live"); };
+    lane.client().sends(syn());
+    hops(lane.server().expects(syn()));
+    lane.server().sends(syn_ack());
+    hops(lane.client().expects(syn_ack()));
+    lane.client().sends(ack(1));
+    hops(lane.server().expects(ack(1)));
+    lane.client().sends(data(1, 101));
+    hops(lane.server().expects(data(1, 101)));
+    lane.server().sends(ack(101));
+    hops(lane.client().expects(ack(101)));
+    // What is made for a segment of no session, too.
+    auto& stranger = lane.another().client;
+    stranger.knowledge().sent = 1;
+    stranger.sends(data(1, 101).ack(77).no_timestamps());
+    hops(stranger.expects(rst(77)));
+}

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t ethernet = 14;
 
 /// The client's bytes [begin, end) as a whole frame.
-sim::Bytes frame_of(LaneStage& lane, Position begin, Position end) {
+sim::Bytes frame_of(LaneStage& lane, Position begin, Position end, std::uint8_t ecn = sim::ecn::none) {
     const auto& c = lane.client();
     sim::Bytes payload;
     for (auto p = begin; p < end; ++p) payload.push_back(c.byte_at(p));
@@ -22,6 +22,7 @@ sim::Bytes frame_of(LaneStage& lane, Position begin, Position end) {
     s.ack = c.knows().other_isn + 1;
     s.flags = sim::flag::ack;
     s.window = 500;
+    s.ecn = ecn;
     s.options.timestamps = sim::Timestamps{c.ts_now(), c.knows().heard_ts};
     s.payload = payload;
     return sim::write_segment(s);
@@ -174,4 +175,30 @@ STORY("fragments: a segment put together has its checksum looked at", "[port]") 
     lane.piece(512, segment_size);
     lane.expect_count(Side::client, "bad_tcp_checksum", 1);
     lane.server().expects_nothing();
+}
+
+STORY("fragments: a mark on any piece is a mark on the segment, unless another could bear none (RFC 3168)",
+      "[port]") {
+    using namespace sim::ecn;
+    struct Case {
+        std::uint8_t first, second;
+        bool taken;
+        std::uint64_t marks;
+    };
+    for (const auto& c : {Case{ect0, ect0, true, 0}, Case{ce, ect0, true, 1}, Case{ect0, ce, true, 1},
+                          Case{none, ce, false, 0}, Case{ce, none, false, 0}}) {
+        LaneStage lane;
+        lane.client().sends(syn().ece().cwr());
+        lane.server().expects(syn().ece().cwr());
+        lane.server().sends(syn_ack().ece());
+        lane.client().expects(syn_ack().ece());
+        lane.client().sends(ack(1));
+        lane.server().expects(ack(1));
+        lane.deliver_raw(Side::client, fragment(frame_of(lane, 1, 1001, c.first), 0, 400));
+        lane.deliver_raw(Side::client, fragment(frame_of(lane, 1, 1001, c.second), 400, segment_size));
+        lane.expect_count(Side::client, "fragments_reassembled", c.taken ? 1 : 0);
+        lane.expect_count(Side::client, "fragments_refused", c.taken ? 0 : 1);
+        lane.expect_count(Side::client, "ecn_marks", c.marks);
+        lane.ignore_rest();
+    }
 }

@@ -162,3 +162,29 @@ STORY("cwnd: after an idle time it begins anew (RFC 5681)", "[rack]") {
     lane.client_sends(31, 60);
     expect_arrived(lane, 10, "the initial window");
 }
+
+STORY("rack: a repetition that is lost lowers the window again, once a round trip", "[rack]") {
+    Flight lane(10);
+    auto& server = lane.server();
+    const auto both_missing = [&](Position end) {
+        return ack(lane.start(1)).sack(lane.start(4), lane.start(end)).sack(lane.start(2), lane.start(3));
+    };
+    server.sends(both_missing(11));
+    server.expects(lane.segment(1));
+    server.expects(lane.segment(3));
+    lane.client_sends(11, 11);
+    server.expects(lane.segment(11));
+    lane.at(30_ms);
+    // What left after both repetitions has come, they have not.
+    server.sends(both_missing(12));
+    server.expects(lane.segment(1));
+    server.expects(lane.segment(3));
+    lane.expect_count(Side::server, "repetitions_lost", 1);
+    lane.at(31_ms);
+    server.sends(both_missing(12));
+    lane.acknowledge(12);
+    lane.expect_count(Side::server, "fast_recoveries", 1);
+    lane.expect_count(Side::server, "repetitions_lost", 1);
+    lane.client_sends(12, 30);
+    expect_arrived(lane, 5, "segments under way: twice seven tenths of ten");
+}

@@ -19,6 +19,24 @@ STORY("recovery: three duplicate ACKs, and the first segment goes again, once (R
     lane.expect_count(Side::server, "rto_fired", 0);
 }
 
+STORY("recovery: without SACK the first two duplicate ACKs let one new segment go each (RFC 3042)",
+      "[retransmit]") {
+    Flight lane(10, false);
+    auto& server = lane.server();
+    // The congestion window is full.
+    lane.client_sends(11, 14);
+    server.expects_nothing();
+    for (Position i : {11, 12}) {
+        server.sends(ack(lane.start(1)));
+        server.expects(lane.segment(i));
+        server.expects_nothing();
+    }
+    server.sends(ack(lane.start(1)));
+    server.expects(lane.segment(1));
+    lane.expect_count(Side::server, "fast_recoveries", 1);
+    lane.ignore_rest();
+}
+
 STORY("recovery: a partial ACK uncovers the next hole (RFC 6582)", "[retransmit]") {
     Flight lane(6, false);
     for (int i = 0; i < 3; ++i) lane.server().sends(ack(lane.start(1)));
