@@ -103,7 +103,9 @@ Step check_ack(const Tcb& t, const Segment& s, const Context& c) {
         c.counters.add(Counter::ack_of_unsent);
         return Step::challenge;
     }
-    if (distance(s.ack, snd.una) > std::max<std::int64_t>(snd.window_max, 65535)) {
+    // Nor is there anything to acknowledge below the first byte, however large the window: while little was
+    // sent, guesses are held to that.
+    if (distance(s.ack, snd.una) > std::max<std::int64_t>(snd.window_max, 65535) || distance(1, s.ack) < 0) {
         c.counters.add(Counter::ack_too_old);
         return Step::challenge;
     }
