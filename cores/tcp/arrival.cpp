@@ -191,11 +191,16 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
         remember_duplicate(r, s.begin, left);
         s.begin = left;
     }
-    // Nothing comes behind a FIN (RFC 9293 section 3.10.7.4, seventh step): it is acknowledged and dropped.
     if (r.fin_known && distance(r.fin, s.end) > 0) {
-        c.counters.add(Counter::beyond_window);
-        r.ack_now = true;
-        return;
+        // Nothing comes behind a FIN (RFC 9293 section 3.10.7.4, seventh step): it is acknowledged and
+        // dropped.
+        if (r.fin_taken || s.begin != left) {
+            c.counters.add(Counter::beyond_window);
+            r.ack_now = true;
+            return;
+        }
+        // One that waits above a hole, and is passed by what comes in order, was somebody's guess.
+        r.fin_known = false;
     }
     if (s.fin && !r.fin_known) {
         r.fin_known = true;

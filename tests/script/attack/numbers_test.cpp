@@ -113,6 +113,24 @@ STORY("attack: a window closed by a guess opens with the next ACK of new bytes",
     lane.ignore_rest();
 }
 
+STORY("attack: a FIN above a hole that the stream passes by was a guess", "[attack]") {
+    LaneStage lane;
+    lane.establish();
+    Stranger stranger(lane, Side::client, lane.client());
+    stranger.sends(fin(1501));
+    lane.client().ignores_rest();
+    lane.server().expects_nothing();
+    for (Position p = 1; p < 4001; p += 1000) {
+        lane.client().sends(data(p, p + 1000));
+        lane.server().expects(data(p, p + 1000));
+        lane.server().sends(ack(p + 1000));
+        lane.client().expects(ack(p + 1000));
+    }
+    lane.client().sends(fin(4001));
+    lane.server().expects(fin(4001));
+    lane.ignore_rest();
+}
+
 STORY("attack: a byte that was received first stays what it was", "[attack]") {
     LaneStage lane;
     lane.establish();
