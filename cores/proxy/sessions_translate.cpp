@@ -113,12 +113,14 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     h.last_segment = now_;
     leg.established = true;
     h.seq_edge = std::max(h.seq_edge, end);
+    // What was granted with an older ACK is as old.
+    const auto edge = ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale);
+    if (ack > h.ack || (ack == h.ack && edge > h.edge)) h.edge = edge;
     h.ack = std::max(h.ack, ack);
     for (std::size_t i = 0; i < f.tcp.options.sack_count; ++i) {
         const auto sacked = to_position(l.iss, f.tcp.options.sack[i].end, h.ack);
         if (near_enough(sacked, h.ack)) h.sacked = std::max(h.sacked, sacked);
     }
-    h.edge = std::max(h.edge, ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale));
     if (f.tcp.has(flag::fin)) {
         h.fin = true;
         h.fin_position = end - 1;
@@ -322,9 +324,10 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     snd.wl1 = from_endpoint;
     snd.wl2 = to_endpoint;
     snd.window_max = static_cast<std::uint32_t>(snd.edge - to_endpoint);
-    // The old active may have sent more, up to the window's edge. Without SACK nothing tells whether the
-    // endpoint holds some of it above a gap: its ACK covers that as soon as the gap is filled (seed 7801).
-    snd.valid_ack_max = snd.edge;
+    // The old active may have sent more, up to the window's edge. With SACK the endpoint would have told that
+    // it holds some of it above a gap. Without nothing tells, and its ACK covers that as soon as the gap is
+    // filled (seed 7801).
+    snd.valid_ack_max = t.hard.sack ? to_endpoint : snd.edge;
     snd.fin_queued = snd.fin_sent = snd.fin_acknowledged = our_fin;
     snd.fin = to_endpoint - 1;
     if (leg.heard->tail_end == to_endpoint) {
