@@ -53,6 +53,10 @@ struct Heard {
         Instant::never();     ///< gate none: until then both ends must have shown that they agree
     std::uint8_t probes = 0;  ///< unanswered
     bool reset_seen = false;
+
+    /// It has closed: nothing that it was heard to send lies beyond its FIN. Somebody else's, in the middle,
+    /// closes nothing.
+    bool closed() const { return fin && fin_position + 1 == seq_edge; }
 };
 
 /// One leg of a session that the mirror told of. Until somebody needs it there is no Leg, only this, the

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -203,6 +204,13 @@ class Sessions {
     std::uint8_t heard_mark(std::uint8_t value) const {
         return static_cast<std::uint8_t>(value | retake_epoch_ << 2);
     }
+    struct KnownTime {
+        std::uint32_t value;
+        Duration age;
+    };
+    std::optional<KnownTime> newest_time(const Leg& leg) const;
+    void hear_time(Leg& leg, std::uint32_t value);
+    Position known_una(std::uint32_t slot) const;
     bool plausible(const Leg& leg, const wire::Frame& frame) const;
     void hear(std::uint32_t slot, const wire::Frame& frame);
     void forward_translated(std::uint32_t slot, Packet packet);

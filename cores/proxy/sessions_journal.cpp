@@ -134,7 +134,7 @@ void Sessions::journal_progress(std::uint32_t slot) {
         p.fin_received = leg.fin_received;
         p.fin_sent = t.snd.fin_acknowledged;
     } else {
-        p.una = std::max(leg.hints->una, leg.heard->ack);
+        p.una = known_una(slot);
         p.ack = std::max(
             leg.hints->ack,
             std::min(leg.heard->seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire)));
@@ -144,10 +144,10 @@ void Sessions::journal_progress(std::uint32_t slot) {
         const auto& theirs = other_cell(slot);
         const auto sent = theirs.received.load(std::memory_order_acquire);
         const bool their_fin = theirs.fin.load(std::memory_order_relaxed) != 0 && sent > 0;
-        p.fin_received =
-            leg.fin_received ||
-            (leg.heard->fin && theirs.acknowledged.load(std::memory_order_acquire) > leg.heard->fin_position);
-        p.fin_sent = leg.hints->fin_sent || (their_fin && leg.heard->ack >= sent);
+        p.fin_received = leg.fin_received ||
+                         (leg.heard->closed() &&
+                          theirs.acknowledged.load(std::memory_order_acquire) > leg.heard->fin_position);
+        p.fin_sent = leg.hints->fin_sent || (their_fin && p.una >= sent);
     }
     if (t.rcv.ts_recent_valid) p.ts_recent = t.rcv.ts_recent;
     else if (leg.hints != nullptr) p.ts_recent = leg.hints->ts_recent;

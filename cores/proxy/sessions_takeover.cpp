@@ -244,10 +244,19 @@ void Sessions::remember_heard(std::uint32_t slot) {
         hints.ts_recent = leg.tcb.soft.rcv.ts_recent;
         hints.last_active_s = in_seconds(shared_now());
     }
-    if (heard.ack <= hints.una) return;
-    hints.una = heard.ack;
-    hints.has_last_byte = heard.tail_end == heard.ack;
+    const auto una = known_una(slot);
+    if (una <= hints.una) return;
+    hints.una = una;
+    hints.has_last_byte = heard.tail_end == una;
     hints.last_byte = heard.tail_byte;
+}
+
+/// What the endpoint is known to have acknowledged: an ACK of what the far end was not heard to send may be
+/// anybody's.
+Position Sessions::known_una(std::uint32_t slot) const {
+    const auto& leg = legs_[slot];
+    const auto sent = s_.lane.cells[index(other(s_.side))][slot].received.load(std::memory_order_acquire);
+    return std::max(leg.hints->una, std::min(leg.heard->ack, sent));
 }
 
 /// Wakes the table a few sessions at a time, the most recently active first.

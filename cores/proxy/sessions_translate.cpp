@@ -32,23 +32,46 @@ Position known_seq(const Leg& leg) { return std::max(leg.heard->seq_edge, leg.hi
 /// Within 2^30 of what is known, and not older than what was heard (PAWS).
 bool Sessions::plausible(const Leg& leg, const wire::Frame& f) const {
     const auto& l = leg.tcb.hard.leg;
-    if (!near_enough(known_seq(leg), to_position(l.irs, f.tcp.seq, known_seq(leg)))) return false;
-    if (f.tcp.has(flag::ack) && !near_enough(known_ack(leg), to_position(l.iss, f.tcp.ack, known_ack(leg))))
-        return false;
+    const auto seq = to_position(l.irs, f.tcp.seq, known_seq(leg));
+    const auto ack = f.tcp.has(flag::ack) ? to_position(l.iss, f.tcp.ack, known_ack(leg)) : known_ack(leg);
+    if (!near_enough(known_seq(leg), seq) || !near_enough(known_ack(leg), ack)) return false;
+    // Before the SYN, or before the first byte, nobody has ever said or heard anything.
+    if (distance(0, seq) < 0 || distance(1, ack) < 0) return false;
     if (!leg.tcb.hard.timestamps || f.tcp.has(flag::rst)) return true;
-    const auto& r = leg.tcb.soft.rcv;
-    const auto newest = r.ts_recent_valid ? r.ts_recent : leg.hints->ts_recent;
-    // A hint of 0 says that no node has heard this endpoint's timestamp yet.
-    const bool known = r.ts_recent_valid || leg.hints->ts_recent != 0;
+    const auto known = newest_time(leg);
     // Reordering makes equal or slightly older timestamps honest; a segment of an earlier life is far older.
     constexpr std::int32_t reordering_ms = 5000;
     //= rfc7323#5.5
     //  A stored timestamp is no evidence after 24 days of silence.
-    constexpr std::uint32_t outdated_s = 24 * 24 * 3600;
-    if (!r.ts_recent_valid && in_seconds(shared_now()) - leg.hints->last_active_s > outdated_s)
-        return f.tcp.options.has_timestamps;
+    constexpr Duration outdated = seconds(24 * 24 * 3600);
+    if (!known || known->age > outdated) return f.tcp.options.has_timestamps;
     return f.tcp.options.has_timestamps &&
-           (!known || static_cast<std::int32_t>(f.tcp.options.ts_value - newest) > -reordering_ms);
+           static_cast<std::int32_t>(f.tcp.options.ts_value - known->value) > -reordering_ms;
+}
+
+/// The newest timestamp of the endpoint's, heard since the takeover or from the mirror; nothing when no node
+/// has heard any.
+std::optional<Sessions::KnownTime> Sessions::newest_time(const Leg& leg) const {
+    const auto& r = leg.tcb.soft.rcv;
+    if (r.ts_recent_valid) return KnownTime{r.ts_recent, now_ - r.ts_recent_at};
+    if (leg.hints->ts_recent == 0) return std::nullopt;
+    return KnownTime{leg.hints->ts_recent, shared_now() - (Instant{} + seconds(leg.hints->last_active_s))};
+}
+
+/// A timestamp is taken for the endpoint's if its clock can have come so far: whoever guesses one far ahead
+/// would have all that the endpoint says dropped as old.
+void Sessions::hear_time(Leg& leg, std::uint32_t value) {
+    //= rfc7323#5.4
+    //  A clock of timestamps ticks once in a millisecond at most.
+    constexpr std::int64_t slack_ms = 3000;  // below what plausible() allows for
+    const auto known = newest_time(leg);
+    const std::int64_t grown = known ? static_cast<std::int32_t>(value - known->value) : 0;
+    if (known && (grown > known->age.to_ms() + slack_ms || (leg.tcb.soft.rcv.ts_recent_valid && grown <= 0)))
+        return;
+    auto& r = leg.tcb.soft.rcv;
+    r.ts_recent = value;
+    r.ts_recent_valid = true;
+    r.ts_recent_at = now_;
 }
 
 /// Whether a plausible segment is also evidence: its numbers interlock with what this endpoint alone can
@@ -90,28 +113,24 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     h.last_segment = now_;
     leg.established = true;
     h.seq_edge = std::max(h.seq_edge, end);
+    // What was granted with an older ACK is as old.
+    const auto edge = ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale);
+    if (ack > h.ack || (ack == h.ack && edge > h.edge)) h.edge = edge;
     h.ack = std::max(h.ack, ack);
     for (std::size_t i = 0; i < f.tcp.options.sack_count; ++i) {
         const auto sacked = to_position(l.iss, f.tcp.options.sack[i].end, h.ack);
         if (near_enough(sacked, h.ack)) h.sacked = std::max(h.sacked, sacked);
     }
-    h.edge = std::max(h.edge, ack + (static_cast<Position>(f.tcp.window) << leg.tcb.hard.send_scale));
     if (f.tcp.has(flag::fin)) {
         h.fin = true;
         h.fin_position = end - 1;
     }
-    auto& r = leg.tcb.soft.rcv;
-    if (leg.tcb.hard.timestamps &&
-        (!r.ts_recent_valid || static_cast<std::int32_t>(f.tcp.options.ts_value - r.ts_recent) > 0)) {
-        r.ts_recent = f.tcp.options.ts_value;
-        r.ts_recent_valid = true;
-        r.ts_recent_at = now_;
-    }
+    if (leg.tcb.hard.timestamps) hear_time(leg, f.tcp.options.ts_value);
     auto& own = cell(slot);
     own.edge.store(h.edge, std::memory_order_release);
     own.received.store(h.seq_edge, std::memory_order_release);
     own.acknowledged.store(h.ack, std::memory_order_release);
-    own.fin.store(h.fin || leg.fin_received ? 1 : 0, std::memory_order_relaxed);
+    own.fin.store(h.closed() || leg.fin_received ? 1 : 0, std::memory_order_relaxed);
     own.heard.store(heard_mark(has_gaps(h) ? heard_with_gaps : heard_whole), std::memory_order_release);
     s_.lane.dirty[index(s_.side)].mark(slot);
 }
@@ -279,7 +298,7 @@ void Sessions::try_anchor(std::uint32_t slot) {
         return;
     }
     const auto up = leg.heard->seq_edge, down = leg.heard->ack;
-    const bool client_fin = leg.heard->fin || leg.fin_received;
+    const bool client_fin = leg.heard->closed() || leg.fin_received;
     const bool server_fin = other_cell(slot).fin.load(std::memory_order_relaxed) != 0 || leg.hints->fin_sent;
     Message m{MessageKind::anchor,
               static_cast<std::uint8_t>((client_fin ? 1 : 0) | (server_fin ? 2 : 0)),
@@ -313,9 +332,10 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     snd.wl1 = from_endpoint;
     snd.wl2 = to_endpoint;
     snd.window_max = static_cast<std::uint32_t>(snd.edge - to_endpoint);
-    // The old active may have sent more, up to the window's edge. Without SACK nothing tells whether the
-    // endpoint holds some of it above a gap: its ACK covers that as soon as the gap is filled (seed 7801).
-    snd.valid_ack_max = snd.edge;
+    // The old active may have sent more, up to the window's edge. With SACK the endpoint would have told that
+    // it holds some of it above a gap. Without nothing tells, and its ACK covers that as soon as the gap is
+    // filled (seed 7801).
+    snd.valid_ack_max = t.hard.sack ? to_endpoint : snd.edge;
     snd.fin_queued = snd.fin_sent = snd.fin_acknowledged = our_fin;
     snd.fin = to_endpoint - 1;
     if (leg.heard->tail_end == to_endpoint) {

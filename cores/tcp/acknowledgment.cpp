@@ -91,11 +91,14 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
     }
 }
 
-bool take_window_update(Tcb& t, Position seq, Position ack, std::uint32_t window) {
+bool take_window_update(Tcb& t, Position seq, Position ack, bool advanced, std::uint32_t window) {
     auto& s = t.soft.snd;
     //= rfc9293#3.10.7.4
     //  Only a segment that is newer by SEQ, or by ACK for equal SEQ, may change the send window.
-    if (distance(s.wl1, seq) < 0 || (s.wl1 == seq && distance(s.wl2, ack) < 0)) return false;
+    // What acknowledges new bytes is newer in any case: a guess that was taken may have had a SEQ that the
+    // endpoint reaches late or never.
+    const bool older = distance(s.wl1, seq) < 0 || (s.wl1 == seq && distance(s.wl2, ack) < 0);
+    if (older && !advanced) return false;
     //= rfc9293#3.1
     //  Windows are unsigned, and wider than the field.
     const auto edge = ack + window;
@@ -156,7 +159,7 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
     finish_delivery(t, effect);
     effect.delivered = static_cast<std::uint32_t>(
         std::max<std::int64_t>(distance(delivered_before, s.una + s.sacked_bytes), 0));
-    effect.window_grew = take_window_update(t, seq, ack, window);
+    effect.window_grew = take_window_update(t, seq, ack, effect.advanced, window);
     effect.duplicate = !effect.advanced && ack == una_before && flight_before > 0 && window_same;
     effect.probe_answered =
         !effect.advanced && ack == s.una && s.tail_probe_end == ack && effect.bytes_sacked == 0;

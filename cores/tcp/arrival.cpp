@@ -103,7 +103,9 @@ Step check_ack(const Tcb& t, const Segment& s, const Context& c) {
         c.counters.add(Counter::ack_of_unsent);
         return Step::challenge;
     }
-    if (distance(s.ack, snd.una) > std::max<std::int64_t>(snd.window_max, 65535)) {
+    // Nor is there anything to acknowledge below the first byte, however large the window: while little was
+    // sent, guesses are held to that.
+    if (distance(s.ack, snd.una) > std::max<std::int64_t>(snd.window_max, 65535) || distance(1, s.ack) < 0) {
         c.counters.add(Counter::ack_too_old);
         return Step::challenge;
     }
@@ -203,11 +205,16 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
         remember_duplicate(r, s.begin, left);
         s.begin = left;
     }
-    // Nothing comes behind a FIN (RFC 9293 section 3.10.7.4, seventh step): it is acknowledged and dropped.
     if (r.fin_known && distance(r.fin, s.end) > 0) {
-        c.counters.add(Counter::beyond_window);
-        r.ack_now = true;
-        return;
+        // Nothing comes behind a FIN (RFC 9293 section 3.10.7.4, seventh step): it is acknowledged and
+        // dropped.
+        if (r.fin_taken || s.begin != left) {
+            c.counters.add(Counter::beyond_window);
+            r.ack_now = true;
+            return;
+        }
+        // One that waits above a hole, and is passed by what comes in order, was somebody's guess.
+        r.fin_known = false;
     }
     if (s.fin && !r.fin_known) {
         r.fin_known = true;

@@ -91,12 +91,16 @@ class Names:
         """The namespace that put_router_in makes."""
         return self.of("router")
 
+    def attacker(self) -> str:
+        """The namespace that put_attacker_in makes."""
+        return self.of("attacker")
+
     def switch(self, network: str) -> str:
         return self.of("sw1" if network == "client" else "sw2")
 
     def existing(self) -> list[str]:
         present = {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()}
-        return [name for name in (*map(self.wire, ENDPOINTS), self.router(), *self.all()) if name in present]
+        return [name for name in (*map(self.wire, ENDPOINTS), self.router(), self.attacker(), *self.all()) if name in present]
 
 
 def build(names: Names, mtu: Mtu, mirror_veth: bool) -> None:
@@ -240,6 +244,18 @@ def put_narrow_networks_in(names: Names, mtu: int) -> None:
                      f"address add fd88:{number}::1/64 dev narrow-{endpoint} nodad"])
         _ip(names.of(endpoint), [f"address add {narrow_address(endpoint, 4)}/24 dev {_NARROW_DEVICE}",
                                  f"address add {narrow_address(endpoint, 6)}/64 dev {_NARROW_DEVICE} nodad"])
+
+
+# ---- somebody else on the client's network ------------------------------------------------------------------
+
+
+def put_attacker_in(names: Names) -> None:
+    """A host without an address at the client's switch, which shows it nothing of others; it goes with the lab."""
+    attacker = names.attacker()
+    _ip("", [f"netns add {attacker}"])
+    _settle(attacker)
+    switch = names.switch("client")
+    _join(switch, "attacker", attacker, ENDPOINT_DEVICE, _mtu(switch, HOST_END))
 
 
 # ---- details ------------------------------------------------------------------------------------------------

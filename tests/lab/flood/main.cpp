@@ -6,11 +6,7 @@
 // Half of the sources lie in ON_LINK_PREFIX (a.b.c), the other half anywhere in 100.64.0.0/10.
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +22,7 @@
 
 #include "lib/base/address.hpp"
 #include "lib/base/random.hpp"
+#include "tests/lab/packet_socket.hpp"
 
 namespace {
 
@@ -98,23 +95,10 @@ void disguise(Syn& s, const Plan& plan, Random& random) {
     put16(&s[50], checksum(sum_words(&s[26], 8) + 6 + 40 + sum_words(&s[34], 40)));
 }
 
-int open_device(const std::string& name) {
-    const int fd = ::socket(AF_PACKET, SOCK_RAW, 0);
-    if (fd < 0) throw std::runtime_error("no packet socket: run as root");
-    const int on = 1;
-    ::setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_ifindex = static_cast<int>(::if_nametoindex(name.c_str()));
-    if (address.sll_ifindex == 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-        throw std::runtime_error("no device " + name);
-    return fd;
-}
-
 /// Frames that left.
 std::uint64_t flood(const Plan& plan) {
     using clock = std::chrono::steady_clock;
-    const int fd = open_device(plan.device);
+    const lab::PacketSocket port(plan.device, false);
     Random random(1);
     std::array<Syn, burst> frames;
     frames.fill(first_syn(plan));
@@ -135,11 +119,10 @@ std::uint64_t flood(const Plan& plan) {
             continue;
         }
         for (auto& frame : frames) disguise(frame, plan, random);
-        const int n = ::sendmmsg(fd, messages.data(), burst, 0);
+        const int n = ::sendmmsg(port.fd(), messages.data(), burst, 0);
         if (n > 0) sent += static_cast<std::uint64_t>(n);
         else if (errno != ENOBUFS && errno != EAGAIN) throw std::runtime_error(std::strerror(errno));
     }
-    ::close(fd);
     return sent;
 }
 
