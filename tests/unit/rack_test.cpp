@@ -188,3 +188,12 @@ TEST_CASE("rack: an echo from before a segment left is older, by more than the c
     h.options.ts_echo = 0;
     CHECK_FALSE(tcp::echo_is_older(rig.t, h, left, rig.context()));
 }
+
+TEST_CASE("rack: in a recovery nothing waits while nothing was ever out of order", "[tcp]") {
+    Sending rig(6);
+    rig.after(8_ms);
+    rig.take(start(1), {{start(2), start(3)}});
+    CHECK_FALSE(tcp::detect_by_time(rig.t, rig.wire.now));
+    rig.snd().in_recovery = true;
+    CHECK(tcp::detect_by_time(rig.t, rig.wire.now));
+}

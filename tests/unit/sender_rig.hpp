@@ -20,7 +20,9 @@ class SenderRig {
     static constexpr std::uint32_t window = 512'000;
 
     /// Begins at position 1, with nothing queued.
-    explicit SenderRig(bool sack = true, bool timestamps = false) : begin_(wire.now) {
+    explicit SenderRig(bool sack = true, bool timestamps = false,
+                       net::InterfaceSettings settings = interface_settings())
+        : wire(std::move(settings), 1023), begin_(wire.now) {
         wire.receive_arp(false, neighbour, neighbour_mac, own_address);
         auto& leg = t.hard.leg;
         leg.local = {vip, 80};
@@ -45,7 +47,7 @@ class SenderRig {
     SenderRig(const SenderRig&) = delete;
     SenderRig& operator=(const SenderRig&) = delete;
 
-    InterfaceRig wire{interface_settings(), 1023};
+    InterfaceRig wire;
     TcpConfig config;
     tcp::TcpCounters counters;
     tcp::Tcb t;
@@ -72,16 +74,24 @@ class SenderRig {
             tcp::enqueue(t, segment_of(wire.mbufs, snd().queue_end, snd().queue_end + size), context());
         tcp::send_ready(t, context());
     }
-    /// Payload ranges that have left since the last call.
-    std::vector<tcp::PositionRange> sent() {
-        std::vector<tcp::PositionRange> ranges;
-        for (const auto& frame : wire.transmitted()) {
+    /// Segments that have left since the last call; they point into frames that live until the next one.
+    std::vector<sim::Segment> segments() {
+        frames_ = wire.transmitted();
+        std::vector<sim::Segment> all;
+        for (const auto& frame : frames_) {
             std::string fault;
             const auto s = sim::read_segment(frame, fault);
             REQUIRE(fault == "");
-            if (!s) continue;  // of the neighbour's resolution
-            const auto begin = to_position(t.hard.leg.iss, s->seq, snd().una);
-            if (!s->payload.empty()) ranges.push_back({begin, begin + s->payload.size()});
+            if (s) all.push_back(*s);  // else of the neighbour's resolution
+        }
+        return all;
+    }
+    /// Payload ranges that have left since the last call.
+    std::vector<tcp::PositionRange> sent() {
+        std::vector<tcp::PositionRange> ranges;
+        for (const auto& s : segments()) {
+            const auto begin = to_position(t.hard.leg.iss, s.seq, snd().una);
+            if (!s.payload.empty()) ranges.push_back({begin, begin + s.payload.size()});
         }
         return ranges;
     }
@@ -123,6 +133,7 @@ class SenderRig {
 
   private:
     Instant begin_;
+    std::vector<Bytes> frames_;
 };
 
 }  // namespace holdfast::test
