@@ -63,7 +63,7 @@ TEST_CASE("emit: a port that fills in checksums is told where the headers end", 
 
 TEST_CASE("emit: a next hop whose place another has taken is looked up again", "[tcp]") {
     auto settings = interface_settings();
-    settings.neighbours = 1;
+    settings.neighbours = 2;  // the gateway, and one more
     SenderRig rig(true, false, settings);
     tcp::emit_ack(rig.t, rig.context());
     CHECK(sim::destination_mac(rig.wire.transmitted().back()) == neighbour_mac);

@@ -132,6 +132,39 @@ TEST_CASE("recovery: below its aim it grows by what is delivered and a segment w
     }
 }
 
+TEST_CASE("recovery: below its aim an ACK that shows more losses lets no more go than it delivers", "[tcp]") {
+    for (const bool more_lost : {false, true}) {
+        Flight rig(true, false, 0);
+        rig.lose_first();
+        auto& s = rig.snd();
+        s.ssthresh = 20 * mss;
+        s.prr = {10 * mss, 0, 0};
+        if (!more_lost) rig.snd().rack.valid = false;
+        tcp::AckEffect e;
+        e.delivered = mss;
+        e.advanced = true;
+        // The second left before the fourth, which was delivered: it is lost by now, unless nothing is known.
+        meta(rig.held(1)).sacked = false;
+        s.sacked_bytes -= mss;
+        tcp::recover(rig.t, e, rig.header(start(1)), rig.context());
+        CHECK(s.cwnd == tcp::pipe(s) + (more_lost ? 1 : 2) * mss);
+    }
+}
+
+TEST_CASE("recovery: it has its own rule, and the window grows by no other meanwhile", "[tcp]") {
+    Flight rig(true, false, 0, 20);
+    rig.lose_first();
+    auto& s = rig.snd();
+    rig.after(8_ms);
+    s.prr.out = 20 * mss;  // more than was delivered
+    s.cwnd_full_at = s.nxt;
+    const auto effect = rig.take(start(4));
+    tcp::recover(rig.t, effect, rig.header(start(4)), rig.context());
+    CHECK(s.in_recovery);
+    CHECK(s.cwnd == tcp::pipe(s));
+    CHECK(s.cubic.epoch.is_never());
+}
+
 TEST_CASE("recovery: it ends where it began, with the window at its aim", "[tcp]") {
     Flight rig(true, false, 0);
     rig.lose_first();
@@ -198,7 +231,9 @@ TEST_CASE("undo: an echo from before the first repetition takes all back, the ma
     tcp::retransmit(rig.t, rig.held(1), rig.context());
     CHECK(rig.snd().undo.first == repeated);
     rig.after(5_ms);
+    rig.sent();
     rig.acknowledge(start(2), h);
+    CHECK(rig.sent_count() == 0);
     CHECK(rig.count(Counter::recoveries_undone) == 1);
     CHECK(rig.snd().lost_bytes == 0);
     for (unsigned i = 0; i < 9; ++i) CHECK_FALSE(meta(rig.held(i)).lost);
@@ -221,7 +256,9 @@ TEST_CASE("undo: an echo from after the repetition takes nothing back", "[tcp]")
 
 TEST_CASE("rto: one segment of window, a lower threshold, and all of a round trip ago is lost", "[tcp]") {
     Flight rig(true, false, 0);
+    rig.snd().cwnd = 11 * mss;
     rig.write(1);  // young: within a round trip
+    rig.snd().cwnd = 10 * mss;
     rig.after(4_ms);
     tcp::mark_timed_out(rig.t, rig.wire.now);
     auto& s = rig.snd();
@@ -229,6 +266,7 @@ TEST_CASE("rto: one segment of window, a lower threshold, and all of a round tri
     CHECK(s.ssthresh == 7 * mss);
     CHECK(s.in_loss);
     CHECK(s.recovery_end == s.nxt);
+    CHECK(s.nxt - s.una == 11 * mss);
     CHECK(s.lost_bytes == 10 * mss);
     // Again: the threshold stays.
     tcp::mark_timed_out(rig.t, rig.wire.now + 4_ms);
