@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL_SCRIPTS = ("check", "fuzz", "install", "sanitize", "sim", "test")
-SCRIPTS = (*SHELL_SCRIPTS, "bench", "lab", "lint", "rfc-report", "run")
+SCRIPTS = (*SHELL_SCRIPTS, "bench", "lab", "lint", "mutants", "rfc-report", "run")
 _HOLDFAST = _HOLDFASTCTL = ""
 
 

@@ -237,3 +237,135 @@ TEST_CASE("reassembly: against a byte array, overlaps of every kind", "[tcp]") {
         }
     }
 }
+
+TEST_CASE("reassembly: small payloads that join keep a PSH of either, and no checksum", "[tcp]") {
+    for (const bool first : {false, true}) {
+        MbufPool pool;
+        auto held = segment_of(pool, 1, 101), next = segment_of(pool, 101, 201);
+        meta(held.get()).sum_known = true;
+        meta(first ? held.get() : next.get()).push = true;
+        CHECK(tcp::coalesce_small(held.get(), next.get()));
+        CHECK(meta(held.get()).push);
+        CHECK_FALSE(meta(held.get()).sum_known);
+        CHECK(meta(held.get()).end() == 201);
+        CHECK(bytes_are_true(held.get()));
+    }
+}
+
+TEST_CASE("reassembly: no payload joins what is not its neighbour, has left or is with somebody else",
+          "[tcp]") {
+    MbufPool pool;
+    auto held = segment_of(pool, 1, 101), gap = segment_of(pool, 102, 201), next = segment_of(pool, 101, 201),
+         large_one = segment_of(pool, 101, 101 + large);
+    CHECK_FALSE(tcp::coalesce_small(held.get(), gap.get()));
+    CHECK_FALSE(tcp::coalesce_small(held.get(), large_one.get()));
+    meta(held.get()).sent = true;
+    CHECK_FALSE(tcp::coalesce_small(held.get(), next.get()));
+    meta(held.get()).sent = false;
+    meta(held.get()).ahead = true;
+    CHECK_FALSE(tcp::coalesce_small(held.get(), next.get()));
+    meta(held.get()).ahead = false;
+    rte_mbuf_refcnt_update(held.get(), 1);
+    CHECK_FALSE(tcp::coalesce_small(held.get(), next.get()));
+    rte_mbuf_refcnt_update(held.get(), -1);
+    CHECK(tcp::coalesce_small(held.get(), next.get()));
+}
+
+TEST_CASE("reassembly: what is cut in front or behind has a checksum of its own", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.insert(segment_of(pool, 3001, 3001 + large));
+    auto m = segment_of(pool, 1301, 3101);
+    meta(m.get()).sum_known = true;
+    const auto* between = m.get();
+    CHECK(queue.insert(std::move(m)) == Insertion::stored);
+    CHECK(meta(between).begin == 1001 + large);
+    CHECK(meta(between).end() == 3001);
+    CHECK_FALSE(meta(between).sum_known);
+    CHECK(bytes_are_true(between));
+    auto front = segment_of(pool, 1, 1001);
+    meta(front.get()).sum_known = true;
+    tcp::trim_front(front.get(), 301);
+    CHECK_FALSE(meta(front.get()).sum_known);
+    CHECK(bytes_are_true(front.get()));
+}
+
+TEST_CASE("reassembly: what takes the place of a reported segment is reported", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.mark_reported({1001, 1001 + large});
+    CHECK(queue.insert(segment_of(pool, 901, 901 + 2 * large)) == Insertion::stored);
+    CHECK(queue.mbufs() == 1);
+    CHECK(meta(queue.head()).reported);
+}
+
+TEST_CASE("reassembly: what went ahead is not replaced by what covers it", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    meta(queue.head()).ahead = true;
+    queue.insert(segment_of(pool, 701, 1901));
+    CHECK(queue.mbufs() == 2);
+    CHECK(meta(queue.head()).end() == 1001);
+}
+
+TEST_CASE("reassembly: the far end's report counts for whole segments, and as news once", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.insert(segment_of(pool, 2001, 2001 + large));
+    CHECK_FALSE(queue.mark_sacked({1001, 1000 + large}));
+    CHECK(queue.mark_sacked({1001, 2000 + large}));
+    CHECK_FALSE(queue.mark_sacked({1001, 2000 + large}));
+    CHECK(meta(queue.head()).sacked);
+    CHECK_FALSE(meta(meta(queue.head()).next).sacked);
+    const auto found = queue.ranges(1, 1001, true);
+    REQUIRE(found.count == 1);
+    CHECK(found.range[0].end == 1001 + large);
+}
+
+TEST_CASE("reassembly: the last one that gives way leaves the one before it as the last", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.insert(segment_of(pool, 2001, 2001 + large));
+    queue.insert(segment_of(pool, 3001, 3001 + large));
+    queue.mark_sacked({3001, 3001 + large});
+    CHECK(queue.drop_last_unreported());
+    CHECK(queue.contiguous_end(3001) == 3001 + large);
+    CHECK(queue.mbufs() == 2);
+    queue.mark_sacked({1001, 1001 + large});
+    CHECK_FALSE(queue.drop_last_unreported());
+
+    Reassembly two;
+    two.insert(segment_of(pool, 1001, 1001 + large));
+    two.insert(segment_of(pool, 2001, 2001 + large));
+    CHECK(two.drop_last_unreported());
+    CHECK(two.contiguous_end(1001) == 1001 + large);
+    CHECK_FALSE(two.ends_before(1001));
+}
+
+TEST_CASE("reassembly: a block is news while any part of it was not reported", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.insert(segment_of(pool, 1001 + large, 1001 + 2 * large));
+    queue.mark_reported({1001 + large, 1001 + 2 * large});
+    CHECK(queue.ranges(1, 1, false).fresh == 1);
+    queue.mark_reported({1001, 1001 + large});
+    const auto found = queue.ranges(1, 1, false);
+    CHECK(found.fresh == 0);
+    CHECK(found.count == 1);
+}
+
+TEST_CASE("reassembly: a report marks nothing below it", "[tcp]") {
+    MbufPool pool;
+    Reassembly queue;
+    queue.insert(segment_of(pool, 1001, 1001 + large));
+    queue.insert(segment_of(pool, 2001, 2001 + large));
+    queue.mark_reported({2001, 2001 + large});
+    CHECK_FALSE(meta(queue.head()).reported);
+    CHECK(meta(meta(queue.head()).next).reported);
+}

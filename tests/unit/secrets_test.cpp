@@ -64,3 +64,12 @@ TEST_CASE("secrets: the same tuple's numbers grow by one every 4 us", "[tcp]") {
     // The offset of timestamps does not move: they must not go back when a tuple is used again.
     CHECK(s.timestamp_offset(service, client(1)) == s.timestamp_offset(service, client(1)));
 }
+
+TEST_CASE("secrets: one purpose tells nothing of another", "[tcp]") {
+    const Secrets s(pair_key);
+    std::set<std::uint64_t> hashes;
+    for (const auto purpose : {tcp::Purpose::initial_sequence, tcp::Purpose::timestamp_offset,
+                               tcp::Purpose::cookie, tcp::Purpose::backend, tcp::Purpose::client})
+        hashes.insert(s.hash(service, client(1), purpose));
+    CHECK(hashes.size() == 5);
+}

@@ -122,3 +122,17 @@ TEST_CASE("syn cookie: its ISN lies in the same time slot as any other of the tu
     const auto cookie = make_cookie(secrets, tuple, agreed, slot_begin + 30_s);
     CHECK(cookie.value - plain.value < 1u << 24);
 }
+
+TEST_CASE("syn cookie: its MAC has 21 bits", "[tcp]") {
+    const auto agreed = cookie_offer(offer(1460, false, false, -1));
+    std::int32_t least = 0, most = 0;
+    const auto first = make_cookie(secrets, tuple, agreed, noon).value;
+    for (std::uint32_t isn = 0; isn < 200; ++isn) {
+        const auto apart = static_cast<std::int32_t>(
+            make_cookie(secrets, {service, client, {isn}}, agreed, noon).value - first);
+        least = std::min(least, apart);
+        most = std::max(most, apart);
+    }
+    CHECK(most - least > 1 << 23);
+    CHECK(most - least < 1 << 24);
+}
