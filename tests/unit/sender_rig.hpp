@@ -31,7 +31,7 @@ class SenderRig {
         leg.irs = {0xffffffff};
         leg.ts_offset = 0xfffff000;
         leg.mss_send = static_cast<std::uint16_t>(mss + (timestamps ? 12 : 0));
-        t.hard = {leg, sack, timestamps, 7, 7};
+        t.hard = {leg, sack, timestamps, false, 7, 7};
         t.soft.state = tcp::State::established;
         t.soft.rtt.rto = config.rto_initial;
         tcp::start_receiving(t, 1);
