@@ -245,7 +245,8 @@ void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context
     if (e.congestion_echo) answer_congestion_echo(t, c);
     if (s.in_recovery && t.hard.sack) reduce_rate(t, e, loss != Loss::none);
     else if (e.advanced && s.in_recovery) uncover_next_hole(t);
-    else if (e.advanced && !e.congestion_echo) grow_window(t, e, c);
+    // After a timeout even what reports a mark opens the window: nothing new fits, so nothing could say CWR.
+    else if (e.advanced && (!e.congestion_echo || s.in_loss)) grow_window(t, e, c);
     // send_ready() chooses the timer anew.
     const bool waits = !s.reordering_until.is_never();
     if (waits != (s.timer == SendTimer::reordering) || (waits && s.timer_at != s.reordering_until))
