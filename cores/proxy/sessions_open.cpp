@@ -215,8 +215,9 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
         if (offers_less(record(slot), tcp::read_offer(frame.tcp)))
             return open_anew(slot, frame, std::move(packet));
         //= rfc3168#6.1.1
-        //  Whoever offered ECN and then did not has it no more: nothing of ours to him is ECT.
-        if (!tcp::read_offer(frame.tcp).ecn) leg.offer.ecn = t.hard.ecn = false;
+        //  Whoever offered ECN and then did not, before he was answered, has it no more: nothing of ours to
+        //  him is ECT. Later the record that the standby has says otherwise, and the answer stays as it was.
+        if (leg.phase == Phase::opening) leg.offer.ecn = leg.offer.ecn && tcp::read_offer(frame.tcp).ecn;
         // The same SYN again: the same answer, if there is one yet.
         if (leg.phase != Phase::answering) return;
         // Its own timer goes on, or a client that repeats its SYN for ever would hold the slot for ever.

@@ -35,10 +35,6 @@ void uncover_next_hole(Tcb& t) {
 /// Keeps the window as it is, in case that what follows was for nothing.
 void remember(SendSide& s) { s.undo = {s.cwnd, s.ssthresh, s.cubic.w_max, 0, s.una, Instant::never()}; }
 
-void begin_reduction(SendSide& s, Instant now) {
-    s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0, now};
-}
-
 void enter_recovery(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     c.counters.add(Counter::fast_recoveries);
@@ -50,7 +46,7 @@ void enter_recovery(Tcb& t, const Context& c) {
     s.recovery_end = s.nxt;
     s.repeat_now = true;
     s.tail_probe_end = 0;
-    begin_reduction(s, c.now);
+    s.prr = {std::max(static_cast<std::uint32_t>(s.nxt - s.una), 1u), 0, 0, c.now};
     //= rfc6582#3.2
     //  Step 2, for endpoints without SACK; for others the rate reduction goes there step by step.
     if (!t.hard.sack) s.cwnd = s.ssthresh;
@@ -64,7 +60,7 @@ void lower_again(Tcb& t, const Context& c) {
     c.counters.add(Counter::repetitions_lost);
     s.cwnd = s.ssthresh;  // in a recovery it is no more than what may leave just now
     congestion_event(t);
-    begin_reduction(s, c.now);
+    s.prr.begun = c.now;
 }
 
 /// Losses that were found begin a recovery, or lower the window of the present one again.
@@ -245,7 +241,8 @@ void recover(Tcb& t, const AckEffect& e, const wire::TcpHeader& h, const Context
     if (e.congestion_echo) answer_congestion_echo(t, c);
     if (s.in_recovery && t.hard.sack) reduce_rate(t, e, loss != Loss::none);
     else if (e.advanced && s.in_recovery) uncover_next_hole(t);
-    else if (e.advanced && !e.congestion_echo) grow_window(t, e, c);
+    // After a timeout even what reports a mark opens the window: nothing new fits, so nothing could say CWR.
+    else if (e.advanced && (!e.congestion_echo || s.in_loss)) grow_window(t, e, c);
     // send_ready() chooses the timer anew.
     const bool waits = !s.reordering_until.is_never();
     if (waits != (s.timer == SendTimer::reordering) || (waits && s.timer_at != s.reordering_until))

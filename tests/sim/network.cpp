@@ -1,5 +1,7 @@
 #include "tests/sim/network.hpp"
 
+#include "tests/sim/congestion_marks.hpp"
+
 namespace holdfast::sim {
 
 void Wire::send(const Frame& frame) {
@@ -15,8 +17,10 @@ void Wire::send(const Frame& frame) {
             later(free_at_, leaves) +
             nanoseconds(bits * 1'000'000'000 / static_cast<std::int64_t>(options_.bits_per_second));
     }
-    carry(frame, leaves);
-    if (random_.chance(options_.duplication)) carry(frame, leaves);
+    const bool marks = mark_random_.chance(options_.marks);
+    const auto carried = marks ? marked(frame) : frame;
+    carry(carried, leaves);
+    if (random_.chance(options_.duplication)) carry(carried, leaves);
 }
 
 void Wire::carry(const Frame& frame, Instant leaves) {

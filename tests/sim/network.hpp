@@ -26,6 +26,7 @@ struct WireOptions {
     std::uint32_t duplication = 0;  ///< per million
     std::uint32_t reordering = 0;   ///< per million: such a frame is late by up to reorder_by
     Duration reorder_by = milliseconds(1);
+    std::uint32_t marks = 0;            ///< per million of the frames that may bear a mark of congestion
     std::uint64_t bits_per_second = 0;  ///< 0 = unlimited
     std::uint32_t queue_bytes = 256 * 1024;
 };
@@ -34,7 +35,7 @@ struct WireOptions {
 class Wire : public Actor {
   public:
     Wire(Scheduler& scheduler, std::uint64_t seed, const WireOptions& options, FrameSink& to)
-        : scheduler_(scheduler), random_(seed), options_(options), to_(to) {}
+        : scheduler_(scheduler), random_(seed), mark_random_(mix64(seed)), options_(options), to_(to) {}
 
     void send(const Frame& frame);
     /// A cut link loses what is sent and what is under way.
@@ -53,7 +54,7 @@ class Wire : public Actor {
     void carry(const Frame& frame, Instant leaves);
 
     Scheduler& scheduler_;
-    Random random_;
+    Random random_, mark_random_;  ///< apart: marks change nothing else that is drawn
     WireOptions options_;
     FrameSink& to_;
     std::function<bool(const Bytes&)> filter_;

@@ -189,6 +189,7 @@ std::string print(const WireOptions& w) {
     if (w.reordering > 0)
         text += ", reordering " + std::to_string(w.reordering) + " ppm by " +
                 std::to_string(w.reorder_by.to_us()) + " us";
+    if (w.marks > 0) text += ", marks " + std::to_string(w.marks) + " ppm";
     if (w.bits_per_second > 0) text += ", " + std::to_string(w.bits_per_second / 1'000'000) + " Mbit/s";
     return text;
 }
@@ -319,6 +320,21 @@ void draw_headers(std::uint64_t seed, Options& o) {
     if (mix64(seed ^ 0x9ead) % 3 == 0) use_headers(o);
 }
 
+/// In one seed of four ends speak ECN, most of them, and the wires at the hosts mark. Drawn from a number of
+/// its own.
+void draw_ecn(Options& o) {
+    Random random(mix64(o.seed ^ 0x3168));
+    if (random.below(4) != 0) return;
+    o.ecn = true;
+    for (auto& c : o.conversations)
+        for (auto* plan : {&c.client, &c.server}) plan->socket.ecn = random.below(4) != 0;
+    constexpr std::uint32_t rates[] = {0, 2'000, 20'000, 200'000};
+    for (auto* access : {o.client_access, o.server_access})
+        for (int direction = 0; direction < 2; ++direction) access[direction].marks = rates[random.below(4)];
+    const bool offered = random.below(8) != 0;
+    for (auto& m : o.machines) m.config.tcp.ecn = offered;
+}
+
 /// In one seed of five clients get SYN cookies: all of them, or those that meet another one half-open, which
 /// comes about when they begin at the same time, and after one that has shown what the server accepts. Drawn
 /// from a number of its own, like the families.
@@ -372,6 +388,7 @@ Options draw_options(std::uint64_t seed) {
     draw_backends(seed, o);
     draw_headers(seed, o);
     draw_cookies(o);
+    draw_ecn(o);
     return o;
 }
 
@@ -423,6 +440,7 @@ std::string Options::to_string() const {
                 " half-open sessions on";
     text += std::string(", IPv") + (site.client_v6 ? "6" : "4") + " clients, IPv" +
             (site.server_v6 ? "6" : "4") + " servers";
+    if (ecn) text += std::string(", ECN") + (machines[0].config.tcp.ecn ? "" : ", not by the nodes");
     text += headers ? ", PROXY headers, backends" : ", backends";
     for (const auto& b : machines[0].config.services[0].backends) text += " " + b.to_string();
     for (const auto& m : machines) text += "\n" + print(m);

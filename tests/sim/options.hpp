@@ -52,6 +52,7 @@ struct Options {
     bool runs_twice = false;  ///< and both runs must agree (R7)
     bool scarce = false;      ///< rings, pools or table so small that new sessions may be refused
     std::optional<LossPattern> loss_pattern;
+    bool ecn = false;      ///< ends speak ECN, and wires mark
     bool cookies = false;  ///< so few half-open sessions are allowed that clients get SYN cookies
 
     std::string to_string() const;

@@ -32,6 +32,7 @@ void Socket::accept(const Segment& syn, Instant now) {
     heard_at_ = now_;
     if (!syn.payload.empty()) violate("syn", "data on a SYN");
     agree(syn.options);
+    marks_.take_offer(syn, options_.ecn);
     if (syn.options.timestamps) ts_recent_ = syn.options.timestamps->value;
     window_ = window_max_ = syn.window;
     window_edge_ = 1 + window_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/time.hpp"
+#include "tests/sim/congestion_marks.hpp"
 #include "tests/sim/frame.hpp"
 #include "tests/sim/journal.hpp"
 #include "tests/sim/receive_queue.hpp"
@@ -49,6 +50,7 @@ struct SocketOptions {
     SeqNum isn;
     std::uint16_t mss = 1460;             ///< announced
     bool sack = true, timestamps = true;  ///< offered, or accepted
+    bool ecn = false;
     std::optional<std::uint8_t> window_scale = 7;
     std::uint8_t extra_option = 0;  ///< a further option kind on our SYN that nobody may pass on
     std::uint32_t receive_buffer = 65536;
@@ -172,11 +174,12 @@ class Socket {
     void resend_lost();
     bool send_new();
     void resend(Sent& s);
-    void send_range(Position begin, Position end, bool fin, bool push);
+    void send_range(Position begin, Position end, bool fin, bool push, bool fresh);
     void send_ack(Position seq);
     void send_syn();
     void send_reset();
-    void emit(Segment& s, Position begin);
+    void emit(Segment& s, Position begin, bool fresh = false);
+    void take_congestion_echo(const Segment& s, Position ack);
     void fill_options(Segment& s);
     std::uint16_t select_window(bool scaled);
     std::uint64_t free_space() const;
@@ -208,6 +211,7 @@ class Socket {
     std::uint16_t mss_ = 536;
     bool sack_ = false, timestamps_ = false, scaled_ = false;
     std::uint8_t scale_in_ = 0, scale_out_ = 0;  ///< shifts of windows that we send, and that we receive
+    CongestionMarks marks_;
 
     // Sending.
     SendQueue queue_;

@@ -25,6 +25,7 @@ void Socket::arrive(const Segment& s, Instant now) {
 void Socket::inspect(const Segment& s) {
     if (s.has(flag::rst)) return;
     inspect_options(s);
+    if (const auto fault = marks_.fault(s); !fault.empty()) violate("ecn", std::string(fault));
     if (s.payload.size() + s.options.length > options_.mss + (s.has(flag::syn) ? 40u : 0u))
         violate("mss", std::to_string(s.payload.size()) + " bytes and " + std::to_string(s.options.length) +
                            " of options, announced " + std::to_string(options_.mss));
@@ -69,6 +70,7 @@ void Socket::arrive_syn_sent(const Segment& s) {
     if (!s.has(flag::syn)) return;
     irs_ = s.seq;
     agree(s.options);
+    marks_.take_answer(s);
     if (s.options.timestamps) {
         ts_recent_ = s.options.timestamps->value;
         if (!timestamps_) violate("options", "timestamps not offered");
@@ -178,6 +180,7 @@ bool Socket::take_ack(const Segment& s) {
     take_window(s, ack);
     if (ahead > 0) take_progress(s, ack);
     take_sack(s, ack);
+    take_congestion_echo(s, ack);
     find_losses(ahead > 0, ahead == 0 && same_window && s.length() == 0 && !queue_.empty());
     after_ack_of_fin();
     return state_ != State::closed;
@@ -248,6 +251,15 @@ void Socket::find_losses(bool progress, bool duplicate) {
     in_recovery_ = true;
     recovery_end_ = sent_end_;
     cwnd_ = ssthresh_ = std::max(cwnd_ * 7 / 10, 2u);
+    marks_.note_reduction();
+}
+
+/// Linux tcp_enter_cwr(): once a window.
+void Socket::take_congestion_echo(const Segment& s, Position ack) {
+    if (!marks_.agreed() || !s.has(flag::ece) || in_recovery_ || distance(recovery_end_, ack) <= 0) return;
+    recovery_end_ = sent_end_;
+    cwnd_ = ssthresh_ = std::max(cwnd_ * 7 / 10, 2u);
+    marks_.note_reduction();
 }
 
 void Socket::after_ack_of_fin() {
@@ -259,6 +271,7 @@ void Socket::after_ack_of_fin() {
 
 void Socket::take_data(const Segment& s) {
     if (s.payload.empty()) return;
+    marks_.take_data(s);
     const Position begin = to_position(irs_, s.seq, next()), end = begin + s.payload.size();
     if (fin_at_ && distance(*fin_at_, end) > 0) violate("fin", "data behind the FIN");
     if (fin_taken_ || distance(granted_, begin) >= 0) return want_ack(AckNeed::now);

@@ -41,7 +41,7 @@ void Socket::resend(Sent& s) {
     s.retransmitted = true;
     s.sent_at = now_;
     ++resent_;
-    send_range(s.begin, s.end, s.fin, true);
+    send_range(s.begin, s.end, s.fin, true, false);
 }
 
 /// Bytes of payload that fit a segment with the options it will carry.
@@ -70,11 +70,11 @@ bool Socket::send_new() {
     fin_sent_ = fin;
     if (queue_.empty() || !tail_probe_at_.is_never()) restart_timer_ = true;
     queue_.append({begin, end, now_, fin});
-    send_range(begin, end, fin, begin + length == data_end);
+    send_range(begin, end, fin, begin + length == data_end, true);
     return true;
 }
 
-void Socket::send_range(Position begin, Position end, bool fin, bool push) {
+void Socket::send_range(Position begin, Position end, bool fin, bool push, bool fresh) {
     std::array<std::uint8_t, 9000> bytes;
     const std::span<std::uint8_t> payload(bytes.data(),
                                           static_cast<std::size_t>(end - begin - (fin ? 1 : 0)));
@@ -83,7 +83,7 @@ void Socket::send_range(Position begin, Position end, bool fin, bool push) {
     s.flags = static_cast<std::uint8_t>(flag::ack | (fin ? flag::fin : 0) |
                                         (push && !payload.empty() ? flag::psh : 0));
     s.payload = payload;
-    emit(s, begin);
+    emit(s, begin, fresh);
 }
 
 void Socket::acknowledge(Instant now) {
@@ -108,7 +108,9 @@ void Socket::send_syn() {
         s.options.window_scale = options_.window_scale;
         s.options.unknown_kind = options_.extra_option;
         if (options_.timestamps) s.options.timestamps = Timestamps{};
+        if (options_.ecn) marks_.offer(s);
     } else {
+        marks_.answer(s);
         s.flags |= flag::ack;
         s.options.sack_permitted = sack_;
         if (scaled_) s.options.window_scale = options_.window_scale;
@@ -123,13 +125,14 @@ void Socket::send_reset() {
     emit(s, sent_end_);
 }
 
-void Socket::emit(Segment& s, Position begin) {
+void Socket::emit(Segment& s, Position begin, bool fresh) {
     s.from = local_;
     s.to = remote_;
     s.seq = to_seq(iss(), begin);
     if (s.has(flag::ack)) s.ack = to_seq(irs_, next());
     s.window = s.has(flag::rst) ? 0 : select_window(!s.has(flag::syn));
     fill_options(s);
+    marks_.leave(s, fresh);
     if (s.has(flag::ack)) {
         acknowledged_ = next();
         ack_need_ = AckNeed::none;

@@ -72,6 +72,7 @@ void Socket::retransmit_timeout() {
     reneged_ = false;
     ssthresh_ = std::max(cwnd_ / 2, 2u);
     cwnd_ = 1;
+    marks_.note_reduction();
     in_recovery_ = true;
     recovery_end_ = sent_end_;
     rto_at_ = now_ + trip_.rto(timeouts_);

@@ -9,15 +9,22 @@
 
 namespace holdfast::test {
 
-/// The text of tests/golden/`name`. With HOLDFAST_UPDATE_GOLDEN set the file is first written anew from
-/// `actual`.
-inline std::string golden(const std::string& name, const std::string& actual) {
-    const auto path = std::string(HF_SOURCE_DIR) + "/tests/golden/" + name;
-    if (std::getenv("HOLDFAST_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << actual;
-    std::ifstream file(path);
+inline std::string golden_path(const std::string& name) {
+    return std::string(HF_SOURCE_DIR) + "/tests/golden/" + name;
+}
+
+/// The text of tests/golden/`name`.
+inline std::string golden(const std::string& name) {
+    std::ifstream file(golden_path(name));
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
+}
+
+/// The same. With HOLDFAST_UPDATE_GOLDEN set the file is first written anew from `actual`.
+inline std::string golden(const std::string& name, const std::string& actual) {
+    if (std::getenv("HOLDFAST_UPDATE_GOLDEN") != nullptr) std::ofstream(golden_path(name)) << actual;
+    return golden(name);
 }
 
 }  // namespace holdfast::test

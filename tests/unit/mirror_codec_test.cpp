@@ -122,7 +122,7 @@ TEST_CASE("mirror codec: version 3 is these bytes for ever", "[mirror]") {
 
 TEST_CASE("mirror codec: records of version 2 are read, and their sessions have no ECN", "[mirror]") {
     std::size_t records = 0;
-    std::istringstream lines(test::golden("mirror_records_v2.txt", ""));
+    std::istringstream lines(test::golden("mirror_records_v2.txt"));
     for (std::string line; std::getline(lines, line); ++records) {
         INFO(line);
         const auto old = from_hex(line.substr(line.find(": ") + 2));
