@@ -68,6 +68,7 @@ TEST_CASE("sack: the first block of an ACK at SND.UNA may report a duplicate, no
     rig.acknowledge(start(3));
     const tcp::PositionRange old{start(1), start(2)}, above{start(4), start(5)};
     CHECK_FALSE(rig.acknowledge(start(3), {above, old}).dsack);
+    CHECK_FALSE(rig.acknowledge(start(3), {{start(1), start(1)}}).dsack);
     CHECK_FALSE(rig.acknowledge(start(2), {old}).dsack);
     const auto effect = rig.acknowledge(start(3), {old, above});
     CHECK(effect.dsack);
@@ -185,4 +186,23 @@ TEST_CASE("ack: what it delivers is counted once, by ACK or SACK", "[tcp]") {
     CHECK(rig.acknowledge(start(0), {{start(1), start(3)}}).delivered == 2 * mss);
     CHECK(rig.acknowledge(start(3)).delivered == mss);
     CHECK(rig.acknowledge(start(4)).delivered == mss);
+}
+
+TEST_CASE("sack: of what went ahead of a hole, only what is not queued yet is told", "[tcp]") {
+    SenderRig rig;
+    rig.write(2);
+    rig.snd().valid_ack_max = start(6);
+    const auto effect = rig.take(start(0), {{start(1), start(5)}});
+    CHECK(effect.bytes_sacked == mss);
+    REQUIRE(effect.ahead_count == 1);
+    CHECK(effect.ahead[0].begin == start(2));
+    CHECK(effect.ahead[0].end == start(5));
+}
+
+TEST_CASE("ack: no round trip from what went ahead, at a time that nobody noted", "[tcp]") {
+    SenderRig rig;
+    rig.write(1);
+    meta(rig.held(0)).ahead = true;
+    rig.after(10_ms);
+    CHECK(rig.take(start(1)).rtt < 0_ns);
 }

@@ -230,3 +230,67 @@ TEST_CASE("arrival: stray ACKs are answered twice a second, keepalives each time
     CHECK(rig.arrive(1000, 1001).probe);
     CHECK_FALSE(rig.arrive(999, 1001).probe);
 }
+
+TEST_CASE("arrival: the edge that was given counts, not what is allowed by now (RFC 7323)", "[tcp]") {
+    Receiver rig;
+    rig.rcv().edge_limit = Receiver::edge + 5000;
+    rig.arrive(Receiver::edge + 1, Receiver::edge + large);
+    CHECK(rig.count(Counter::out_of_window) == 1);
+    rig.rcv().edge_limit = 2001;
+    rig.arrive(3001, 3001 + large);
+    CHECK(rig.count(Counter::out_of_window) == 1);
+    CHECK(rig.rcv().queue.mbufs() == 1);
+}
+
+TEST_CASE("arrival: a RST is exact, inside the window or outside, up to its edge (RFC 5961)", "[tcp]") {
+    const struct {
+        Position seq;
+        bool resets;
+        Counter counted;
+    } cases[] = {{1001, true, Counter::rst_accepted},
+                 {1002, false, Counter::rst_challenged},
+                 {Receiver::edge - 1, false, Counter::rst_challenged},
+                 {Receiver::edge, false, Counter::rst_ignored},
+                 {1000, false, Counter::rst_ignored}};
+    for (const auto& c : cases) {
+        Receiver rig;
+        CHECK(rig.arrive(c.seq, c.seq, sim::flag::rst).reset == c.resets);
+        CHECK(rig.count(c.counted) == 1);
+        CHECK(rig.count(Counter::challenge_acks_sent) == (c.counted == Counter::rst_challenged ? 1 : 0));
+    }
+}
+
+TEST_CASE("arrival: a segment is a sign of life, and its PSH is kept", "[tcp]") {
+    Receiver rig;
+    rig.after(1_s);
+    rig.arrive(1001, 1001 + large, sim::flag::psh);
+    CHECK(rig.t.soft.last_heard == rig.wire.now);
+    REQUIRE_FALSE(rig.rcv().queue.empty());
+    CHECK(meta(rig.rcv().queue.head()).push);
+}
+
+TEST_CASE("arrival: only an ACK of our SYN establishes", "[tcp]") {
+    Receiver rig;
+    rig.t.soft.state = tcp::State::syn_received;
+    rig.snd().una = 0;
+    CHECK_FALSE(rig.arrive(1001, 1001, 0, 0).established);
+    CHECK(rig.arrive(1001, 1001, 0, 1).established);
+    CHECK(rig.t.soft.state == tcp::State::established);
+}
+
+TEST_CASE("arrival: what went ahead of a hole may be acknowledged", "[tcp]") {
+    Receiver rig;
+    rig.snd().valid_ack_max = 501;
+    CHECK(rig.arrive(1001, 1001, 0, 501).ack.advanced);
+    CHECK(rig.count(Counter::ack_of_unsent) == 0);
+}
+
+TEST_CASE("arrival: where no more may be held, what reaches the bytes that wait is taken all the same",
+          "[tcp]") {
+    Receiver rig;
+    rig.rcv().sack_from_far = true;
+    rig.arrive(1601, 1601 + large, 0, {}, 1);
+    rig.arrive(1001, 1601, 0, {}, 1);
+    CHECK(rig.rcv().queue.mbufs() == 2);
+    CHECK(rig.rcv().next == 1601 + large);
+}

@@ -47,18 +47,22 @@ TEST_CASE("emit: a time to live of 64, and no router may cut the packet", "[tcp]
 
 TEST_CASE("emit: a port that fills in checksums is told where the headers end", "[tcp]") {
     auto settings = interface_settings();
-    settings.tx_tcp_checksum = settings.tx_ip_checksum = true;
-    SenderRig rig(true, true, settings);
-    rig.wire.transmitted();
-    tcp::emit_ack(rig.t, rig.context());
-    std::array<rte_mbuf*, 4> out;
-    REQUIRE(rig.wire.net.transmit(out, true) == 1);
-    CHECK(out[0]->l2_len == 14);
-    CHECK(out[0]->l3_len == 20);
-    CHECK(out[0]->l4_len == 32);
-    CHECK((out[0]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0);
-    CHECK((out[0]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0);
-    rte_pktmbuf_free(out[0]);
+    for (const bool ip_too : {true, false}) {
+        settings.tx_tcp_checksum = true;
+        settings.tx_ip_checksum = ip_too;
+        SenderRig rig(true, true, settings);
+        rig.wire.transmitted();
+        tcp::emit_ack(rig.t, rig.context());
+        CHECK(rig.count(Counter::segments_sent) == 1);
+        std::array<rte_mbuf*, 4> out;
+        REQUIRE(rig.wire.net.transmit(out, true) == 1);
+        CHECK(out[0]->l2_len == 14);
+        CHECK(out[0]->l3_len == 20);
+        CHECK(out[0]->l4_len == 32);
+        CHECK((out[0]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0);
+        CHECK(((out[0]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) == ip_too);
+        rte_pktmbuf_free(out[0]);
+    }
 }
 
 TEST_CASE("emit: a next hop whose place another has taken is looked up again", "[tcp]") {
