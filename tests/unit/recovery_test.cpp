@@ -32,21 +32,23 @@ struct Flight : SenderRig {
 
 TEST_CASE("recovery: without SACK the third duplicate ACK, once, whatever follows (RFC 5681)", "[tcp]") {
     Flight rig(false);
+    // The first two let a new segment go each (RFC 3042).
     for (int i = 0; i < 2; ++i) rig.acknowledge(start(1));
-    CHECK(rig.sent_count() == 0);
+    CHECK(rig.sent_count() == 2);
     rig.acknowledge(start(1));
     const auto repeated = rig.sent();
     REQUIRE(repeated.size() == 1);
     CHECK(repeated[0].begin == start(1));
     CHECK(rig.snd().cwnd == 7 * mss);
     CHECK(rig.count(Counter::fast_recoveries) == 1);
-    // Each further one lets a segment go, once the pipe is below the window.
+    // Each further one counts for a segment that has left the network: with the sixth and the seventh the
+    // twelve under way are fewer than the window's seven and those.
     std::size_t more = 0;
     for (int i = 0; i < 4; ++i) {
         rig.acknowledge(start(1));
         for (const auto r : rig.sent()) more += r.begin >= start(11) ? 1 : 100;
     }
-    CHECK(more == 4);
+    CHECK(more == 2);
 }
 
 TEST_CASE("recovery: duplicates are counted from the last ACK of new bytes", "[tcp]") {
@@ -63,7 +65,7 @@ TEST_CASE("recovery: duplicates are counted from the last ACK of new bytes", "[t
 TEST_CASE(
     "recovery: without SACK a partial ACK sends the next hole at once, though the window is full (RFC 6582)",
     "[tcp]") {
-    Flight rig(false);
+    Flight rig(false, false, 0);
     for (int i = 0; i < 3; ++i) rig.acknowledge(start(1));
     rig.sent();
     rig.snd().cwnd = 2 * mss;
