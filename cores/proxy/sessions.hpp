@@ -210,7 +210,6 @@ class Sessions {
     };
     std::optional<KnownTime> newest_time(const Leg& leg) const;
     void hear_time(Leg& leg, std::uint32_t value);
-    Position known_una(std::uint32_t slot) const;
     bool plausible(const Leg& leg, const wire::Frame& frame) const;
     void hear(std::uint32_t slot, const wire::Frame& frame);
     void forward_translated(std::uint32_t slot, Packet packet);
@@ -233,6 +232,7 @@ class Sessions {
     void retake(std::uint32_t slot);
     void remember_terminated(std::uint32_t slot);
     void remember_heard(std::uint32_t slot);
+    Position known_una(std::uint32_t slot) const;
     void take_over_some();
     void take_over(std::uint32_t slot);
     void takeover_probe(std::uint32_t slot);

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import labtest
 from labtest import check
 from attacked import Session
-from labkit import nodeconf, table, topology
+from labkit import table, topology
 from labkit.lab import Lab
 from labkit.shell import in_namespace, run
 from labkit.traffic import start_peer_server
@@ -51,9 +51,12 @@ class Outcome:
         return sum(fate != "" for fate in self.fates)
 
     def row(self) -> list[str]:
-        counts = ", ".join(f"{name.split('.', 1)[1]} {count}" for name, count in self.counted.items() if count)
         return [f"{self.attack}, {self.arrangement}", str(self.frames), str(len(self.fates)), str(self.changed()),
-                *(str(sum(fate == each for fate in self.fates)) for each in _FATES), counts]
+                *(str(sum(fate == each for fate in self.fates)) for each in _FATES)]
+
+    def counts(self) -> str:
+        counts = ", ".join(f"{name.split('.', 1)[1]} {count}" for name, count in self.counted.items() if count)
+        return f"{self.attack}, {self.arrangement}: {counts}"
 
 
 class Attacker:
@@ -193,7 +196,8 @@ def test(arguments: argparse.Namespace) -> str:
                     outcomes += [attack_takeover(lab, attacker, attack, addresses, arguments)
                                  for attack in arguments.takeovers]
         labtest.check_nodes_have_no_sockets(lab)
-    print(table.render([["attack", "frames", "sessions", "changed", *_FATES, "counted"], *(each.row() for each in outcomes)]))
+    print(table.render([["attack", "frames", "sessions", "changed", *_FATES], *(each.row() for each in outcomes)]))
+    print("\ncounted by Holdfast\n" + "\n".join(each.counts() for each in outcomes if each.arrangement != "direct"))
     judge(outcomes, arguments.victim)
     sums = {name: sum(each.changed() for each in outcomes if each.arrangement == name) for name in (*paths, "takeover")}
     in_takeovers = sum(each.changed() for each in outcomes if each.arrangement == "direct" and each.attack in arguments.takeovers)
