@@ -70,7 +70,7 @@ struct Rack {
 struct RateReduction {
     std::uint32_t flight = 0;  ///< RecoverFS
     std::uint32_t delivered = 0, out = 0;
-    Instant begun{};
+    Instant begun{};  ///< when the window was lowered last
 };
 
 /// How it was before a reduction that may turn out to have been for nothing.

@@ -30,8 +30,8 @@ def speak_ecn(lab: Lab, percent: int) -> None:
 
 
 def without_ecn(lab: Lab) -> list[str]:
-    """Established connections of the client that have not agreed on it, by `ss -ti`: two lines for each."""
-    lines = run(*in_namespace(lab.names.of("client"), "ss", "-Htin", "state", "established")).splitlines()
+    """Established connections of the client that have not agreed on it, by `ss -tio`: two lines for each."""
+    lines = run(*in_namespace(lab.names.of("client"), "ss", "-Htino", "state", "established")).splitlines()
     return [line.strip() for line, info in zip(lines[::2], lines[1::2]) if " ecn " not in f" {info} "]
 
 

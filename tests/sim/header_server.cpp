@@ -35,6 +35,7 @@ bool HeaderServer::take(Segment& s) {
     if (c.have < c.size() && (!s.payload.empty() || s.has(flag::fin))) {
         s.seq = c.isn + c.size() + 1;
         s.payload = {};
+        s.ecn = ecn::none;
         s.flags = static_cast<std::uint8_t>(s.flags & ~flag::fin);
     }
     return brought;
