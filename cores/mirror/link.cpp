@@ -132,8 +132,8 @@ void Link::accept_syn(const wire::Frame& frame, Instant now) {
     const auto theirs = tcp::read_offer(frame.tcp);
     l.mss_send = std::min<std::uint16_t>(theirs.mss, mss_max());
     offer_ = {mss_max(), theirs.sack, theirs.timestamps, theirs.window_scaling, window_scale, 65535};
-    tcb_.hard = {l, theirs.sack, theirs.timestamps, false, theirs.scale,
-                 theirs.window_scaling ? window_scale : std::uint8_t{0}};
+    tcb_.hard = {l,     theirs.sack,  theirs.timestamps,
+                 false, theirs.scale, theirs.window_scaling ? window_scale : std::uint8_t{0}};
     tcb_.soft.rcv.ts_recent = frame.tcp.options.ts_value;
     tcb_.soft.rcv.ts_recent_valid = theirs.timestamps;
     tcb_.soft.rcv.ts_recent_at = now;
@@ -152,8 +152,8 @@ void Link::in_connecting(const wire::Frame& frame, Instant now) {
     auto& l = tcb_.hard.leg;
     l.irs = frame.tcp.seq;
     l.mss_send = std::min<std::uint16_t>(theirs.mss, mss_max());
-    tcb_.hard = {l, theirs.sack, theirs.timestamps, false, theirs.scale,
-                 theirs.window_scaling ? window_scale : std::uint8_t{0}};
+    tcb_.hard = {l,     theirs.sack,  theirs.timestamps,
+                 false, theirs.scale, theirs.window_scaling ? window_scale : std::uint8_t{0}};
     auto& r = tcb_.soft.rcv;
     tcp::start_receiving(tcb_, 1);
     r.ts_recent = frame.tcp.options.ts_value;

@@ -41,7 +41,7 @@ TEST_CASE("rtt: later samples move RTTVAR by a quarter and then SRTT by an eight
     tcp::take_rtt(t, 20_ms, now, config);
     CHECK(t.soft.rtt.min == 20_ms);
     CHECK(t.soft.rtt.rttvar == (57500_us * 3 + 90_ms) / 4);
-    tcp::take_rtt(t, 50_ms, config);
+    tcp::take_rtt(t, 50_ms, now, config);
     CHECK(t.soft.rtt.min == 20_ms);
 }
 
