@@ -16,22 +16,30 @@ struct Tried {
     std::array<std::uint16_t, max> backends{};
     std::uint8_t count = 0;
     std::uint8_t silent = 0;  ///< by place in `backends`, a bit each: it did not answer in time
-    bool forgave = false;
+    std::uint8_t rounds = 0;  ///< in which silent ones were asked again
+
+    static constexpr std::uint8_t rounds_max = 3;
 
     bool full() const { return count == max; }
     void add(std::uint16_t backend) { backends[count++] = backend; }
     /// The last one that was added did not answer in time.
     void note_silent() { silent = static_cast<std::uint8_t>(silent | 1u << (count - 1)); }
-    /// Those that were only silent may be asked again, once: their network may have been away for a moment.
-    /// Returns false when that is nobody.
-    bool forgive_silent() {
-        if (forgave || silent == 0) return false;
-        std::uint8_t kept = 0;
-        for (std::uint8_t i = 0; i < count; ++i)
-            if ((silent >> i & 1) == 0) backends[kept++] = backends[i];
+    /// Those before the last one that were only silent may be asked again: an answer was lost, or the network
+    /// away for a moment. Returns false when that is nobody, or was done often enough.
+    bool begin_round() {
+        const auto before_last = static_cast<std::uint8_t>((1u << (count - 1)) - 1);
+        if (rounds == rounds_max || (silent & before_last) == 0) return false;
+        ++rounds;
+        std::uint8_t kept = 0, kept_silent = 0;
+        for (std::uint8_t i = 0; i < count; ++i) {
+            const bool was_silent = (silent >> i & 1) != 0, last = i + 1 == count;
+            if (was_silent && !last) continue;
+            kept_silent = static_cast<std::uint8_t>(kept_silent | (was_silent ? 1u << kept : 0u));
+            backends[kept++] = backends[i];
+        }
         count = kept;
-        silent = 0;
-        return forgave = true;
+        silent = kept_silent;
+        return true;
     }
     bool contains(std::uint16_t backend) const {
         return std::find(backends.begin(), backends.begin() + count, backend) != backends.begin() + count;

@@ -146,6 +146,7 @@ class Sessions {
     void connect_to(SessionId id, std::uint16_t backend);
     void try_next_backend(std::uint32_t slot, BackendReason reason);
     bool has_other_backend(std::uint32_t slot) const;
+    bool find_other_backend(std::uint32_t slot);
     void backend_answered(std::uint16_t service, std::uint16_t backend);
     void backend_failed(std::uint16_t service, std::uint16_t backend, BackendReason reason);
     bool choose_source(const Endpoint& remote, Endpoint& local);

@@ -78,7 +78,7 @@ void Sessions::connect_to(SessionId id, std::uint16_t backend) {
     }
     note_live(id.slot);
     set_view(id.slot, View::handshake);
-    leg.give_up_at = now_ + service.connect_timeout;
+    leg.give_up_at = now_ + service.connect_timeout * (1 << tried_[id.slot].rounds);
     leg.offer = {l.mss_receive,
                  r.sack,
                  r.timestamps,
@@ -94,15 +94,17 @@ bool Sessions::has_other_backend(std::uint32_t slot) const {
     return !tried_[slot].full() && backends_.has_choice(legs_[slot].service, tried_[slot]);
 }
 
+/// The same, and when all were asked those that were only silent get another turn.
+bool Sessions::find_other_backend(std::uint32_t slot) {
+    return has_other_backend(slot) || (tried_[slot].begin_round() && has_other_backend(slot));
+}
+
 /// The backend at hand is none for this session: it goes on to another one, as long as there is one. The
-/// client has heard nothing yet and notices nothing. A refusal is final; a backend that was silent is asked
-/// again before the client is refused.
+/// client has heard nothing yet and notices nothing.
 void Sessions::try_next_backend(std::uint32_t slot, BackendReason reason) {
     auto& leg = legs_[slot];
     backend_failed(leg.service, leg.backend, reason);
-    const bool silent = reason == BackendReason::silent;
-    if (silent) tried_[slot].note_silent();
-    if (!has_other_backend(slot) && (silent || !tried_[slot].forgive_silent() || !has_other_backend(slot))) {
+    if (!find_other_backend(slot)) {
         s_.counters.add(Counter::sessions_refused_backend);
         return abandon(slot);
     }
@@ -125,7 +127,8 @@ void Sessions::backend_failed(std::uint16_t service, std::uint16_t backend, Back
 void Sessions::run_connecting(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (now_ >= leg.give_up_at) {
-        if (has_other_backend(slot)) return try_next_backend(slot, BackendReason::silent);
+        tried_[slot].note_silent();
+        if (find_other_backend(slot)) return try_next_backend(slot, BackendReason::silent);
         // There is nobody else to ask: this one keeps its time.
         leg.give_up_at = Instant::never();
     }
