@@ -235,7 +235,8 @@ Decoded decode(std::span<const std::uint8_t> bytes) {
     std::uint32_t crc = 0;
     Reader(end, end + 4).number(crc);
     const bool known = bytes[3] >= record_version_oldest && bytes[3] <= record_version;
-    if (crc != checksum(bytes.data() + 2, size - 6) || !known) return d;
+    if (crc != checksum(bytes.data() + 2, size - 6)) return d;
+    if (!known) return d.verdict = Decoded::Verdict::other_version, d;
     Reader reader(bytes.data() + 4, end, bytes[3]);
     if (!read_as(bytes[2], reader, d.record) || !sane(d.record)) return d;
     d.verdict = Decoded::Verdict::complete;

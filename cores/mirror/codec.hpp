@@ -80,7 +80,8 @@ std::size_t encode(const Record& record, std::span<std::uint8_t> out);
 
 /// What the front of a byte stream holds.
 struct Decoded {
-    enum class Verdict : std::uint8_t { complete, incomplete, malformed } verdict{};
+    /// other_version: whole, and of a version that this node can not read.
+    enum class Verdict : std::uint8_t { complete, incomplete, malformed, other_version } verdict{};
     std::size_t size = 0;  ///< bytes to consume, if complete
     Record record;
 };

@@ -306,6 +306,10 @@ std::uint32_t MirrorCore::read_records(Instant now) {
             counters_.add(Counter::install_waits);
             break;
         }
+        if (d.verdict == mirror::Decoded::Verdict::other_version) {
+            refuse(mirror::Refusal::version, false, now);
+            break;
+        }
         if (d.verdict == mirror::Decoded::Verdict::malformed || !take(d.record, now)) {
             counters_.add(Counter::records_malformed);
             link_.close(now);

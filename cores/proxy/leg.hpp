@@ -50,8 +50,9 @@ struct Heard {
     Position tail_end = 0;
     Instant last_segment{};
     Instant prove_until =
-        Instant::never();     ///< gate none: until then both ends must have shown that they agree
-    std::uint8_t probes = 0;  ///< unanswered
+        Instant::never();  ///< gate none: until then both ends must have shown that they agree
+    Instant time_refused = Instant::never();  ///< since then its timestamps seem to run too fast
+    std::uint8_t probes = 0;                  ///< unanswered
     bool reset_seen = false;
 
     /// It has closed: nothing that it was heard to send lies beyond its FIN. Somebody else's, in the middle,

@@ -11,9 +11,9 @@ using namespace literals;
 
 namespace {
 
-/// Bytes that have overtaken the answer to a cookie, as far as their numbers can tell.
+/// Bytes or a FIN that have overtaken the answer to a cookie, as far as their numbers can tell.
 bool may_follow_cookie(const wire::Frame& f, const tcp::Secrets& secrets, Instant shared_now) {
-    return f.payload_len > 0 && f.tcp.has(wire::flag::ack) &&
+    return (f.payload_len > 0 || f.tcp.has(wire::flag::fin)) && f.tcp.has(wire::flag::ack) &&
            tcp::may_be_cookie(secrets, {f.destination, f.tcp.destination_port}, {f.source, f.tcp.source_port},
                               {f.tcp.ack.value - 1}, shared_now);
 }
@@ -334,6 +334,7 @@ void Sessions::fire(std::uint32_t slot) {
                 reset_both(slot);
                 break;
             }
+            expect_late_ack(leg);
             watch_window(slot);
             run_prefix(slot);
             run_idle(slot);

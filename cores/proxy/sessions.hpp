@@ -218,6 +218,7 @@ class Sessions {
     void anchor_leg(std::uint32_t slot, Position from_endpoint, Position to_endpoint, bool endpoint_fin,
                     bool our_fin);
     void settle_unproven(std::uint32_t slot);
+    void expect_late_ack(Leg& leg) const;
     bool quiescent(std::uint32_t slot) const;
 
     // sessions_takeover.cpp

@@ -104,14 +104,18 @@ bool Sessions::find_other_backend(std::uint32_t slot) {
 void Sessions::try_next_backend(std::uint32_t slot, BackendReason reason) {
     auto& leg = legs_[slot];
     backend_failed(leg.service, leg.backend, reason);
-    if (!find_other_backend(slot)) {
+    // An operator may drain the last one between the two looks.
+    const auto next =
+        find_other_backend(slot)
+            ? backends_.choose(leg.service, record(slot).leg[index(Side::client)].remote.address,
+                               tried_[slot])
+            : Backends::none;
+    if (next == Backends::none) {
         s_.counters.add(Counter::sessions_refused_backend);
         return abandon(slot);
     }
     s_.counters.add(Counter::sessions_next_backend);
     const auto id = id_of(slot);
-    const auto next =
-        backends_.choose(leg.service, record(slot).leg[index(Side::client)].remote.address, tried_[slot]);
     free_leg(slot);
     connect_to(id, next);
 }
@@ -175,7 +179,9 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     r.sack = r.sack && answer.sack;
     r.timestamps = r.timestamps && answer.timestamps;
     r.window_scaling = r.window_scaling && answer.window_scaling;
-    r.ecn[index(Side::server)] = leg.offer.ecn && answer.ecn;
+    //= rfc3168#6.1.1
+    //  A server that answers with ECN has got the SYN that offered it, though a later one did not.
+    r.ecn[index(Side::server)] = r.ecn[index(Side::client)] && answer.ecn;
     r.ecn[index(Side::client)] = r.ecn[index(Side::server)];
     if (!r.window_scaling) r.scale_client = 0;
     r.scale_server = r.window_scaling ? answer.scale : 0;

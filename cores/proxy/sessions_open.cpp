@@ -27,8 +27,8 @@ const ServiceConfig* Sessions::find_service(const Endpoint& address, std::uint16
 }
 
 namespace {
-/// The server core answers sooner, whatever the backend does: this is for an answer that a change of role has
-/// eaten.
+/// The server core most often answers sooner, and no client waits longer: this is for an answer that a change
+/// of role has eaten.
 constexpr Duration opening_max = seconds(180);
 }  // namespace
 
@@ -191,9 +191,9 @@ void Sessions::answer(std::uint32_t slot) {
 
 namespace {
 /// The client no longer wants what the session is to have.
-bool offers_less(const SessionRecord& r, const tcp::HandshakeOffer& offer) {
-    return (r.sack && !offer.sack) || (r.timestamps && !offer.timestamps) ||
-           (r.window_scaling && !offer.window_scaling);
+bool offers_less(const tcp::HandshakeOffer& before, const tcp::HandshakeOffer& now) {
+    return (before.sack && !now.sack) || (before.timestamps && !now.timestamps) ||
+           (before.window_scaling && !now.window_scaling);
 }
 }  // namespace
 
@@ -204,6 +204,8 @@ void Sessions::open_anew(std::uint32_t slot, const wire::Frame& frame, Packet pa
     legs_[slot].reset_sent = true;
     post(slot, MessageKind::reset);
     bury(slot, reset_quarantine);
+    // Should a cookie be the answer, what answers that is for nobody's quarantine.
+    flows_.erase(key_of(legs_[slot]));
     open(frame, std::move(packet));
 }
 
@@ -212,7 +214,7 @@ void Sessions::in_handshake(std::uint32_t slot, const wire::Frame& frame, Packet
     auto& t = leg.tcb;
     const bool is_syn = frame.tcp.has(flag::syn) && !frame.tcp.has(flag::ack);
     if (is_syn && frame.tcp.seq == t.hard.leg.irs) {
-        if (offers_less(record(slot), tcp::read_offer(frame.tcp)))
+        if (offers_less(leg.offer, tcp::read_offer(frame.tcp)))
             return open_anew(slot, frame, std::move(packet));
         //= rfc3168#6.1.1
         //  Whoever offered ECN and then did not, before he was answered, has it no more: nothing of ours to

@@ -311,6 +311,18 @@ void Sessions::takeover_probe(std::uint32_t slot) {
             return;
         }
     }
+    // An endpoint that lives answers. What was heard may have been a stranger's guess, far off what the
+    // endpoint says: it is heard anew.
+    constexpr std::uint8_t doubtful = 3;
+    if (h.any && h.probes >= doubtful) {
+        remember_heard(slot);
+        const auto probes = h.probes;
+        const auto prove_until = h.prove_until;
+        h = Heard{};
+        h.probes = probes;
+        h.prove_until = prove_until;
+        cell(slot).heard.store(heard_mark(not_heard), std::memory_order_release);
+    }
     if (h.probes >= probes_max) {
         s_.counters.add(Counter::sessions_timed_out);
         return reset_both(slot);

@@ -66,9 +66,17 @@ void Sessions::hear_time(Leg& leg, std::uint32_t value) {
     constexpr std::int64_t slack_ms = 3000;  // below what plausible() allows for
     const auto known = newest_time(leg);
     const std::int64_t grown = known ? static_cast<std::int32_t>(value - known->value) : 0;
-    if (known && (grown > known->age.to_ms() + slack_ms || (leg.tcb.soft.rcv.ts_recent_valid && grown <= 0)))
-        return;
     auto& r = leg.tcb.soft.rcv;
+    auto& refused = leg.heard->time_refused;
+    if (known && grown > known->age.to_ms() + slack_ms) {
+        // A clock of microseconds (Linux, tcp_usec_ts) is known by its constancy; it must not come to look
+        // old for being never taken.
+        constexpr Duration constant = seconds(60);
+        if (refused.is_never()) refused = now_;
+        if (now_ - refused < constant) return;
+    }
+    refused = Instant::never();
+    if (known && r.ts_recent_valid && grown <= 0) return;
     r.ts_recent = value;
     r.ts_recent_valid = true;
     r.ts_recent_at = now_;
@@ -121,7 +129,8 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
         const auto sacked = to_position(l.iss, f.tcp.options.sack[i].end, h.ack);
         if (near_enough(sacked, h.ack)) h.sacked = std::max(h.sacked, sacked);
     }
-    if (f.tcp.has(flag::fin)) {
+    // A guess below what was heard may not move the true one.
+    if (f.tcp.has(flag::fin) && end == h.seq_edge) {
         h.fin = true;
         h.fin_position = end - 1;
     }
@@ -229,7 +238,9 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     if (leg.tcb.hard.timestamps) {
         h.options.has_timestamps = true;
         h.options.ts_value = c.ts_now + l.ts_offset;
-        h.options.ts_echo = leg.tcb.soft.rcv.ts_recent_valid ? leg.tcb.soft.rcv.ts_recent : 0;
+        // Nothing rather than an old one, which would undo the endpoint's recoveries.
+        const bool echoes = leg.tcb.soft.rcv.ts_recent_valid && leg.heard->time_refused.is_never();
+        h.options.ts_echo = echoes ? leg.tcb.soft.rcv.ts_recent : 0;
     }
     const auto room = static_cast<std::size_t>(leg.tcb.hard.timestamps ? 3 : 4);
     for (std::size_t i = 0; i < f.tcp.options.sack_count && i < room; ++i)
@@ -257,7 +268,9 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
         heard.tail_end = meta(m).end();
         heard.tail_byte = payload(m)[f.payload_len - 1];
     }
-    const auto mss = tcp::effective_mss(leg.tcb);
+    // An MSS leaves no room for options (RFC 6691).
+    const auto blocks = h.options.sack_count;
+    const auto mss = std::max(tcp::effective_mss(leg.tcb) - (blocks > 0 ? 4u + 8u * blocks : 0u), 32u);
     if (f.payload_len <= mss && meta(m).payload_offset >= wire::headers_max && rte_mbuf_refcnt_read(m) == 1) {
         tcp::emit_in_place(leg.tcb, h, packet.release(), c, ecn);
         return;
@@ -358,6 +371,13 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     if (is_client()) s_.counters.add(Counter::sessions_anchored);
     note_progress(slot);
     touch(slot);
+}
+
+/// The old active may have sent more than was heard of, which its endpoint holds above a gap and did not
+/// report: its ACK then passes by what this node has sent. A timeout is what tells.
+void Sessions::expect_late_ack(Leg& leg) const {
+    auto& s = leg.tcb.soft.snd;
+    if (leg.heard != nullptr && s.backoff > 0) s.valid_ack_max = std::max(s.valid_ack_max, s.edge);
 }
 
 /// Gate none: bytes that the old active acknowledged by itself may be lost. Only a session whose ends agree

@@ -156,6 +156,8 @@ void judge_tail_probe(Tcb& t, const AckEffect& e) {
 //  congestion. The ACK itself opens nothing.
 void answer_congestion_echo(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
+    // What a mark asked for is not undone with a recovery that was for nothing.
+    if (s.in_recovery || s.in_loss) s.undo = Undo{};
     if (s.in_recovery || s.in_loss || s.una <= s.recovery_end) return;
     c.counters.add(Counter::ecn_reductions);
     congestion_event(t);

@@ -203,7 +203,7 @@ TEST_CASE("mirror codec: unknown types and other versions are refused though the
     for (const std::uint8_t version : {0, 1, 255}) {
         bytes[3] = version;
         seal(bytes);
-        CHECK(decode(bytes).verdict == Verdict::malformed);
+        CHECK(decode(bytes).verdict == Verdict::other_version);
     }
     bytes[3] = 2;
     seal(bytes);
