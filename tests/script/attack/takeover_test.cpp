@@ -164,3 +164,40 @@ STORY("attack: guesses of every kind within 2^20 of the truth leave the session 
         lane.ignore_rest();
     }
 }
+
+STORY("attack: after a takeover a FIN below a real one does not undo it", "[attack]") {
+    Attacked lane({.timestamps = false});
+    lane.client().sends(fin(1001));
+    lane.server().expects(fin(1001));
+    lane.server().sends(ack(1002));
+    lane.client().expects(ack(1002));
+    lane.guess(fin(701).ack(501));
+    lane.after(700_ms);
+    lane.forget();
+    lane.expect_view(proxy::View::terminated);
+    lane.server().sends(fin(501).ack(1002));
+    lane.client().expects(fin(501));
+    lane.client().sends(ack(502));
+    lane.server().expects(ack(502));
+    lane.expect_view(proxy::View::closing);
+}
+
+STORY("attack: after a takeover a guess far ahead, before the first word, does not end the session later",
+      "[attack]") {
+    Attacked lane({.timestamps = false});
+    constexpr Position far = Position{30} << 20;
+    lane.guess(ack(501).seq(far));
+    auto at = lane.up();
+    for (int minute = 0; minute < 20; ++minute)
+        for (int i = 0; i < 12; ++i, ++at) {
+            lane.after(5_s);
+            lane.client().sends(data(at, at + 1));
+            lane.forget();
+            lane.server().sends(ack(at + 1));
+            lane.forget();
+        }
+    lane.client().sends(data(at, at + 100));
+    lane.server().expects(data(at, at + 100));
+    lane.server().sends(ack(at + 100));
+    lane.client().expects(ack(at + 100));
+}

@@ -46,6 +46,28 @@ STORY("bsd: a SYN with fewer options after the answer was sent begins the handsh
     lane.ignore_strangers();
 }
 
+STORY("bsd: a SYN with fewer options may be answered by a cookie, and the answer to that counts",
+      "[other_stacks]") {
+    LaneOptions options;
+    options.limits.half_open = 4;
+    LaneStage lane(options);
+    lane.trust_nobody();
+    lane.pass_syn();
+    for (int i = 0; i < 3; ++i) lane.pass_syn(lane.another());
+    auto& again = lane.another();
+    again.client.knowledge().sent = 1;
+    lane.client().offer = {1460, -1, false, false, 64000};
+    lane.client().sends(syn());
+    lane.server().expects(rst(1));
+    lane.client().expects(syn_ack().no_scale().sack_ok(false).no_timestamps());
+    lane.expect_count(Side::client, "cookies_sent", 1);
+    lane.client().sends(ack(1));
+    lane.client().expects_nothing();
+    again.server.expects(syn().no_scale().sack_ok(false).no_timestamps());
+    lane.expect_count(Side::client, "cookies_accepted", 1);
+    lane.ignore_rest();
+}
+
 STORY("bsd: options that the server declined anyway may be missing when the SYN comes again",
       "[other_stacks]") {
     LaneStage lane;

@@ -144,3 +144,25 @@ STORY("translate: progress goes on to a standby of its own", "[translate]") {
     expect(p != nullptr && p->progress.una == 2001, "what the server has acknowledged");
     lane.ignore_rest();
 }
+
+STORY("translate: an end whose timestamps count microseconds is heard for hours", "[translate]") {
+    // Linux, features tcp_usec_ts. The session is never calm: there is always a byte under way.
+    TakeoverStage lane;
+    lane.trust_nobody();
+    lane.take_over();
+    lane.client().ignores_rest();
+    lane.server().ignores_rest();
+    auto at = lane.up();
+    auto clock = lane.client().ts_now();
+    for (int i = 0; i < 3600; ++i, ++at) {
+        lane.after(1_s);
+        clock += 1'000'000;
+        lane.server().ignores_rest();
+        lane.client().sends(data(at, at + 1).ts(clock));
+        lane.server().expects(data(at, at + 1));
+        lane.server().sends(ack(at));
+        lane.client().ignores_rest();
+    }
+    lane.expect_count(Side::client, "translate_implausible", 0);
+    lane.server().ignores_rest();
+}
