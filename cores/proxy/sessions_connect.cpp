@@ -179,9 +179,7 @@ void Sessions::take_server_answer(std::uint32_t slot, const wire::Frame& frame) 
     r.sack = r.sack && answer.sack;
     r.timestamps = r.timestamps && answer.timestamps;
     r.window_scaling = r.window_scaling && answer.window_scaling;
-    //= rfc3168#6.1.1
-    //  A server that answers with ECN has got the SYN that offered it, though a later one did not.
-    r.ecn[index(Side::server)] = r.ecn[index(Side::client)] && answer.ecn;
+    r.ecn[index(Side::server)] = leg.offer.ecn && answer.ecn;
     r.ecn[index(Side::client)] = r.ecn[index(Side::server)];
     if (!r.window_scaling) r.scale_client = 0;
     r.scale_server = r.window_scaling ? answer.scale : 0;
