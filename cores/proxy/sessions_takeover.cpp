@@ -316,6 +316,9 @@ void Sessions::takeover_probe(std::uint32_t slot) {
     constexpr std::uint8_t doubtful = 3;
     if (h.any && h.probes >= doubtful) {
         remember_heard(slot);
+        // A FIN that the far end has acknowledged is not said again.
+        const auto taken = other_cell(slot).acknowledged.load(std::memory_order_acquire);
+        leg.fin_received = leg.fin_received || (h.closed() && taken > h.fin_position);
         const auto probes = h.probes;
         const auto prove_until = h.prove_until;
         h = Heard{};

@@ -76,6 +76,30 @@ STORY("takeover: a session that is over, and looks half-closed, is not kept for 
     lane.expect_view(proxy::View::closing);
 }
 
+STORY("takeover: a FIN is remembered through a long silence of its endpoint", "[takeover]") {
+    TakeoverStage lane;
+    lane.take_over_and_probe();
+    lane.client().sends(fin(1001));
+    lane.server().expects(fin(1001).ack(501));
+    lane.server().sends(data(501, 601).ack(1002));
+    lane.client().expects(data(501, 601).ack(1002));
+    // It is asked, and answers nothing: what it said is not trusted for ever.
+    lane.after(8_s);
+    lane.client().ignores_rest();
+    lane.server().ignores_rest();
+    lane.client().sends(ack(601));
+    lane.server().sends(ack(1002).seq(601));
+    lane.after(100_ms);
+    lane.client().ignores_rest();
+    lane.server().ignores_rest();
+    lane.expect_view(proxy::View::terminated);
+    lane.server().sends(fin(601));
+    lane.client().expects(fin(601));
+    lane.client().sends(ack(602));
+    lane.server().expects(ack(602));
+    lane.expect_view(proxy::View::closing);
+}
+
 STORY("takeover: a FIN under way is repeated by its sender and passed on", "[takeover]") {
     TakeoverStage lane;
     lane.take_over_and_probe();
