@@ -24,7 +24,7 @@ void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect
         if (d.sacked) s.sacked_bytes -= d.payload_len;
         if (d.lost) s.lost_bytes -= d.payload_len;
         repeated = repeated || d.retransmitted;
-        if (gives_rtt(d) && !d.sacked) effect.rtt = c.now - d.sent_at;
+        if (gives_rtt(d) && !d.sacked) effect.rtt = c.now - d.out.sent_at;
         if (!d.sacked) note_delivered(t, d, h, effect, c);
         // Only the last byte of all is worth a look at the payload.
         if (d.next == nullptr || meta(d.next).end() > ack) {
@@ -85,7 +85,7 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
                 s.lost_bytes -= d.payload_len;
             }
             effect.bytes_sacked += d.payload_len;
-            if (gives_rtt(d)) effect.rtt = c.now - d.sent_at;
+            if (gives_rtt(d)) effect.rtt = c.now - d.out.sent_at;
             note_delivered(t, d, h, effect, c);
         }
     }

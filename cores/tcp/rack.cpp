@@ -47,11 +47,11 @@ void note_delivered(Tcb& t, const PacketMeta& d, const wire::TcpHeader& h, AckEf
     if (r.valid && d.end() < r.highest && !d.retransmitted) r.reordering_seen = true;
     //= rfc8985#6.2
     //  Step 2: an ACK that is too early for the repetition is for the first transmission.
-    const auto rtt = c.now - d.sent_at;
-    if (d.retransmitted && (rtt < t.soft.rtt.min || echo_is_older(t, h, d.sent_at, c))) return;
-    if (r.valid && left_before(d.sent_at, d.end(), r)) return;
+    const auto rtt = c.now - d.out.sent_at;
+    if (d.retransmitted && (rtt < t.soft.rtt.min || echo_is_older(t, h, d.out.sent_at, c))) return;
+    if (r.valid && left_before(d.out.sent_at, d.end(), r)) return;
     r.valid = true;
-    r.sent_at = d.sent_at;
+    r.sent_at = d.out.sent_at;
     r.end = d.end();
     r.rtt = rtt;
 }
@@ -89,19 +89,19 @@ Loss detect_by_time(Tcb& t, Instant now) {
     Instant last{};
     for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
         const auto& d = meta(m);
-        if (!left_before(d.sent_at, d.end(), r)) {
+        if (!left_before(d.out.sent_at, d.end(), r)) {
             // Beyond what was repeated, segments left in order: none of the rest can be older.
             if (!d.retransmitted && d.begin >= s.repeated_end) break;
             continue;
         }
         if (d.sacked || d.lost || !fully_sent(s, m)) continue;
-        const auto due = d.sent_at + patience;
+        const auto due = d.out.sent_at + patience;
         if (due > now) {
             last = later(last, due);
             continue;
         }
         mark_lost(s, m);
-        const bool again = d.retransmitted && d.sent_at >= s.prr.begun;
+        const bool again = d.retransmitted && d.out.sent_at >= s.prr.begun;
         if (found != Loss::of_repetition) found = again ? Loss::of_repetition : Loss::found;
     }
     if (last > now) s.reordering_until = last;

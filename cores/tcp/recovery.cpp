@@ -218,7 +218,7 @@ void mark_timed_out(Tcb& t, Instant now) {
         }
         //= rfc8985#6.3
         //  The first one, and what left a round trip before now; the rest may be on its way.
-        const bool old = !t.hard.sack || m == s.head || now - d.sent_at >= t.soft.rtt.srtt;
+        const bool old = !t.hard.sack || m == s.head || now - d.out.sent_at >= t.soft.rtt.srtt;
         if (old) mark_lost(s, m);
     }
 }

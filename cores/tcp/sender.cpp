@@ -73,9 +73,8 @@ void note_sent(rte_mbuf* m, const Context& c) {
     auto& d = meta(m);
     //= rfc8985#4
     //  Each transmission has its time, of a clock much finer than any round trip.
-    d.sent_at = c.now;
+    d.out.sent_at = c.now;
     d.sent = true;
-    if (d.transmissions < 255) ++d.transmissions;
 }
 
 std::uint32_t send_lost(Tcb& t, const Context& c) {
@@ -143,7 +142,7 @@ void enqueue(Tcb& t, Packet packet, const Context& c) {
     auto* m = packet.get();
     auto& d = meta(m);
     d.sent = d.sacked = d.lost = d.retransmitted = false;
-    d.transmissions = 0;
+    d.out = SendingMeta{};
     d.next = nullptr;
     s.queue_end = d.end();
     if (s.tail != nullptr && s.unsent != nullptr && coalesce_small(s.tail, m)) {

@@ -15,12 +15,25 @@
 
 namespace holdfast {
 
+/// Beside a segment that is being sent.
+struct SendingMeta {
+    Instant sent_at{};            ///< when it last left
+    rte_mbuf* station = nullptr;  ///< of some segments of the queue, evenly apart: the next of these
+    rte_mbuf* skip_to = nullptr;  ///< of a SACKed one: all from here up to that one, itself too, are SACKed
+};
+
+/// Beside a segment that waits above a hole: its node in the tree by position.
+struct WaitingMeta {
+    rte_mbuf *parent = nullptr, *left = nullptr, *right = nullptr;
+};
+
 /// What we know of a held segment. One cache line, in the mbuf's private area; valid while one of our queues
 /// owns the mbuf.
 struct PacketMeta {
     Position begin = 0;        ///< position of the first payload byte
     rte_mbuf* next = nullptr;  ///< the following segment in the queue that owns this one
-    Instant sent_at{};         ///< when it last left (sender only)
+    /// Links of the one MbufList that the segment may be in beside its queue.
+    rte_mbuf *list_before = nullptr, *list_after = nullptr;
     std::uint16_t payload_offset =
         0;                          ///< bytes from the start of the mbuf's buffer (buf_addr) to the payload
     std::uint16_t payload_len = 0;  ///< bytes
@@ -33,7 +46,11 @@ struct PacketMeta {
     bool retransmitted : 1 = false;  ///< left more than once
     bool reported : 1 = false;       ///< its endpoint was told by SACK that it is here
     bool ahead : 1 = false;          ///< a copy went to the far end ahead of the hole below it
-    std::uint8_t transmissions = 0;  ///< saturates
+    /// One queue owns a segment at a time.
+    union {
+        SendingMeta out{};
+        WaitingMeta in;
+    };
 
     Position end() const { return begin + payload_len; }
 };
