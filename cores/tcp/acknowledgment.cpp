@@ -3,6 +3,7 @@
 
 #include "cores/tcp/path_mtu.hpp"
 #include "cores/tcp/rack.hpp"
+#include "cores/tcp/scoreboard.hpp"
 #include "cores/tcp/sender.hpp"
 
 namespace holdfast::tcp {
@@ -21,8 +22,6 @@ void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect
     while (s.head != nullptr && meta(s.head).end() <= ack) {
         auto* m = s.head;
         auto& d = meta(m);
-        if (d.sacked) s.sacked_bytes -= d.payload_len;
-        if (d.lost) s.lost_bytes -= d.payload_len;
         repeated = repeated || d.retransmitted;
         if (gives_rtt(d) && !d.sacked) effect.rtt = c.now - d.out.sent_at;
         if (!d.sacked) note_delivered(t, d, h, effect, c);
@@ -31,11 +30,7 @@ void free_acknowledged(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect
             s.last_byte = payload(m)[d.payload_len - 1];
             s.has_last_byte = true;
         }
-        s.head = d.next;
-        if (s.unsent == m) s.unsent = s.head;
-        if (s.tail == m) s.tail = nullptr;
-        --s.mbufs;
-        rte_pktmbuf_free(m);
+        rte_pktmbuf_free(take_first(s));
     }
     // What stood behind a hole has waited for its repetition.
     if (repeated) effect.rtt = Duration{-1};
@@ -72,18 +67,14 @@ void take_sack(Tcb& t, Position ack, const wire::TcpHeader& h, AckEffect& effect
                 effect.ahead[effect.ahead_count++] = ahead;
             end = s.nxt;
         }
-        for (auto* m = s.head; m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
+        for (auto* m = seek(s, begin); m != nullptr && meta(m).begin < end && meta(m).begin < s.nxt;
              m = meta(m).next) {
             auto& d = meta(m);
+            if (d.sacked) m = last_of_run(m);
             if (d.sacked || d.begin < begin || d.end() > end) continue;
             //= rfc2018#5
             //  Not repeated, but held until an ACK covers it.
-            d.sacked = true;
-            s.sacked_bytes += d.payload_len;
-            if (d.lost) {
-                d.lost = false;
-                s.lost_bytes -= d.payload_len;
-            }
+            mark_sacked(s, m);
             effect.bytes_sacked += d.payload_len;
             if (gives_rtt(d)) effect.rtt = c.now - d.out.sent_at;
             note_delivered(t, d, h, effect, c);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cores/tcp/scoreboard.hpp"
+
 namespace holdfast::tcp {
 namespace {
 
@@ -70,13 +72,6 @@ void finish_delivery(Tcb& t, const AckEffect& effect) {
     }
 }
 
-void mark_lost(SendSide& s, rte_mbuf* m) {
-    auto& d = meta(m);
-    if (d.lost || d.sacked) return;
-    d.lost = true;
-    s.lost_bytes += d.payload_len;
-}
-
 Loss detect_by_time(Tcb& t, Instant now) {
     auto& s = t.soft.snd;
     const auto& r = s.rack;
@@ -86,25 +81,24 @@ Loss detect_by_time(Tcb& t, Instant now) {
     if (!r.valid || in_order) return Loss::none;
     const auto patience = r.rtt + reordering_window(t);
     auto found = Loss::none;
-    Instant last{};
-    for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
+    // Oldest first: where one is too young, so are all that follow.
+    for (auto* m = s.in_flight.first(); m != nullptr;) {
+        auto* next = meta(m).list_after;
         const auto& d = meta(m);
-        if (!left_before(d.out.sent_at, d.end(), r)) {
-            // Beyond what was repeated, segments left in order: none of the rest can be older.
-            if (!d.retransmitted && d.begin >= s.repeated_end) break;
-            continue;
+        if (!left_before(d.out.sent_at, d.end(), r)) break;
+        if (const auto due = d.out.sent_at + patience; due > now) {
+            //= rfc8985#6.2
+            //  Step 5: what is not yet lost is looked at again when it may be.
+            s.reordering_until = due;
+            break;
         }
-        if (d.sacked || d.lost || !fully_sent(s, m)) continue;
-        const auto due = d.out.sent_at + patience;
-        if (due > now) {
-            last = later(last, due);
-            continue;
+        if (fully_sent(s, m)) {
+            const bool again = d.retransmitted && d.out.sent_at >= s.prr.begun;
+            mark_lost(s, m);
+            if (found != Loss::of_repetition) found = again ? Loss::of_repetition : Loss::found;
         }
-        mark_lost(s, m);
-        const bool again = d.retransmitted && d.out.sent_at >= s.prr.begun;
-        if (found != Loss::of_repetition) found = again ? Loss::of_repetition : Loss::found;
+        m = next;
     }
-    if (last > now) s.reordering_until = last;
     return found;
 }
 

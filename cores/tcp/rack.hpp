@@ -21,9 +21,6 @@ enum class Loss : std::uint8_t { none, found, of_repetition };
 /// Marks what is lost by now, and notes in reordering_until when more of it will be.
 Loss detect_by_time(Tcb& t, Instant now);
 
-/// Marks the payload of a segment that has left in full as lost.
-void mark_lost(SendSide& s, rte_mbuf* m);
-
 /// Only segments that have left in full carry marks, their bytes count in the pipe as a whole; but after a
 /// timeout the last one does, too, or it would never go again.
 inline bool fully_sent(const SendSide& s, const rte_mbuf* m) { return meta(m).end() <= s.nxt; }

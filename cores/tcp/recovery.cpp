@@ -4,6 +4,7 @@
 
 #include "cores/tcp/congestion.hpp"
 #include "cores/tcp/rack.hpp"
+#include "cores/tcp/scoreboard.hpp"
 
 namespace holdfast::tcp {
 namespace {
@@ -114,11 +115,7 @@ void take_back(Tcb& t, const Context& c) {
     s.in_recovery = s.in_loss = false;
     s.recovery_end = s.una;
     s.repeat_now = false;
-    for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && meta(m).begin < s.nxt; m = meta(m).next)
-        if (meta(m).lost) {
-            meta(m).lost = false;
-            s.lost_bytes -= meta(m).payload_len;
-        }
+    unmark_lost(s);
 }
 
 /// Takes what an ACK says of repetitions. True when it shows that nothing had been lost: by its timestamp
@@ -209,17 +206,18 @@ void mark_timed_out(Tcb& t, Instant now) {
     //  The first segment goes again whatever SACK said of it.
     //= rfc2018#8
     //  Which is possible because only an ACK frees it.
-    const bool reneged = s.head != nullptr && meta(s.head).sacked;
+    if (s.head != nullptr && meta(s.head).sacked) unmark_sacked(s);
     for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) {
-        auto& d = meta(m);
-        if (d.sacked && reneged) {
-            d.sacked = false;
-            s.sacked_bytes -= d.payload_len;
-        }
+        const auto& d = meta(m);
         //= rfc8985#6.3
         //  The first one, and what left a round trip before now; the rest may be on its way.
         const bool old = !t.hard.sack || m == s.head || now - d.out.sent_at >= t.soft.rtt.srtt;
-        if (old) mark_lost(s, m);
+        if (d.lost) {
+            s.lost.remove(m);
+            s.lost.push_back(m);
+        } else if (old) {
+            mark_lost(s, m);
+        }
     }
 }
 

@@ -38,9 +38,7 @@ void fire_tail_probe(Tcb& t, const Context& c) {
         c.counters.add(Counter::tail_probes);
         send_probe(t, c);
     } else {
-        rte_mbuf* last = nullptr;
-        for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next)
-            if (!meta(m).sacked) last = m;
+        auto* last = s.in_flight.last();
         if (last != nullptr) s.tail_probe_repeats = retransmit(t, last, c) && t.hard.sack;
     }
     s.timer = SendTimer::none;
@@ -123,10 +121,7 @@ void rearm_send_timer(Tcb& t, const Context& c) {
 
 void send_probe(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
-    const bool data_in_flight = s.head != nullptr && s.nxt > s.una && meta(s.head).begin < s.nxt;
-    rte_mbuf* last = nullptr;
-    if (data_in_flight)
-        for (auto* m = s.head; m != nullptr && meta(m).begin < s.nxt; m = meta(m).next) last = m;
+    const auto* last = s.nxt > s.una ? s.last_left : nullptr;
     const bool below = last == nullptr;
     // An acknowledged FIN stands above the last byte.
     const auto data_end =

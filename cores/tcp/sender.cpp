@@ -6,6 +6,7 @@
 #include "cores/tcp/congestion.hpp"
 #include "cores/tcp/emit.hpp"
 #include "cores/tcp/recovery.hpp"
+#include "cores/tcp/scoreboard.hpp"
 
 namespace holdfast::tcp {
 namespace {
@@ -69,21 +70,11 @@ bool transmit_piece(Tcb& t, rte_mbuf* m, Position begin, std::uint16_t size, Sen
     return true;
 }
 
-void note_sent(rte_mbuf* m, const Context& c) {
-    auto& d = meta(m);
-    //= rfc8985#4
-    //  Each transmission has its time, of a clock much finer than any round trip.
-    d.out.sent_at = c.now;
-    d.sent = true;
-}
-
 std::uint32_t send_lost(Tcb& t, const Context& c) {
     auto& s = t.soft.snd;
     std::uint32_t sent = 0;
-    for (auto* m = s.head; m != nullptr && s.lost_bytes > 0 && (s.repeat_now || flight_allows(t));
-         m = meta(m).next) {
-        if (!meta(m).lost) continue;
-        if (!retransmit(t, m, c)) break;
+    while (!s.lost.empty() && (s.repeat_now || flight_allows(t))) {
+        if (!retransmit(t, s.lost.first(), c)) break;
         s.repeat_now = false;
         ++sent;
     }
@@ -98,7 +89,8 @@ bool send_next(Tcb& t, const Context& c) {
     if (d.ahead && s.nxt == d.begin) {
         // It has left already; should it be missing, recovery finds out.
         s.nxt = d.end();
-        note_sent(m, c);
+        s.last_left = m;
+        mark_sent(s, m, c.now);
         s.unsent = d.next;
         return true;
     }
@@ -111,7 +103,8 @@ bool send_next(Tcb& t, const Context& c) {
     s.nxt += size;
     c.counters.add(Counter::bytes_sent, size);
     note_transmission(t, size, false, c.now);
-    note_sent(m, c);
+    s.last_left = m;
+    mark_sent(s, m, c.now);
     if (s.nxt == d.end()) s.unsent = d.next;
     return true;
 }
@@ -140,20 +133,12 @@ void start_sending(Tcb& t, Position next) {
 void enqueue(Tcb& t, Packet packet, const Context& c) {
     auto& s = t.soft.snd;
     auto* m = packet.get();
-    auto& d = meta(m);
-    d.sent = d.sacked = d.lost = d.retransmitted = false;
-    d.out = SendingMeta{};
-    d.next = nullptr;
-    s.queue_end = d.end();
+    s.queue_end = meta(m).end();
     if (s.tail != nullptr && s.unsent != nullptr && coalesce_small(s.tail, m)) {
         c.counters.add(Counter::small_coalesced);
         return;
     }
-    (s.tail != nullptr ? meta(s.tail).next : s.head) = m;
-    s.tail = m;
-    if (s.unsent == nullptr) s.unsent = m;
-    ++s.mbufs;
-    packet.release();
+    append(s, packet.release());
 }
 
 void send_ahead(Tcb& t, Packet packet, const Context& c) {
@@ -190,13 +175,9 @@ bool retransmit(Tcb& t, rte_mbuf* m, const Context& c) {
         note_transmission(t, size, true, c.now);
         at += size;
     }
-    if (d.lost) {
-        d.lost = false;
-        s.lost_bytes -= d.payload_len;
-    }
     d.retransmitted = true;
     s.repeated_end = std::max(s.repeated_end, d.end());
-    note_sent(m, c);
+    mark_sent(s, m, c.now);
     return true;
 }
 
@@ -239,15 +220,7 @@ std::uint32_t send_ready(Tcb& t, const Context& c) {
 }
 
 void discard_queue(Tcb& t) {
-    auto& s = t.soft.snd;
-    while (s.head != nullptr) {
-        auto* next = meta(s.head).next;
-        rte_pktmbuf_free(s.head);
-        s.head = next;
-    }
-    s.tail = s.unsent = nullptr;
-    s.mbufs = 0;
-    s.sacked_bytes = s.lost_bytes = 0;
+    clear(t.soft.snd);
     t.soft.rcv.queue.clear();
 }
 

@@ -12,6 +12,7 @@
 #include "cores/tcp/reassembly.hpp"
 #include "cores/tcp/transitions.hpp"
 #include "lib/config/config.hpp"
+#include "lib/packet/mbuf_list.hpp"
 #include "lib/session/record.hpp"
 
 namespace holdfast::tcp {
@@ -95,8 +96,12 @@ struct SendSide {
     std::uint32_t window_max = 0;  ///< largest window ever offered to us, bytes
     rte_mbuf* head = nullptr;      ///< first held segment
     rte_mbuf* tail = nullptr;
-    rte_mbuf* unsent = nullptr;  ///< first segment with bytes at or above nxt
+    rte_mbuf* unsent = nullptr;     ///< first segment with bytes at or above nxt
+    rte_mbuf* last_left = nullptr;  ///< the last one with bytes below nxt, if it is held
     std::uint32_t mbufs = 0;
+    MbufList in_flight, lost;  ///< see scoreboard
+    rte_mbuf *first_station = nullptr, *last_station = nullptr;
+    std::uint8_t since_station = 0;  ///< segments behind the last station
 
     bool fin_queued = false, fin_sent = false, fin_acknowledged = false;
     bool fin_lost = false;

@@ -32,7 +32,14 @@ class MbufList {
         (d.list_after != nullptr ? meta(d.list_after).list_before : last_) = d.list_before;
         d.list_before = d.list_after = nullptr;
     }
-    void clear() { first_ = last_ = nullptr; }
+    /// All of `others` go before all that is here; `others` is empty then.
+    void put_in_front(MbufList& others) {
+        if (others.empty()) return;
+        meta(others.last_).list_after = first_;
+        (first_ != nullptr ? meta(first_).list_before : last_) = others.last_;
+        first_ = others.first_;
+        others = {};
+    }
 
   private:
     rte_mbuf* first_ = nullptr;

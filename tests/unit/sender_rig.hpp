@@ -8,6 +8,7 @@
 #include "cores/tcp/emit.hpp"
 #include "cores/tcp/rack.hpp"
 #include "cores/tcp/recovery.hpp"
+#include "cores/tcp/scoreboard.hpp"
 #include "cores/tcp/sender.hpp"
 #include "tests/support/held_segment.hpp"
 #include "tests/support/interface_rig.hpp"
@@ -21,8 +22,8 @@ class SenderRig {
 
     /// Begins at position 1, with nothing queued.
     explicit SenderRig(bool sack = true, bool timestamps = false,
-                       net::InterfaceSettings settings = interface_settings())
-        : wire(std::move(settings), 1023), begin_(wire.now) {
+                       net::InterfaceSettings settings = interface_settings(), unsigned mbufs = 1023)
+        : wire(std::move(settings), mbufs), begin_(wire.now) {
         wire.receive_arp(false, neighbour, neighbour_mac, own_address);
         auto& leg = t.hard.leg;
         leg.local = {vip, 80};
