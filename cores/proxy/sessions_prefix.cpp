@@ -55,7 +55,6 @@ wire::TcpHeader Sessions::make_prefix_segment(std::uint32_t slot) {
     auto h = tcp::make_header(t, context_, Position{1} - leg.prefix_size, flag::ack | flag::psh);
     if (leg.phase == Phase::terminated) {
         h.window = tcp::take_window(t, t.soft.rcv.ledger.ack_number());
-        t.soft.rcv.ledger.note_ack_sent();
         return h;
     }
     if (!t.soft.rcv.ts_recent_valid) h.options.ts_echo = 0;
@@ -86,8 +85,11 @@ void Sessions::send_prefix(std::uint32_t slot) {
     auto wait = leg.tcb.soft.rtt.rto;
     for (unsigned i = 0; i < leg.prefix_tries && wait < s_.config.tcp.rto_max; ++i) wait = wait * 2;
     leg.prefix_at = now_ + (sent ? std::min(wait, s_.config.tcp.rto_max) : 1_ms);
-    // It carries the ACK that is owed.
-    if (sent && leg.phase == Phase::terminated) leg.tcb.soft.rcv.ack_now = false;
+    if (!sent || leg.phase != Phase::terminated) return;
+    // It has carried the ACK that is owed.
+    auto& rcv = leg.tcb.soft.rcv;
+    rcv.ledger.note_ack_sent();
+    rcv.ack_now = false;
 }
 
 /// The server leg is established: the numbers of its TCB become the record's, and the header leaves first.

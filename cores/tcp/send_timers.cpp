@@ -116,7 +116,9 @@ void rearm_send_timer(Tcb& t, const Context& c) {
     const auto rto = timeout(t, c.config);
     const auto pto = t.soft.rtt.srtt * 2 + 2_ms;
     if (may_probe && pto < rto) arm(s, SendTimer::tail_loss_probe, c.now + pto);
-    else arm(s, SendTimer::rto, c.now + rto);
+    //= rfc6298#5
+    //  (5.1) A segment that leaves starts the timer where none runs.
+    else if (s.timer != SendTimer::rto) arm(s, SendTimer::rto, c.now + rto);
 }
 
 void send_probe(Tcb& t, const Context& c) {

@@ -319,8 +319,8 @@ constexpr Knob rows[] = {
      "address "
      "always the same one, on both nodes, while it is up)"},
     {"service", "connect_timeout_ms", optional, 100, 30'000, service_ms<&S::connect_timeout>(),
-     "a backend that does not answer for so long makes room for the next one; the last of at most four has "
-     "until tcp.syn_retries are used up"},
+     "a backend that does not answer for so long makes room for the next one, of at most four; once all are "
+     "tried each is asked again for twice as long, until tcp.syn_retries are used up"},
     {"service", "health_interval_ms", optional, 0, 3'600'000, service_ms<&S::health, &H::interval>(),
      "how often the active node asks each backend for a connection, which it breaks off at once; 0 = never, "
      "and every backend counts as up"},

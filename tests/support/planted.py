@@ -15,9 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def load(path: pathlib.Path, only: str | None = None) -> list[dict]:
-    """The mutants of a list; with `only` those whose name contains it."""
+    """The mutants of a list; with `only` those whose name or file contains it."""
     mutants = tomllib.loads(path.read_text())["mutant"]
-    return [m for m in mutants if only is None or only in m["name"]]
+    return [m for m in mutants if only is None or only in m["name"] or only in m["file"]]
 
 
 def pattern_of(text: str) -> re.Pattern[str]:

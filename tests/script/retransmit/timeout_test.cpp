@@ -106,3 +106,19 @@ STORY("rto: every ACK of new bytes starts it again", "[retransmit]") {
     lane.server().expects(probe(2000).at(2702_ms));
     lane.ignore_rest();
 }
+
+// (5.1) Each segment that left started it again: a stream of new ones kept a loss without SACK waiting.
+STORY("rto: what leaves later does not put it off", "[retransmit]") {
+    LaneStage lane;
+    lane.establish();
+    lane.client().sends(data(1, 1001));
+    lane.server().expects(data(1, 1001));
+    lane.at(600_ms);
+    lane.client().sends(data(1001, 2001));
+    lane.server().expects(data(1001, 2001));
+    lane.at(999_ms);
+    lane.server().expects_nothing();
+    lane.at(1010_ms);
+    lane.server().expects(data(1, 1001).at(1000_ms));
+    lane.ignore_rest();
+}
