@@ -48,6 +48,7 @@ void start_epoch(SendSide& s, std::uint32_t mss, Instant now) {
     k.origin = std::max(k.w_max, s.cwnd);
     k.k_ms = milliseconds_to_plateau(k.origin - s.cwnd, mss);
     k.w_est = s.cwnd;
+    k.w_est_rest = 0;
 }
 
 void avoid_congestion(Tcb& t, std::uint32_t acked, const Context& c) {
@@ -59,7 +60,10 @@ void avoid_congestion(Tcb& t, std::uint32_t acked, const Context& c) {
     //  Reno's estimate grows by 3 * (1 - 0.7) / (1 + 0.7) segments a round trip, and by one once it is where
     //  the last loss was.
     const std::uint64_t rate = k.w_est < k.w_max ? 529 : 1000;
-    k.w_est += static_cast<std::uint32_t>(rate * mss * acked / (std::uint64_t{1000} * s.cwnd));
+    // In a large window an ACK adds less than a byte.
+    const auto share = rate * mss * acked + k.w_est_rest, whole = std::uint64_t{1000} * s.cwnd;
+    k.w_est += static_cast<std::uint32_t>(share / whole);
+    k.w_est_rest = share % whole;
     //= rfc9438#4.4
     //  Where the curve will be a round trip from now, but not beyond one and a half windows.
     const auto at = (c.now - k.epoch + t.soft.rtt.srtt).to_ms();

@@ -45,6 +45,7 @@ struct Cubic {
     std::uint32_t origin = 0;          ///< plateau of the curve of this epoch
     std::uint32_t w_max = 0;           ///< window before the last reduction; 0 = there was none
     std::uint32_t w_est = 0;           ///< what Reno would have
+    std::uint64_t w_est_rest = 0;      ///< of the last division, in thousandths of bytes times the window
 };
 
 /// Rounds of slow start and their round-trip times (RFC 9406). Microseconds; 0 = no sample.

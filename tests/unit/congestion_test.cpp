@@ -138,6 +138,18 @@ TEST_CASE("cubic: Reno's estimate grows by 0.529 segments a window below the pla
     grow(rig, 10 * mss);
     CHECK(rig.snd().cubic.w_est == 11 * mss);
 }
+// Each ACK's share was rounded down: beyond some hundred segments of window Reno's estimate grew slowly, or
+// not at all.
+TEST_CASE("cwnd: what Reno would have grows in a large window, too", "[tcp]") {
+    SenderRig rig;
+    constexpr std::uint32_t window = 3000 * mss;
+    avoid(rig, window, window);
+    rig.snd().cwnd_full_at = 10 * window;
+    // One round trip, one segment an ACK.
+    for (unsigned i = 0; i < window / mss; ++i) grow(rig, mss);
+    CHECK(rig.snd().cubic.w_est > window + mss * 95 / 100);
+    CHECK(rig.snd().cubic.w_est <= window + mss);
+}
 
 TEST_CASE("cubic: above the plateau the curve begins where the window is", "[tcp]") {
     SenderRig rig;

@@ -137,3 +137,21 @@ STORY("ecn: probes are not ECT: of windows, of tails, of lives", "[ecn]") {
     while (lane.client().has_unexpected()) expect_equal(lane.client().takes().raw.ecn, 0, "ECN of a probe");
     lane.ignore_rest();
 }
+
+STORY("ecn: a recovery in which a mark was reported is not taken back", "[ecn]") {
+    for (const bool marked : {false, true}) {
+        Marked lane;
+        auto& server = lane.server();
+        lane.fly(10);
+        server.sends(ack(lane.start(1)).sack(lane.start(2), lane.start(6)));
+        server.expects(Flight::segment(1).not_ect());
+        server.sends(marked ? ack(lane.start(8)).ece() : ack(lane.start(8)));
+        lane.client().expects(ack(lane.start(8)));
+        server.sends(ack(lane.start(11)));
+        lane.client().expects(ack(lane.start(11)));
+        // What was repeated had arrived: nothing was lost, but the mark stands.
+        server.sends(ack(lane.start(11)).sack(lane.start(1), lane.start(2)));
+        lane.expect_count(Side::server, "recoveries_undone", marked ? 0 : 1);
+        lane.ignore_rest();
+    }
+}

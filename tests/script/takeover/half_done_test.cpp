@@ -158,3 +158,30 @@ STORY("takeover: gate none: bytes that the old node acknowledged and lost end th
                          lane.count(Side::server, "sessions_unproven_reset");
     expect(counted > 0, "counted");
 }
+
+STORY("takeover: the ACK of what only the old active sent is taken once a timeout tells", "[takeover]") {
+    TakeoverStage lane;
+    lane.take_over_and_probe();
+    lane.both_heard();
+    lane.after(50_ms);
+    lane.expect_view(proxy::View::terminated);
+    // The server holds [1501, 2001) above the hole at 1001, and has not said so.
+    lane.server().knowledge().heard_end = 2001;
+    lane.client().sends(data(1001, 1501));
+    lane.server().expects(data(1001, 1501));
+    lane.server().sends(ack(2001));
+    lane.client().expects_nothing();
+    lane.server().ignores_rest();
+    lane.after(1500_ms);
+    lane.server().ignores_rest();
+    lane.client().expects_nothing();
+    lane.server().sends(ack(2001));
+    lane.client().expects(ack(1501));
+    // Its sender still has the rest, and is told; the server hears of it no second time.
+    lane.client().sends(data(1501, 2001));
+    lane.client().expects(ack(2001));
+    lane.server().expects_nothing();
+    lane.client().sends(data(2001, 2101));
+    lane.server().expects(data(2001, 2101));
+    lane.ignore_rest();
+}
