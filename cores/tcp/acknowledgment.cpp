@@ -171,7 +171,9 @@ void take_rtt(Tcb& t, Duration sample, Instant now, const TcpConfig& config) {
         r.srtt = (r.srtt * 7 + sample) / 8;
         take_least(r, sample, in_seconds(now));
     }
-    r.rto = std::clamp(r.srtt + std::max(Duration{1'000'000}, r.rttvar * 4), config.rto_min, config.rto_max);
+    // The floor stands on the round trip: a repetition that is under way is not repeated again for a small
+    // delay more.
+    r.rto = std::min(r.srtt + std::max(config.rto_min, r.rttvar * 4), config.rto_max);
 }
 
 }  // namespace holdfast::tcp

@@ -373,7 +373,8 @@ constexpr Knob rows[] = {
     {"guard", "realtime", optional, 0, 0, at<&C::guard, &GuardConfig::realtime>(),
      "run the node core under SCHED_FIFO where that is permitted and the idle policy is not \"busy\""},
 
-    {"tcp", "rto_min_ms", optional, 1, 1'000, ms<&C::tcp, &TcpConfig::rto_min>(), "lower bound of the RTO"},
+    {"tcp", "rto_min_ms", optional, 1, 1'000, ms<&C::tcp, &TcpConfig::rto_min>(),
+     "by how much the RTO is longer than the round trip at least"},
     {"tcp", "rto_max_ms", optional, 100, 600'000, ms<&C::tcp, &TcpConfig::rto_max>(),
      "upper bound of the RTO"},
     {"tcp", "rto_initial_ms", optional, 10, 10'000, ms<&C::tcp, &TcpConfig::rto_initial>(),

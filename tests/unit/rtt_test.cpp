@@ -10,10 +10,10 @@ namespace {
 
 constexpr Instant now = Instant{} + 1_s;
 
-/// No floor that hides the arithmetic.
+/// The least floor there is, which hides no arithmetic.
 TcpConfig without_floor() {
     TcpConfig c;
-    c.rto_min = 0_ms;
+    c.rto_min = 1_ms;
     return c;
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("rtt: the RTO has a floor and a ceiling", "[tcp]") {
     tcp::Tcb t;
     TcpConfig config;
     tcp::take_rtt(t, 50_us, now, config);
-    CHECK(t.soft.rtt.rto == config.rto_min);
+    CHECK(t.soft.rtt.rto == config.rto_min + 50_us);
     tcp::Tcb slow;
     tcp::take_rtt(slow, 100_s, now, config);
     CHECK(slow.soft.rtt.rto == config.rto_max);

@@ -42,6 +42,7 @@ void check_against_marks(const tcp::SendSide& s) {
     REQUIRE(s.sacked_bytes == sacked);
     REQUIRE(s.lost_bytes == lost);
     REQUIRE(s.tail == (all.empty() ? nullptr : all.back()));
+    REQUIRE((s.last_left == nullptr || std::find(all.begin(), all.end(), s.last_left) != all.end()));
     auto listed = segments_of(s.in_flight);
     REQUIRE(std::is_permutation(listed.begin(), listed.end(), flying.begin(), flying.end()));
     listed = segments_of(s.lost);
@@ -93,7 +94,10 @@ TEST_CASE("scoreboard: lists, counts and runs follow the marks, whatever happens
                     if (random.below(8) == 0) tcp::unmark_sacked(s);
                     break;
                 case 4: tcp::unmark_lost(s); break;
-                case 5: tcp::mark_sent(s, m, now); break;
+                case 5:
+                    tcp::mark_sent(s, m, now);
+                    s.last_left = m;
+                    break;
                 default:
                     for (auto n = random.below(8); m != nullptr && n > 0; --n, m = meta(m).next) {
                         tcp::mark_sent(s, m, now);

@@ -106,8 +106,8 @@ STORY("undo: the D-SACK that a tail loss probe brings takes nothing back", "[rac
     lane.acknowledge(11);
     lane.client_sends(11, 11);
     lane.server_expects(11, 11);
-    lane.after(100_ms);
-    expect(arrived(lane) > 0, "the probe");
+    lane.after(40_ms);
+    expect_arrived(lane, 1, "the probe");
     lane.server().sends(ack(lane.start(12)));
     lane.client().expects(ack(lane.start(12)));
     lane.server().sends(ack(lane.start(12)).sack(lane.start(11), lane.start(12)));

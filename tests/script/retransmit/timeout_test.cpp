@@ -42,10 +42,10 @@ STORY("rto: from the measured round trip, not below its minimum", "[retransmit]"
     lane.client().sends(data(1449, 2897));
     lane.server().expects(data(1449, 2897));
     lane.at(100_ms);
-    // The tail loss probe first: 2 RTT + 2 ms after 1 ms; then 20 ms, doubled.
+    // The tail loss probe first: 2 RTT + 2 ms after 1 ms; then 1 ms and 20 ms, doubled.
     lane.server().expects(data(1449, 2897).at(5_ms));
-    lane.server().expects(data(1449, 2897).at(25_ms));
-    lane.server().expects(data(1449, 2897).at(65_ms));
+    lane.server().expects(data(1449, 2897).at(26_ms));
+    lane.server().expects(data(1449, 2897).at(68_ms));
     lane.server().sends(ack(2897));
     lane.client().expects(ack(2897));
 }
