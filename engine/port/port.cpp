@@ -52,6 +52,9 @@ rte_mempool* make_pool(const std::string& name, std::uint32_t mbufs, std::uint16
     return pool;
 }
 constexpr std::uint16_t frame_overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 4;  // room for a VLAN tag
+/// A slot of af_packet's ring is somewhat larger than the frame in it, and the driver wants an mbuf for all
+/// of it.
+constexpr std::uint16_t ring_slack = 192;
 /// The kernel leaves this much free before each frame that af_xdp receives into an mbuf.
 constexpr std::uint16_t xdp_headroom = 256;
 
@@ -122,7 +125,10 @@ void Port::refuse(const std::string& what) const {
 
 rte_eth_conf Port::wanted_features() const {
     rte_eth_conf conf{};
-    conf.rxmode.mtu = config_.mtu;
+    // net_af_packet names plain Ethernet's frames as its largest; it carries what fits a slot of its ring
+    // (framesz).
+    const bool understates = driver() == "net_af_packet";
+    conf.rxmode.mtu = understates ? std::min<std::uint32_t>(config_.mtu, RTE_ETHER_MTU) : config_.mtu;
     conf.rxmode.offloads = info_.rx_offload_capa & rx_checksums;
     // Never MBUF_FAST_FREE: frames in the retransmission queue are referenced more than once.
     conf.txmode.offloads = info_.tx_offload_capa & (tx_checksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
@@ -168,7 +174,7 @@ void Port::set_mtu() {
 void Port::create_pool() {
     const bool xdp = driver() == "net_af_xdp";
     const std::uint32_t frame =
-        RTE_PKTMBUF_HEADROOM + (xdp ? xdp_headroom : 0) + config_.mtu + frame_overhead;
+        RTE_PKTMBUF_HEADROOM + (xdp ? xdp_headroom : 0) + config_.mtu + frame_overhead + ring_slack;
     const auto room = static_cast<std::uint16_t>(std::max<std::uint32_t>(packet_data_room, frame));
     pool_ = make_pool("hf_" + role_, options_.mbufs, room, socket_, xdp);
     if (pool_ == nullptr)

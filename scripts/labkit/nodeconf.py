@@ -95,7 +95,9 @@ def settings(node: str, options: NodeOptions, home: pathlib.Path) -> Table:
 
 def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: pathlib.Path) -> list[str]:
     """No hugepages, no PCI; four lcores on the two CPUs: control, mirror and guard, client side, server side."""
-    argv = ["--no-huge", "--no-pci", "-m", "512", "--file-prefix", f"hf-{lab}-{node}",
+    # The pool of a port with large frames is larger.
+    memory_mb = 512 + 512 * sum(options.mtu.of(network) > 1500 for network in topology.ENDPOINTS)
+    argv = ["--no-huge", "--no-pci", "-m", str(memory_mb), "--file-prefix", f"hf-{lab}-{node}",
             "--lcores", "0@0,1@0,2@1,3@0"]
     for network in topology.NETWORKS:
         argv += ["--vdev", _vdev(network, node, options, memif_socket)]
@@ -165,5 +167,6 @@ def _vdev(network: str, node: str, options: NodeOptions, memif_socket: pathlib.P
         return f"{device},role={role},id=0,socket={memif_socket},socket-abstract=no,zero-copy=no"
     if options.ports == "af_xdp":
         return f"{device},iface={network},force_copy=1"
-    frame = 2048 if options.mtu.of(network) <= 1500 else 16384  # a frame must fit one slot of the kernel's ring
-    return f"{device},iface={network},blocksz=65536,framesz={frame},framecnt={4096 * 2048 // frame}"
+    # A frame must fit one slot of the kernel's ring behind the kernel's header, and slots have to fill a block of whole pages.
+    frame, block, count = (2048, 65536, 4096) if options.mtu.of(network) <= 1500 else (9216, 36864, 1024)
+    return f"{device},iface={network},blocksz={block},framesz={frame},framecnt={count}"

@@ -54,6 +54,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--ports", choices=("af_xdp", "af_packet"), default="af_xdp")
     options.add_argument("--mirror", choices=("veth", "memif"), default="veth")
+    options.add_argument("--mtu", default="1500", metavar="CLIENT[:SERVER]", help="above 3,000 bytes with --ports af_packet alone")
     return options
 
 
@@ -81,7 +82,7 @@ def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | No
     lab = Lab(name or os.environ.get("HOLDFAST_LAB", "hft"))
     lab.down()
     try:
-        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu(), gate), extra=extra)
+        lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu.parse(arguments.mtu), gate), extra=extra)
         yield lab
     except BaseException:
         kept = _KEPT_LOGS / Path(sys.argv[0]).stem
