@@ -172,6 +172,9 @@ bool MirrorCore::installs_have_room() const {
 }
 
 bool MirrorCore::take_opened(const mirror::Opened& o) {
+    // No packet could be made between ends of two families.
+    for (const auto& leg : o.record.leg)
+        if (leg.local.address.is_v4() != leg.remote.address.is_v4()) return false;
     switch (image_.opened(o.record)) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;

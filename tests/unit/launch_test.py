@@ -73,6 +73,7 @@ class Launch(unittest.TestCase):
                     wanted = nodeconf.eal_options("hf", "a", options, Path("memif.sock"))
                     started = self.command(*ALL_PORTS)
                     self.assertEqual(values_of("--lcores", started), values_of("--lcores", wanted))
+                    self.assertEqual(values_of("-m", started), values_of("-m", wanted))
                     self.assertEqual([without_interface(device) for device in values_of("--vdev", started)],
                                      [without_interface(device) for device in values_of("--vdev", wanted)])
 
