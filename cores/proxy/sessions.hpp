@@ -6,7 +6,7 @@
 //     sessions_takeover.cpp  install, takeover, probes     sessions_close.cpp      ends and quarantine
 //     sessions_journal.cpp   records for the mirror        sessions_connect.cpp    towards a backend
 //     sessions_health.cpp    checks of backends            sessions_prefix.cpp     the PROXY header
-//     sessions_cookie.cpp    SYN cookies
+//     sessions_cookie.cpp    SYN cookies             sessions_ahead.cpp      what waits above a hole
 #pragma once
 
 #include <array>
@@ -180,6 +180,11 @@ class Sessions {
         return slot - static_cast<std::uint32_t>(legs_.size());
     }
 
+    // sessions_ahead.cpp
+    void offer_ahead(std::uint32_t slot);
+    void report_here(tcp::ReceiveSide& rcv, tcp::PositionRange waiting);
+    void take_sacked(std::uint32_t slot, tcp::PositionRange range);
+
     // sessions_relay.cpp
     void in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
     bool over_budget(std::uint32_t slot) const;
@@ -187,9 +192,6 @@ class Sessions {
     void pass_on(std::uint32_t slot);
     Duration idle_wait(const Leg& leg) const;
     bool sack_comes_from_far(const Leg& leg) const;
-    void offer_ahead(std::uint32_t slot);
-    void report_here(tcp::ReceiveSide& rcv, PacketMeta& d);
-    void take_sacked(std::uint32_t slot, tcp::PositionRange range);
     void apply_other_cell(std::uint32_t slot);
     void note_fin(std::uint32_t slot);
     void acknowledge(std::uint32_t slot);

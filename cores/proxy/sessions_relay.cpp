@@ -77,51 +77,6 @@ bool Sessions::sack_comes_from_far(const Leg& leg) const {
     return s_.config.tcp.hold_sack && leg.tcb.hard.sack && has_peer_gate(leg);
 }
 
-/// The far end's window does not reach so far, which only a lead makes possible: then SACK says what waits
-/// here. Whoever configures a lead accepts that a takeover looks like reneging to a sender that recovers just
-/// then.
-void Sessions::report_here(tcp::ReceiveSide& rcv, PacketMeta& d) {
-    d.sacked = rcv.out_of_order = true;
-    rcv.newest_out_of_order = d.begin;
-    s_.tcp_counters.add(tcp::Counter::sack_beyond_far);
-}
-
-/// What waits above a hole goes on to the far end as copies: only what that has may be reported by SACK, or a
-/// takeover would lose bytes that the endpoint was told to be safe.
-void Sessions::offer_ahead(std::uint32_t slot) {
-    auto& leg = legs_[slot];
-    auto& ring = s_.lane.to[index(other(s_.side))];
-    auto& rcv = leg.tcb.soft.rcv;
-    auto room = other_cell(slot).room_ahead.load(std::memory_order_relaxed);
-    const auto far_edge = other_cell(slot).edge.load(std::memory_order_relaxed);
-    for (auto* m = rcv.queue.head(); m != nullptr; m = meta(m).next) {
-        auto& d = meta(m);
-        if (d.ahead || d.sacked || d.begin <= rcv.next) continue;
-        if (s_.config.tcp.window_lead > 0 && d.end() > far_edge) {
-            report_here(rcv, d);
-            continue;
-        }
-        if (d.payload_len > room || ring.free_count() < 2) {
-            if (s_.config.tcp.window_lead == 0) return;
-            room = 0;
-            continue;
-        }
-        auto copy = tcp::copy_of(m, s_.net.pool());
-        if (!copy) return s_.tcp_counters.add(tcp::Counter::no_buffer);
-        d.ahead = true;
-        room -= d.payload_len;
-        ring.push({MessageKind::ahead, 0, 0, id_of(slot), 0, copy.release(), 0, 0});
-    }
-}
-
-/// The far end has these bytes above a hole: so may we say.
-void Sessions::take_sacked(std::uint32_t slot, tcp::PositionRange range) {
-    auto& rcv = legs_[slot].tcb.soft.rcv;
-    if (!rcv.queue.mark_sacked(range)) return;
-    rcv.out_of_order = true;
-    rcv.newest_out_of_order = range.begin;
-}
-
 void Sessions::take_data(std::uint32_t slot, Packet packet) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
@@ -241,7 +196,7 @@ void Sessions::service(std::uint32_t slot) {
         cell(slot).fin.store(1, std::memory_order_relaxed);
         note_progress(slot);
     }
-    if (t.soft.rcv.sack_from_far && !t.soft.rcv.queue.empty()) offer_ahead(slot);
+    if (t.soft.rcv.sack_from_far && t.soft.rcv.queue.next_offer() != nullptr) offer_ahead(slot);
     if (leg.far_changed || !has_peer_gate(leg)) apply_other_cell(slot);
     if (t.soft.rcv.fin_taken) note_fin(slot);
     if (tcp::may_send(t)) send(slot);

@@ -176,18 +176,20 @@ bool is_probe(const Tcb& t, const Segment& s) {
     return s.begin == r.ledger.acknowledged() - 1 || meets_closed_window(t, s);
 }
 
+/// SACK tells what waits here as it comes, not what the far end has of it.
+bool may_report_at_once(const Tcb& t) { return t.hard.sack && !t.soft.rcv.sack_from_far; }
+
 /// Where no more may be held: what comes in order is taken all the same if it frees what waits above it, or
 /// else in the place of something that waits there. Only what was never reported by SACK may give way.
 bool makes_room(Tcb& t, const Segment& s, std::uint32_t mbufs_max) {
     auto& queue = t.soft.rcv.queue;
-    if (s.begin != t.soft.rcv.next || queue.empty()) return false;
-    if (queue.starts_by(s.end)) return true;
-    const bool reported = t.hard.sack && !t.soft.rcv.sack_from_far;
-    if (!reported && queue.drop_last_unreported()) return true;
+    const auto* waiting = queue.first_waiting();
+    if (s.begin != t.soft.rcv.next || waiting == nullptr) return false;
+    if (meta(waiting).begin <= s.end || queue.drop_unreported()) return true;
     // All that waits is with the far end, or known to the endpoint: it can not go, and the hole below it has
     // to be filled; where the budget is used, by one segment after the other.
     const auto& r = t.soft.rcv;
-    return mbufs_max > 0 || (!reported && r.ledger.releasable() == r.next);
+    return mbufs_max > 0 || (!may_report_at_once(t) && r.ledger.releasable() == r.next);
 }
 
 /// Eighth step part one: the payload, trimmed to the window.
@@ -239,9 +241,8 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
     d.payload_offset = static_cast<std::uint16_t>(d.payload_offset + skipped);
     d.payload_len = static_cast<std::uint16_t>(s.end - s.begin);
     const bool above_hole = s.begin != left;
-    const bool last_of_all = r.queue.ends_before(s.begin);
     const auto newest = s.begin;
-    switch (r.queue.insert(std::move(packet))) {
+    switch (r.queue.insert(std::move(packet), left, may_report_at_once(t))) {
         case Reassembly::Insertion::duplicate:
             c.counters.add(Counter::old_duplicates);
             remember_duplicate(r, s.begin, s.end);
@@ -250,8 +251,8 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
         case Reassembly::Insertion::stored: break;
     }
     if (!above_hole) {
-        // In order. What is not the last may have been cut, and joins what waited above it.
-        r.next = last_of_all ? std::max(r.next, s.end) : r.queue.contiguous_end(r.next);
+        // It may have been cut, and joined what waited above it.
+        r.next = r.queue.in_order_end();
         return;
     }
     c.counters.add(Counter::out_of_order);

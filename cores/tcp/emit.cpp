@@ -118,7 +118,7 @@ bool add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
     if (withheld && c.config.hold_sack && !(rcv.out_of_order && rcv.hold_until <= c.now)) return false;
     //= rfc2018#4
     //  The newest block first, then others while they fit; none without permission.
-    const auto found = rcv.queue.ranges(rcv.next + 1, rcv.newest_out_of_order, rcv.sack_from_far);
+    const auto found = rcv.queue.ranges(rcv.newest_out_of_order);
     std::size_t told = 0;
     for (; told < found.count && o.sack_count < room; ++told) {
         const auto& r = found.range[told];

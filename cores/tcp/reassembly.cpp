@@ -1,11 +1,20 @@
 #include "cores/tcp/reassembly.hpp"
 
-#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "lib/wire/checksum.hpp"
 
 namespace holdfast::tcp {
+namespace {
+
+void trim_back(rte_mbuf* m, Position to) {
+    auto& d = meta(m);
+    d.payload_len = static_cast<std::uint16_t>(to - d.begin);
+    d.sum_known = false;
+}
+
+}  // namespace
 
 bool coalesce_small(rte_mbuf* held, const rte_mbuf* m) {
     constexpr std::uint16_t small = 512;
@@ -32,53 +41,100 @@ void trim_front(rte_mbuf* m, Position to) {
     d.sum_known = false;
 }
 
-void Reassembly::trim_back(rte_mbuf* m, Position to) {
-    auto& d = meta(m);
-    d.payload_len = static_cast<std::uint16_t>(to - d.begin);
-    d.sum_known = false;
+Reassembly::Insertion Reassembly::insert(Packet packet, Position next, bool may_report) {
+    auto* m = packet.get();
+    const bool in_order = meta(m).begin == next;
+    // The common case.
+    if (in_order && waiting_.empty()) return append(std::move(packet));
+    Neighbours n{nullptr, waiting_.first()};
+    if (!in_order && !trim_front_to_gap(m, n)) return Insertion::duplicate;
+    n.after = make_way(m, n.after, may_report);
+    if (!in_order) return wait(std::move(packet), n, may_report);
+    const auto result = append(std::move(packet));
+    join_in_order();
+    return result;
 }
 
-Reassembly::Insertion Reassembly::insert(Packet packet) {
-    auto* m = packet.get();
-    auto& d = meta(m);
-    rte_mbuf* before = nullptr;
-    // In order at the tail is the common case.
-    if (tail_ != nullptr && meta(tail_).end() <= d.begin) before = tail_;
-    else
-        for (auto* p = head_; p != nullptr && meta(p).begin <= d.begin; p = meta(p).next) before = p;
-    if (before != nullptr && meta(before).end() > d.begin) {
-        if (meta(before).end() >= d.end()) return Insertion::duplicate;
-        trim_front(m, meta(before).end());
+/// Cuts off what waits already at the begin of `m`, and finds its neighbours. False if all of it waits.
+bool Reassembly::trim_front_to_gap(rte_mbuf* m, Neighbours& n) const {
+    const auto& d = meta(m);
+    auto* before = waiting_.last_until(d.begin);
+    while (before != nullptr) {
+        const auto& b = meta(before);
+        auto* last = b.sacked && b.end() > d.begin ? SackRuns::last_of(before) : before;
+        const auto end = meta(last).end();
+        if (end >= d.end()) return false;
+        if (end > d.begin) trim_front(m, end);
+        n = {last, waiting_.after(last)};
+        before = n.after != nullptr && meta(n.after).begin == d.begin ? n.after : nullptr;
     }
-    if (before != nullptr && before == tail_ && coalesce_small(before, m)) return Insertion::coalesced;
+    return true;
+}
 
-    if (contiguous_end(d.begin) >= d.end()) return Insertion::duplicate;
-    auto* after = before != nullptr ? meta(before).next : head_;
-    // What the new segment covers completely is replaced by it: both hold the same positions. Not what the
-    // far end may have: an endpoint that repeats itself with other bytes is held to its first word (R3).
-    while (after != nullptr && meta(after).end() <= d.end() && !meta(after).ahead) {
-        auto* next = meta(after).next;
-        d.reported = d.reported || meta(after).reported;
-        rte_pktmbuf_free(after);
-        --mbufs_;
+/// What `m` covers completely is replaced by it: both hold the same positions. Not what the far end may have:
+/// an endpoint that repeats itself with other bytes is held to its first word (R3). Nor a part of a run, nor
+/// what was reported in the place of bytes that may not be. There `m` is cut. Returns the one behind it.
+rte_mbuf* Reassembly::make_way(rte_mbuf* m, rte_mbuf* after, bool may_report) {
+    auto& d = meta(m);
+    while (after != nullptr && meta(after).begin < d.end()) {
+        const auto& a = meta(after);
+        // What begins above a gap is the first of its run.
+        auto* last = a.sacked ? a.next : after;
+        if (a.ahead || (a.sacked && !may_report) || meta(last).end() > d.end()) {
+            trim_back(m, a.begin);
+            break;
+        }
+        d.reported = d.reported || a.reported;
+        auto* next = waiting_.after(last);
+        if (a.sacked) drop_run(after);
+        else drop(after);
         after = next;
     }
-    if (after != nullptr && meta(after).begin < d.end()) trim_back(m, meta(after).begin);
-    if (d.payload_len == 0) return Insertion::duplicate;
-    d.next = after;
-    (before != nullptr ? meta(before).next : head_) = m;
-    if (after == nullptr) tail_ = m;
+    return after;
+}
+
+Reassembly::Insertion Reassembly::append(Packet packet) {
+    auto* m = packet.get();
+    if (tail_ != nullptr && !meta(m).reported && coalesce_small(tail_, m)) return Insertion::coalesced;
+    (tail_ != nullptr ? meta(tail_).next : head_) = m;
+    tail_ = packet.release();
     ++mbufs_;
-    packet.release();
     return Insertion::stored;
 }
 
-Position Reassembly::contiguous_end(Position position) const {
-    // Without any hole the tail tells.
-    if (tail_ == nullptr || meta(tail_).end() <= position) return position;
-    for (auto* p = head_; p != nullptr && meta(p).begin <= position; p = meta(p).next)
-        position = position < meta(p).end() ? meta(p).end() : position;
-    return position;
+Reassembly::Insertion Reassembly::wait(Packet packet, Neighbours n, bool may_report) {
+    auto* m = packet.get();
+    if (n.before != nullptr && n.after == nullptr && meta(n.before).sacked == may_report &&
+        !meta(m).reported && coalesce_small(n.before, m)) {
+        if (may_report) runs_.note_growth(n.before);
+        return Insertion::coalesced;
+    }
+    waiting_.insert(packet.release(), n.after);
+    ++mbufs_;
+    if (may_report) runs_.add(m, n.before, n.after);
+    else unoffered_.push_back(m);
+    return Insertion::stored;
+}
+
+/// What has no hole below it any more can be taken.
+void Reassembly::join_in_order() {
+    bool reported = false;
+    for (auto* m = waiting_.first(); m != nullptr && meta(m).begin == in_order_end();) {
+        auto& d = meta(m);
+        auto* after = waiting_.after(m);
+        waiting_.remove(m);
+        if (!d.sacked) list_of(m).remove(m);
+        if (d.run_first) {
+            runs_.remove(m);
+            reported = d.reported;
+        }
+        d.reported = d.sacked && reported;
+        d.sacked = d.run_first = d.run_news = false;
+        d.next = nullptr;
+        meta(tail_).next = m;
+        tail_ = m;
+        m = after;
+    }
 }
 
 Packet Reassembly::pop() {
@@ -92,79 +148,91 @@ Packet Reassembly::pop() {
 
 void Reassembly::clear() {
     while (head_ != nullptr) pop();
+    while (auto* m = waiting_.first()) drop(m);
+}
+
+/// Frees one that waits.
+void Reassembly::drop(rte_mbuf* m) {
+    waiting_.remove(m);
+    if (!meta(m).sacked) list_of(m).remove(m);
+    else if (meta(m).run_first) runs_.remove(m);
+    rte_pktmbuf_free(m);
+    --mbufs_;
+}
+
+void Reassembly::drop_run(rte_mbuf* first) {
+    auto* end = waiting_.after(meta(first).next);
+    for (auto* m = first; m != end;) {
+        auto* after = waiting_.after(m);
+        drop(m);
+        m = after;
+    }
+}
+
+bool Reassembly::drop_unreported() {
+    auto* m = waiting_.last();
+    if (m == nullptr) return false;
+    if (meta(m).sacked) m = !unoffered_.empty() ? unoffered_.last() : offered_.last();
+    if (m == nullptr) return false;
+    drop(m);
+    return true;
 }
 
 bool Reassembly::mark_sacked(PositionRange range) {
     bool news = false;
-    for (auto* p = head_; p != nullptr && meta(p).begin < range.end; p = meta(p).next) {
-        auto& d = meta(p);
-        if (d.sacked || d.begin < range.begin || d.end() > range.end) continue;
-        d.sacked = news = true;
+    // A far end that tells the truth has hardly anything between two holes of ours but what went ahead.
+    constexpr int runs_passed_max = 64;
+    int runs_passed = 0;
+    for (auto* m = waiting_.first_from(range.begin); m != nullptr && meta(m).begin < range.end;
+         m = waiting_.after(m)) {
+        if (meta(m).sacked) {
+            if (++runs_passed > runs_passed_max) break;
+            m = SackRuns::last_of(m);
+        } else if (meta(m).end() <= range.end) {
+            list_of(m).remove(m);
+            runs_.add(m, waiting_.before(m), waiting_.after(m));
+            news = true;
+        }
     }
     return news;
 }
 
-void Reassembly::mark_reported(PositionRange range) {
-    for (auto* p = head_; p != nullptr && meta(p).begin < range.end; p = meta(p).next)
-        if (meta(p).begin >= range.begin) meta(p).reported = true;
-}
+void Reassembly::mark_reported(PositionRange range) { runs_.note_reported(waiting_.first_from(range.begin)); }
 
-bool Reassembly::drop_last_unreported() {
-    rte_mbuf *before = nullptr, *last = nullptr, *previous = nullptr;
-    for (auto* p = head_; p != nullptr; previous = p, p = meta(p).next)
-        if (!meta(p).sacked) {
-            before = previous;
-            last = p;
-        }
-    if (last == nullptr) return false;
-    (before != nullptr ? meta(before).next : head_) = meta(last).next;
-    if (tail_ == last) tail_ = before;
-    --mbufs_;
-    rte_pktmbuf_free(last);
-    return true;
-}
-
-Reassembly::Ranges Reassembly::ranges(Position above, Position newest, bool only_sacked) const {
-    // What joins on to the bytes below `above` lies above no hole.
-    above = std::max(above, contiguous_end(above - 1));
+Reassembly::Ranges Reassembly::ranges(Position newest) const {
     Ranges result;
-    std::array<PositionRange, 4> known;
-    std::size_t known_count = 0;
-    PositionRange run{};
-    bool news = false;
-    const auto finish_run = [&] {
-        if (run.begin == run.end) return;
-        auto& out = result.range;
-        if (run.begin <= newest && newest < run.end) {
-            // Ahead of all, whatever has been found before.
-            if (result.fresh == out.size()) result.more = true;
-            else ++result.fresh;
-            std::copy_backward(out.begin(), out.begin() + result.fresh - 1, out.begin() + result.fresh);
-            out[0] = run;
-        } else if (news && result.fresh < out.size()) {
-            out[result.fresh++] = run;
-        } else if (news) {
-            result.more = true;
-        } else if (known_count < known.size()) {
-            known[known_count++] = run;
-        }
-    };
-    for (auto* p = head_; p != nullptr; p = meta(p).next) {
-        const auto& d = meta(p);
-        if (d.begin < above || (only_sacked && !d.sacked)) continue;
-        if (run.end != d.begin || run.end == run.begin) {
-            finish_run();
-            run = {d.begin, d.begin};
-            news = false;
-        }
-        run.end = d.end();
-        news = news || !d.reported;
+    auto& count = result.count;
+    const auto take = [&](const rte_mbuf* first) { result.range[count++] = SackRuns::range_of(first); };
+    const rte_mbuf* of_newest = nullptr;
+    if (auto* m = waiting_.last_until(newest); m != nullptr && meta(m).sacked && newest < meta(m).end()) {
+        of_newest = SackRuns::first_of(m);
+        take(of_newest);
     }
-    finish_run();
-    result.count = result.fresh;
-    for (std::size_t i = 0; i < known_count && result.count < result.range.size(); ++i)
-        result.range[result.count++] = known[i];
+    const auto& list = runs_.list();
+    for (auto* r = list.first(); r != nullptr && meta(r).run_news; r = meta(r).list_after) {
+        if (r == of_newest) continue;
+        result.more = count == result.range.size();
+        if (result.more) break;
+        take(r);
+    }
+    result.fresh = count;
+    for (auto* r = list.last(); r != nullptr && !meta(r).run_news && count < result.range.size();
+         r = meta(r).list_before)
+        if (r != of_newest) take(r);
     return result;
+}
+
+void Reassembly::note_offered() {
+    auto* m = unoffered_.first();
+    unoffered_.remove(m);
+    meta(m).ahead = true;
+    offered_.push_back(m);
+}
+
+void Reassembly::offer_later() {
+    auto* m = unoffered_.first();
+    unoffered_.remove(m);
+    unoffered_.push_back(m);
 }
 
 }  // namespace holdfast::tcp

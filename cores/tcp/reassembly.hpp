@@ -1,15 +1,20 @@
-// Segments that were accepted and not yet taken by the parent, in order of position, without overlap.
+// Segments that were accepted and not yet taken by the parent, in order of position, without overlap: what is
+// in order in a queue, what waits above the first hole in a tree.
 //
-//     next()          hole
-//     |== a ==|== b ==|    |== c ==|      a and b can be taken, c waits
+//     front_at()    in_order_end()
+//     |== a ==|== b ==|   hole   |== c ==|    |== d ==|      a and b can be taken, c and d wait
 //
-// The queue is intrusive (PacketMeta), so it allocates nothing; its length in mbufs is bounded by the parent.
+// All is intrusive (PacketMeta), so it allocates nothing; its length in mbufs is bounded by the parent. No
+// peer can make a segment cost more than O(log n) steps on average, and one for each of its bytes.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
 #include "cores/tcp/ack_ledger.hpp"
+#include "cores/tcp/sack_runs.hpp"
+#include "lib/packet/mbuf_list.hpp"
+#include "lib/packet/mbuf_tree.hpp"
 #include "lib/packet/packet.hpp"
 
 namespace holdfast::tcp {
@@ -23,47 +28,73 @@ class Reassembly {
 
     enum class Insertion : std::uint8_t { stored, coalesced, duplicate };
 
-    /// Stores the payload of `m` as meta(m) describes it, trimmed against what is held already.
-    Insertion insert(Packet m);
-    /// First held segment if it starts at `position`, else nullptr.
+    /// Stores the payload of `m` as meta(m) describes it, trimmed against what is held already. It begins at
+    /// `next`, up to where everything has been received, or above. `may_report`: what waits above a hole may
+    /// be reported by SACK at once, not only after mark_sacked().
+    Insertion insert(Packet m, Position next, bool may_report);
+
+    // What is in order.
+    /// The first segment if it starts at `position`, else nullptr.
     rte_mbuf* front_at(Position position) const {
         return head_ != nullptr && meta(head_).begin == position ? head_ : nullptr;
     }
-    /// Gives up the first segment.
+    /// End of the last of these segments; there is one.
+    Position in_order_end() const { return meta(tail_).end(); }
+    /// Gives up the first of these segments; there is one.
     Packet pop();
-    /// End of the bytes that are held without a hole from `position` on.
-    Position contiguous_end(Position position) const;
-    bool empty() const { return head_ == nullptr; }
-    /// Something is held, from `position` on or before it.
-    bool starts_by(Position position) const { return head_ != nullptr && meta(head_).begin <= position; }
-    /// Nothing is held at or above `position`.
-    bool ends_before(Position position) const { return tail_ == nullptr || meta(tail_).end() <= position; }
+
+    bool empty() const { return head_ == nullptr && waiting_.empty(); }
     std::uint32_t mbufs() const { return mbufs_; }
     void clear();
 
-    /// What SACK blocks may say: whole ranges of held bytes, `fresh` of them with something not yet reported.
+    // What waits above a hole.
+    /// The lowest, or nullptr.
+    rte_mbuf* first_waiting() const { return waiting_.first(); }
+    /// The far end has the bytes of `range`: whole segments of it may be reported from now on. True if that
+    /// was news.
+    bool mark_sacked(PositionRange range);
+    /// Frees one that may not be reported: the highest of all if it may not, else one that was not offered to
+    /// the far end, else one that was. False if there is none.
+    bool drop_unreported();
+
+    /// What SACK blocks may say: whole runs of waiting bytes, `fresh` of them with something not yet
+    /// reported.
     struct Ranges {
         std::array<PositionRange, 4> range;
         std::size_t count = 0, fresh = 0;
         bool more = false;  ///< there is more that is not yet reported
     };
-    /// Ranges above `above`: the one that holds `newest` first (RFC 2018 section 4), then what is not yet
-    /// reported, then the lowest of the others. With `only_sacked`: of bytes that mark_sacked() has marked.
-    Ranges ranges(Position above, Position newest, bool only_sacked) const;
-    /// The far end has the bytes of `range`. True if that was news of a segment held here.
-    bool mark_sacked(PositionRange range);
-    /// A SACK block for `range` leaves.
+    /// The run that holds `newest` first (RFC 2018 section 4), then what is not yet reported, then what was
+    /// reported last.
+    Ranges ranges(Position newest) const;
+    /// A SACK block for `range`, one of those of ranges(), leaves.
     void mark_reported(PositionRange range);
-    /// Frees the last segment that is not marked as being with the far end. False if there is none.
-    bool drop_last_unreported();
-    /// The held segments, linked by meta().next.
-    rte_mbuf* head() const { return head_; }
+
+    // What may not be reported waits for the far end to have it: offers of it go ahead of the hole.
+    /// The next one to offer, or nullptr.
+    rte_mbuf* next_offer() const { return unoffered_.first(); }
+    /// A copy of next_offer() went ahead.
+    void note_offered();
+    /// next_offer() becomes the last one in the line.
+    void offer_later();
 
   private:
-    static void trim_back(rte_mbuf* m, Position to);
+    struct Neighbours {
+        rte_mbuf *before, *after;  ///< nullptr where there is none
+    };
+    bool trim_front_to_gap(rte_mbuf* m, Neighbours& n) const;
+    rte_mbuf* make_way(rte_mbuf* m, rte_mbuf* after, bool may_report);
+    Insertion append(Packet packet);
+    Insertion wait(Packet packet, Neighbours n, bool may_report);
+    void join_in_order();
+    MbufList& list_of(const rte_mbuf* m) { return meta(m).ahead ? offered_ : unoffered_; }
+    void drop_run(rte_mbuf* first);
+    void drop(rte_mbuf* m);
 
-    rte_mbuf* head_ = nullptr;
-    rte_mbuf* tail_ = nullptr;
+    rte_mbuf *head_ = nullptr, *tail_ = nullptr;  ///< in order, linked by next
+    MbufTree waiting_;  ///< above a hole; each is sacked (a run's), or in one of these:
+    MbufList unoffered_, offered_;
+    SackRuns runs_;
     std::uint32_t mbufs_ = 0;
 };
 

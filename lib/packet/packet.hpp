@@ -22,16 +22,18 @@ struct SendingMeta {
     rte_mbuf* skip_to = nullptr;  ///< of a SACKed one: all from here up to that one, itself too, are SACKed
 };
 
-/// Beside a segment that waits above a hole: its node in the tree by position.
+/// Beside a segment that waits above a hole: its node in the tree by position (MbufTree).
 struct WaitingMeta {
-    rte_mbuf *parent = nullptr, *left = nullptr, *right = nullptr;
+    std::uintptr_t parent_and_colour = 0;  ///< the colour is the lowest bit
+    WaitingMeta *left = nullptr, *right = nullptr;
 };
 
 /// What we know of a held segment. One cache line, in the mbuf's private area; valid while one of our queues
 /// owns the mbuf.
 struct PacketMeta {
-    Position begin = 0;        ///< position of the first payload byte
-    rte_mbuf* next = nullptr;  ///< the following segment in the queue that owns this one
+    Position begin = 0;  ///< position of the first payload byte
+    /// The following segment in the queue that owns this one; of one that waits above a hole: see SackRuns.
+    rte_mbuf* next = nullptr;
     /// Links of the one MbufList that the segment may be in beside its queue.
     rte_mbuf *list_before = nullptr, *list_after = nullptr;
     std::uint16_t payload_offset =
@@ -39,13 +41,16 @@ struct PacketMeta {
     std::uint16_t payload_len = 0;  ///< bytes
     std::uint16_t payload_sum = 0;  ///< one's complement sum of the payload; valid if sum_known
     bool sum_known : 1 = false;
-    bool push : 1 = false;           ///< the segment carried PSH
-    bool sent : 1 = false;           ///< left at least once
-    bool sacked : 1 = false;         ///< the receiver reported it by SACK
+    bool push : 1 = false;  ///< the segment carried PSH
+    bool sent : 1 = false;  ///< left at least once
+    /// Sending: the receiver reported it by SACK. Waiting above a hole: we may report it.
+    bool sacked : 1 = false;
     bool lost : 1 = false;           ///< marked lost, waiting for retransmission
     bool retransmitted : 1 = false;  ///< left more than once
-    bool reported : 1 = false;       ///< its endpoint was told by SACK that it is here
+    bool reported : 1 = false;       ///< received: its endpoint was told by SACK that it is here
     bool ahead : 1 = false;          ///< a copy went to the far end ahead of the hole below it
+    bool run_first : 1 = false;      ///< waiting: the first one of a run (SackRuns)
+    bool run_news : 1 = false;       ///< of such a first one: some of its run was not yet reported
     /// One queue owns a segment at a time.
     union {
         SendingMeta out{};

@@ -191,7 +191,7 @@ TEST_CASE("send: what is discarded gives back all that is held, sent or received
     SenderRig rig;
     rig.write(3);
     rig.sent();
-    rig.t.soft.rcv.queue.insert(segment_of(rig.wire.mbufs, 1001, 2001));
+    rig.t.soft.rcv.queue.insert(segment_of(rig.wire.mbufs, 1001, 2001), 1, true);
     tcp::discard_queue(rig.t);
     CHECK(rig.wire.mbufs.in_use() == 0);
     CHECK(rig.snd().mbufs == 0);

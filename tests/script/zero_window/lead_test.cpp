@@ -71,3 +71,50 @@ STORY("lead: what waits goes on when a window that was closed opens", "[zero_win
     lane.client().expects(ack(3073));
     expect_equal(lane.held_mbufs(), 0, "mbufs held");
 }
+
+STORY("lead: what waits above a hole beyond the far end's window is reported as it waits here",
+      "[zero_window]") {
+    Leading lane(4096);
+    lane.client().sends(data(1025, 2049));
+    lane.server().expects(data(1025, 2049));  // ahead of the hole
+    lane.client().expects_nothing();
+    lane.client().sends(data(2500, 3000));
+    lane.server().expects_nothing();
+    lane.client().expects(ack(1).sack(2500, 3000));
+    lane.expect_count(Side::client, "sack_beyond_far", 1);
+    lane.client().sends(data(1, 1025));
+    lane.server().expects(data(1, 1025));
+    lane.server().sends(ack(2049));
+    lane.client().expects(ack(2049).sack(2500, 3000));
+    lane.client().sends(data(2049, 2500));
+    lane.server().expects(data(2049, 3000));
+    lane.server().sends(ack(3000));
+    lane.client().expects(ack(3000).no_sack());
+}
+
+STORY("lead: many that wait for room hide what lies beyond the far end's window only until the next look",
+      "[zero_window]") {
+    LaneStage lane(Leading::options(65'536, LaneOptions{}.limits));
+    lane.trust_nobody();
+    lane.establish();
+    // More than the initial window takes: nothing goes ahead of that.
+    std::vector<Seg> burst;
+    for (Position p = 1; p < 20'001; p += 1000) burst.push_back(data(p, p + 1000));
+    lane.client().sends_together(burst);
+    for (Position p = 21'001; p < 41'001; p += 200) lane.client().sends(data(p, p + 100));
+    lane.client().sends(data(70'001, 70'501));
+    lane.server().ignores_rest();
+    lane.server().sends(ack(1001));
+    lane.expect_count(Side::server, "ahead_sent", 0);
+    lane.expect_count(Side::client, "sack_beyond_far", 1);
+    lane.client().ignores_rest();
+    // Above withheld bytes the report waits for their ACK.
+    for (Position acked = 1001; acked < 20'001;) {
+        lane.client().ignores_rest();
+        acked = std::min<Position>(lane.server().knows().heard_end, 20'001);
+        lane.server().sends(ack(acked));
+    }
+    const auto report = lane.client().takes();
+    expect(report.sacked == std::vector{Range{70'001, 70'501}}, "it is reported");
+    lane.ignore_rest();
+}
