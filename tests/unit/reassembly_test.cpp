@@ -299,6 +299,13 @@ TEST_CASE("reassembly: what is cut in front or behind has a checksum of its own"
     CHECK(meta(between).end() == 3001);
     CHECK_FALSE(meta(between).sum_known);
     CHECK(bytes_are_true(between));
+    auto lower = segment_of(held.pool, 501, 1101);
+    meta(lower.get()).sum_known = true;
+    const auto* below = lower.get();
+    CHECK(held.insert(std::move(lower)) == Insertion::stored);
+    CHECK(meta(below).begin == 501);
+    CHECK(meta(below).end() == 1001);
+    CHECK_FALSE(meta(below).sum_known);
     auto front = segment_of(held.pool, 1, 1001);
     meta(front.get()).sum_known = true;
     tcp::trim_front(front.get(), 301);
