@@ -2,6 +2,7 @@
 
 #include <rte_hash_crc.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace holdfast::mirror {
@@ -122,6 +123,21 @@ void progress(Io& io, P& p) {
     io.number(p.last_active.ns);
 }
 
+template <class Io, class A>
+void application(Io& io, A& a) {
+    identity(io, a.id);
+    io.number(a.first);
+    io.number(a.complete);
+    io.number(a.client_fin);
+    io.number(a.finished);
+    io.number(a.closed);
+    io.number(a.committed);
+    io.number(a.una);
+    io.number(a.begin);
+    io.number(a.size);
+    io.bytes(a.bytes.data(), std::min<std::size_t>(a.size, a.bytes.size()));
+}
+
 struct Fields {
     template <class Io, class R>
     static void visit(Io& io, R& r) {
@@ -138,10 +154,10 @@ struct Fields {
         } else if constexpr (std::is_same_v<T, Refused>) {
             io.number(r.reason);
         } else if constexpr (std::is_same_v<T, EpochStart>) {
-            io.number(r.side);
+            io.number(r.journal);
             io.number(r.epoch);
         } else if constexpr (std::is_same_v<T, SnapshotEnd>) {
-            io.number(r.side);
+            io.number(r.journal);
             io.number(r.sequence);
         } else if constexpr (std::is_same_v<T, Opened>) {
             io.number(r.sequence);
@@ -153,10 +169,15 @@ struct Fields {
             io.number(r.sequence);
             identity(io, r.record.id);
             io.number(r.record.reason);
+        } else if constexpr (std::is_same_v<T, Application>) {
+            io.number(r.sequence);
+            application(io, r.record);
         } else {
             io.number(r.sequence[0]);
             io.number(r.sequence[1]);
             io.number(r.ready);
+            // A node of version 3 has no applications.
+            if (io.has_version(4)) io.number(r.sequence[2]);
         }
     }
 };
@@ -183,14 +204,22 @@ bool read_as(std::size_t type, Reader& reader, Record& out) {
 /// The pair's clock counts from a boot: a time outside of 146 years would overflow when it is reckoned with.
 bool clock_possible(std::int64_t ns) { return ns >= 0 && ns < std::int64_t{1} << 62; }
 
+/// Of a byte of a stream; far from where reckoning would overflow.
+bool position_possible(Position p) { return p >= 1 && p < Position{1} << 62; }
+
 bool sane(const Record& r) {
     const auto side_ok = [](Side s) { return s == Side::client || s == Side::server; };
+    const auto journal_ok = [](Journal j) { return index(j) < journal_count; };
     if (const auto* p = std::get_if<Progress>(&r)) return side_ok(p->record.side);
-    if (const auto* e = std::get_if<EpochStart>(&r)) return side_ok(e->side);
-    if (const auto* s = std::get_if<SnapshotEnd>(&r)) return side_ok(s->side);
+    if (const auto* e = std::get_if<EpochStart>(&r)) return journal_ok(e->journal);
+    if (const auto* s = std::get_if<SnapshotEnd>(&r)) return journal_ok(s->journal);
     if (const auto* o = std::get_if<Opened>(&r))
         return o->record.scale_client <= 14 && o->record.scale_server <= 14 &&
                o->record.scale_to_client <= 14 && clock_possible(o->record.opened_at.ns);
+    if (const auto* a = std::get_if<Application>(&r))
+        return a->record.size <= reply_record_max && position_possible(a->record.una) &&
+               position_possible(a->record.begin) && position_possible(a->record.committed) &&
+               (!a->record.client_fin || a->record.committed >= 2);
     if (const auto* h = std::get_if<Hello>(&r)) return clock_possible(h->shared_clock_ns);
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;

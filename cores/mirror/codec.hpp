@@ -14,9 +14,9 @@
 namespace holdfast::mirror {
 
 /// Version that is written, and the oldest one that is read.
-inline constexpr std::uint8_t record_version = 3, record_version_oldest = 2;
+inline constexpr std::uint8_t record_version = 4, record_version_oldest = 2;
 /// Longest record on the wire, all included.
-inline constexpr std::size_t record_size_max = 256;
+inline constexpr std::size_t record_size_max = 1152;
 
 /// First record in both directions: what must be alike before anything is mirrored.
 struct Hello {
@@ -48,11 +48,11 @@ struct Refused {
     Refusal reason{};
 };
 struct EpochStart {
-    Side side{};
+    Journal journal{};
     std::uint32_t epoch = 0;
 };
 struct SnapshotEnd {
-    Side side{};
+    Journal journal{};
     std::uint64_t sequence = 0;
 };
 struct Opened {
@@ -67,13 +67,18 @@ struct Closed {
     std::uint64_t sequence = 0;
     ClosedRecord record;
 };
-/// From the standby: all records of each ring up to these are in its memory.
+/// From the standby: all records of each journal up to these are in its memory.
 struct Confirm {
-    std::uint64_t sequence[2] = {};
-    std::uint8_t ready = 0;  ///< both snapshots are complete
+    std::uint64_t sequence[journal_count] = {};
+    std::uint8_t ready = 0;  ///< all snapshots are complete
+};
+struct Application {
+    std::uint64_t sequence = 0;
+    ApplicationRecord record;
 };
 
-using Record = std::variant<Hello, Refused, EpochStart, SnapshotEnd, Opened, Progress, Closed, Confirm>;
+using Record =
+    std::variant<Hello, Refused, EpochStart, SnapshotEnd, Opened, Progress, Closed, Confirm, Application>;
 
 /// Writes `record` to `out` (record_size_max bytes); returns its size.
 std::size_t encode(const Record& record, std::span<std::uint8_t> out);

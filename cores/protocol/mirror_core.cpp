@@ -2,6 +2,7 @@
 
 #include <rte_hash_crc.h>
 
+#include <algorithm>
 #include <string>
 
 #include "lib/base/random.hpp"
@@ -29,10 +30,13 @@ std::uint64_t configuration_hash(const Config& c) {
     for (const auto& s : c.services) {
         h = text_hash(h, s.address.to_string());
         h = mix64(h ^ static_cast<std::uint64_t>(s.gate));
+        h = mix64(h ^ static_cast<std::uint64_t>(s.application) << 1 ^ (s.degrade ? 1 : 0));
         // What a server got in front of its client's bytes is not in the record: it follows from it and this.
         h = mix64(h ^ s.proxy_protocol);
         for (const auto& b : s.backends) h = text_hash(h, b.to_string());
     }
+    // A standby has room for what the active holds.
+    if (c.has_applications()) h = mix64(h ^ std::uint64_t{c.limits.replies} << 32 ^ c.limits.reply_bytes);
     for (const auto& a : c.snat) h = text_hash(h, a.to_string());
     h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease.ns));
     h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease_margin.ns));
@@ -89,7 +93,7 @@ void MirrorCore::lose(Instant now) {
     connect_at_ = now + reconnect_after;
     lane_.node.in_sync.store(false, std::memory_order_release);
     lane_.node.mirror_epoch.store(0, std::memory_order_release);
-    has_held_[0] = has_held_[1] = false;
+    std::fill_n(has_held_, journal_count, false);
 }
 
 void MirrorCore::send(const mirror::Record& record, Instant now) {
@@ -150,31 +154,37 @@ void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
     if (active) {
         send_hello(now);
         ++epoch_;
-        epoch_seen_[0] = epoch_seen_[1] = false;
-        has_held_[0] = has_held_[1] = false;
-        snapshot_end_[0] = snapshot_end_[1] = written_[0] = written_[1] = 0;
-        lane_.node.confirmed[0].store(0, std::memory_order_relaxed);
-        lane_.node.confirmed[1].store(0, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < journal_count; ++i) {
+            epoch_seen_[i] = has_held_[i] = false;
+            snapshot_end_[i] = written_[i] = 0;
+            lane_.node.confirmed[i].store(0, std::memory_order_relaxed);
+        }
         lane_.node.mirror_epoch.store(epoch_, std::memory_order_release);
         return;
     }
     // From here on both nodes count the same clock, whoever is active later.
     lane_.node.clock_offset_ns.store(h.shared_clock_ns - now.ns, std::memory_order_relaxed);
-    stored_[0] = stored_[1] = confirmed_[0] = confirmed_[1] = 0;
-    ended_[0] = ended_[1] = confirmed_ready_ = false;
+    for (std::size_t i = 0; i < journal_count; ++i) {
+        stored_[i] = confirmed_[i] = 0;
+        ended_[i] = false;
+    }
+    confirmed_ready_ = false;
     sweep_next_ = 0;
     image_.begin_snapshot();
 }
 
 bool MirrorCore::installs_have_room() const {
     // One record makes at most three entries for each core.
-    return lane_.install[0].free_count() >= 4 && lane_.install[1].free_count() >= 4;
+    return lane_.install[0].free_count() >= 4 && lane_.install[1].free_count() >= 4 &&
+           (!lane_.application || lane_.application->install.free_count() >= 4);
 }
 
 bool MirrorCore::take_opened(const mirror::Opened& o) {
     // No packet could be made between ends of two families.
     for (const auto& leg : o.record.leg)
         if (leg.local.address.is_v4() != leg.remote.address.is_v4()) return false;
+    // Both nodes have the same services.
+    if (has(static_cast<Gate>(o.record.gates), Gate::app) && !lane_.application) return false;
     switch (image_.opened(o.record)) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;
@@ -206,16 +216,47 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
     return true;
 }
 
+/// What an application did: its core stores it.
+bool MirrorCore::take_application(const mirror::Application& a) {
+    stored_[index(Journal::application)] = a.sequence;
+    if (!lane_.application) return false;
+    if (a.record.id.slot >= lane_.slots) {
+        counters_.add(Counter::records_out_of_range);
+        return true;
+    }
+    auto& e = install_application_;
+    e.kind = a.record.closed ? JournalKind::closed : JournalKind::progress;
+    e.sequence = a.sequence;
+    e.record = a.record;
+    lane_.application->install.push(e);
+    return true;
+}
+
+/// A journal's epoch begins, or its snapshot ends.
+void MirrorCore::take_marks(Journal journal, JournalKind kind, std::uint64_t sequence) {
+    if (kind == JournalKind::snapshot_end) {
+        stored_[index(journal)] = sequence;
+        ended_[index(journal)] = true;
+    }
+    if (journal != Journal::application || !lane_.application) return;
+    auto& e = install_application_;
+    e.kind = kind;
+    e.sequence = sequence;
+    e.record.size = 0;
+    lane_.application->install.push(e);
+}
+
 void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
     counters_.add(Counter::confirmations_received);
-    for (int i = 0; i < 2; ++i)
+    for (std::size_t i = 0; i < journals(); ++i)
         if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) {
             lane_.node.confirmed[i].store(c.sequence[i], std::memory_order_release);
             confirmed_at_ = now;
         }
     ++progress_;
-    const bool whole = snapshot_end_[0] != 0 && snapshot_end_[1] != 0 && c.sequence[0] >= snapshot_end_[0] &&
-                       c.sequence[1] >= snapshot_end_[1];
+    bool whole = true;
+    for (std::size_t i = 0; i < journals(); ++i)
+        whole = whole && snapshot_end_[i] != 0 && c.sequence[i] >= snapshot_end_[i];
     if (state_ == MirrorState::syncing && whole && c.ready != 0) {
         state_ = MirrorState::in_sync;
         counters_.add(Counter::snapshots_finished);
@@ -244,7 +285,11 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     }
     counters_.add(Counter::records_received);
     ++progress_;
-    if (std::holds_alternative<mirror::EpochStart>(record)) return true;
+    if (const auto* e = std::get_if<mirror::EpochStart>(&record)) {
+        take_marks(e->journal, JournalKind::epoch_start, 0);
+        return true;
+    }
+    if (const auto* a = std::get_if<mirror::Application>(&record)) return take_application(*a);
     if (const auto* o = std::get_if<mirror::Opened>(&record)) {
         stored_[index(Side::client)] = o->sequence;
         return take_opened(*o);
@@ -258,8 +303,7 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
         return take_closed(*c);
     }
     if (const auto* e = std::get_if<mirror::SnapshotEnd>(&record)) {
-        stored_[index(e->side)] = e->sequence;
-        ended_[index(e->side)] = true;
+        take_marks(e->journal, JournalKind::snapshot_end, e->sequence);
         return true;
     }
     return false;
@@ -293,7 +337,11 @@ void MirrorCore::note_drained() {
 void MirrorCore::hand_over(SessionId id, proxy::InstallKind kind) {
     // What is handed over between the two looks of a drain is not part of it.
     handed_[id.slot] = drains_ + 2;
-    for (auto& ring : lane_.install) ring.push({kind, {}, id, 0, {}});
+    lane_.install[index(Side::client)].push({kind, {}, id, 0, {}});
+    // An application has no server leg; its core has records of its own.
+    const auto gates = static_cast<Gate>(lane_.records[id.slot].gates);
+    if (kind == proxy::InstallKind::install && has(gates, Gate::app)) return;
+    lane_.install[index(Side::server)].push({kind, {}, id, 0, {}});
 }
 
 std::uint32_t MirrorCore::read_records(Instant now) {
@@ -325,48 +373,71 @@ std::uint32_t MirrorCore::read_records(Instant now) {
 }
 
 bool MirrorCore::write_entry(const proxy::JournalEntry& e, Instant now) {
-    std::uint8_t bytes[mirror::record_size_max];
     mirror::Record record;
+    const auto journal = journal_of(e.side);
     switch (e.kind) {
-        case JournalKind::epoch_start: record = mirror::EpochStart{e.side, e.epoch}; break;
+        case JournalKind::epoch_start: record = mirror::EpochStart{journal, e.epoch}; break;
         case JournalKind::opened: record = mirror::Opened{e.sequence, e.opened}; break;
         case JournalKind::progress: record = mirror::Progress{e.sequence, e.progress}; break;
         case JournalKind::closed: record = mirror::Closed{e.sequence, e.closed}; break;
-        case JournalKind::snapshot_end: record = mirror::SnapshotEnd{e.side, e.sequence}; break;
+        case JournalKind::snapshot_end: record = mirror::SnapshotEnd{journal, e.sequence}; break;
     }
+    return write_record(record, journal, e.kind, e.sequence, now);
+}
+
+bool MirrorCore::write_entry(const proxy::ApplicationEntry& e, Instant now) {
+    mirror::Record record = mirror::Application{e.sequence, e.record};
+    constexpr auto journal = Journal::application;
+    if (e.kind == JournalKind::epoch_start) record = mirror::EpochStart{journal, e.epoch};
+    if (e.kind == JournalKind::snapshot_end) record = mirror::SnapshotEnd{journal, e.sequence};
+    return write_record(record, journal, e.kind, e.sequence, now);
+}
+
+bool MirrorCore::write_record(const mirror::Record& record, Journal journal, JournalKind kind,
+                              std::uint64_t sequence, Instant now) {
+    std::uint8_t bytes[mirror::record_size_max];
     const auto size = mirror::encode(record, bytes);
     if (!link_.write({bytes, size}, now)) return false;
-    written_[index(e.side)] = e.sequence;
-    if (e.kind == JournalKind::snapshot_end) snapshot_end_[index(e.side)] = e.sequence;
+    written_[index(journal)] = sequence;
+    if (kind == JournalKind::snapshot_end) snapshot_end_[index(journal)] = sequence;
     counters_.add(Counter::records_sent);
     counters_.add(Counter::bytes_sent, size);
     return true;
 }
 
-/// Group commit: all that the cores wrote since the last cycle goes out in as few segments as it fits.
-std::uint32_t MirrorCore::drain_journals(Instant now) {
+template <class Entry>
+std::uint32_t MirrorCore::drain_journal(Journal journal, Ring<Entry>& ring, Entry& held, Instant now) {
     const bool wanted =
         role_ == proxy::Role::active && (state_ == MirrorState::syncing || state_ == MirrorState::in_sync);
-    std::uint32_t n = 0;
-    for (std::size_t side = 0; side < 2; ++side) {
-        // Entries are discarded until the epoch's own start mark comes by.
-        for (;;) {
-            if (!has_held_[side] && !lane_.journal[side].pop(held_[side])) break;
-            has_held_[side] = true;
-            ++n;
-            auto& e = held_[side];
-            if (wanted && e.epoch == epoch_ && e.kind == JournalKind::epoch_start) epoch_seen_[side] = true;
-            if (!wanted || e.epoch != epoch_ || !epoch_seen_[side]) counters_.add(Counter::journal_stale);
-            else if (!write_entry(e, now)) break;
-            has_held_[side] = false;
-        }
+    auto& has_held = has_held_[index(journal)];
+    auto& epoch_seen = epoch_seen_[index(journal)];
+    // Entries are discarded until the epoch's own start mark comes by.
+    for (std::uint32_t n = 0;; ++n) {
+        if (!has_held && !ring.pop(held)) return n;
+        has_held = true;
+        if (wanted && held.epoch == epoch_ && held.kind == JournalKind::epoch_start) epoch_seen = true;
+        if (!wanted || held.epoch != epoch_ || !epoch_seen) counters_.add(Counter::journal_stale);
+        else if (!write_entry(held, now)) return n + 1;
+        has_held = false;
     }
+}
+
+/// Group commit: all that the cores wrote since the last cycle goes out in as few segments as it fits.
+std::uint32_t MirrorCore::drain_journals(Instant now) {
+    auto n = drain_journal(Journal::client, lane_.journal[0], held_[0], now) +
+             drain_journal(Journal::server, lane_.journal[1], held_[1], now);
+    if (lane_.application)
+        n += drain_journal(Journal::application, lane_.application->journal, held_application_, now);
     return n;
+}
+
+bool MirrorCore::all_ended() const {
+    return std::all_of(ended_, ended_ + journals(), [](bool ended) { return ended; });
 }
 
 /// After the snapshot: sessions that it did not name are gone from the active, and go from here.
 std::uint32_t MirrorCore::sweep() {
-    if (role_ != proxy::Role::standby || state_ != MirrorState::syncing || !ended_[0] || !ended_[1]) return 0;
+    if (role_ != proxy::Role::standby || state_ != MirrorState::syncing || !all_ended()) return 0;
     std::uint32_t n = 0;
     for (; installs_have_room(); ++n) {
         const auto id = image_.sweep(sweep_next_);
@@ -383,10 +454,9 @@ void MirrorCore::confirm(Instant now) {
     if (role_ != proxy::Role::standby || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync))
         return;
     const bool ready = state_ == MirrorState::in_sync;
-    if (stored_[0] == confirmed_[0] && stored_[1] == confirmed_[1] && ready == confirmed_ready_) return;
+    if (std::equal(stored_, stored_ + journal_count, confirmed_) && ready == confirmed_ready_) return;
     mirror::Confirm c;
-    c.sequence[0] = confirmed_[0] = stored_[0];
-    c.sequence[1] = confirmed_[1] = stored_[1];
+    for (std::size_t i = 0; i < journal_count; ++i) c.sequence[i] = confirmed_[i] = stored_[i];
     c.ready = (confirmed_ready_ = ready) ? 1 : 0;
     send(c, now);
     counters_.add(Counter::confirmations_sent);
@@ -395,7 +465,7 @@ void MirrorCore::confirm(Instant now) {
 bool MirrorCore::awaits_confirmation() const {
     if (role_ != proxy::Role::active || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync))
         return false;
-    for (int i = 0; i < 2; ++i)
+    for (std::size_t i = 0; i < journals(); ++i)
         if (written_[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) return true;
     return false;
 }

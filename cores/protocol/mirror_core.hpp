@@ -46,6 +46,10 @@ class MirrorCore {
     bool take_opened(const mirror::Opened& o);
     bool take_progress(const mirror::Progress& p);
     bool take_closed(const mirror::Closed& c);
+    bool take_application(const mirror::Application& a);
+    void take_marks(Journal journal, proxy::JournalKind kind, std::uint64_t sequence);
+    bool all_ended() const;
+    std::size_t journals() const { return lane_.application ? journal_count : journal_count - 1; }
     bool awaits_confirmation() const;
     bool standby_stalls(Instant now);
     void take_confirm(const mirror::Confirm& c, Instant now);
@@ -54,7 +58,12 @@ class MirrorCore {
     void note_drained();
     void hand_over(SessionId id, proxy::InstallKind kind);
     std::uint32_t drain_journals(Instant now);
+    template <class Entry>
+    std::uint32_t drain_journal(Journal journal, Ring<Entry>& ring, Entry& held, Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
+    bool write_entry(const proxy::ApplicationEntry& e, Instant now);
+    bool write_record(const mirror::Record& record, Journal journal, proxy::JournalKind kind,
+                      std::uint64_t sequence, Instant now);
     std::uint32_t sweep();
     void confirm(Instant now);
 
@@ -76,21 +85,23 @@ class MirrorCore {
 
     // As active.
     std::uint32_t epoch_ = 0;
-    bool epoch_seen_[2] = {};
-    proxy::JournalEntry held_[2];  ///< popped and not yet written
-    bool has_held_[2] = {};
-    std::uint64_t snapshot_end_[2] = {}, written_[2] = {};  ///< sequences
+    bool epoch_seen_[journal_count] = {};  ///< these and the next by Journal
+    proxy::JournalEntry held_[2];          ///< popped and not yet written
+    proxy::ApplicationEntry held_application_;
+    bool has_held_[journal_count] = {};
+    std::uint64_t snapshot_end_[journal_count] = {}, written_[journal_count] = {};  ///< sequences
     Instant confirmed_at_{};  ///< since then records wait for their confirmation
 
     // As standby.
-    std::uint64_t stored_[2] = {}, confirmed_[2] = {};
-    bool ended_[2] = {}, confirmed_ready_ = false;
+    std::uint64_t stored_[journal_count] = {}, confirmed_[journal_count] = {};
+    bool ended_[journal_count] = {}, confirmed_ready_ = false;
+    proxy::ApplicationEntry install_application_{};  ///< being handed over; large
     std::uint32_t sweep_next_ = 0;
     /// The cores have taken all that was handed to them before drain `drains_`, and have done with it.
     std::uint32_t drains_ = 0;
     bool drain_seen_ = false;
-    std::uint64_t drain_cycles_[2] = {};
-    ZeroedArray<std::uint32_t> handed_;  ///< by slot: the drain after which its record may change
+    std::uint64_t drain_cycles_[2] = {};  ///< of the cores that read records
+    ZeroedArray<std::uint32_t> handed_;   ///< by slot: the drain after which its record may change
 };
 
 }  // namespace holdfast::protocol

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cores/protocol/app_core.hpp"
 #include "cores/protocol/node_core.hpp"
 #include "cores/protocol/protocol_core.hpp"
 
@@ -73,7 +74,13 @@ struct Node::Parts {
                  r.name_prefix + "_s", r.socket, mix64(r.seed), r.started_at),
           node(r.config, interface_settings(r.config.mirror, r.mirror_port, r.name_prefix + "_m"),
                r.mirror_pool, lane, client_control, server_control, events, secrets, r.boot_nonce,
-               r.stored_term, links, client.proxy_counters(), r.started_at) {}
+               r.stored_term, links, client.proxy_counters(), r.started_at) {
+        if (lane.application) application.emplace(r.config, r.client_pool, lane, factory(), r.started_at);
+    }
+
+    app::ApplicationFactory factory() const {
+        return r.make_application ? r.make_application : app::make_application;
+    }
 
     NodeResources r;
     tcp::Secrets secrets;
@@ -83,6 +90,7 @@ struct Node::Parts {
     LinkCells links;
     ProtocolCore client, server;
     NodeCore node;
+    std::optional<AppCore> application;
 };
 
 Node::Node(NodeResources resources) : parts_(std::make_unique<Parts>(std::move(resources))) {}
@@ -91,6 +99,7 @@ Node::~Node() = default;
 Core& Node::client_core() { return parts_->client; }
 Core& Node::server_core() { return parts_->server; }
 Core& Node::node_core() { return parts_->node; }
+Core* Node::application_core() { return parts_->application ? &*parts_->application : nullptr; }
 
 std::optional<std::uint64_t> Node::term_to_persist() const { return parts_->node.term_to_persist(); }
 void Node::term_persisted(std::uint64_t term) { parts_->node.term_persisted(term); }
@@ -133,8 +142,7 @@ NodeStatus Node::status() const {
         ++out.sessions;
         out.sessions_terminated += view == proxy::View::terminated ? 1 : 0;
         out.sessions_translated += view == proxy::View::translated ? 1 : 0;
-        const auto& cell = parts_->lane.cells[index(Side::client)][slot];
-        out.sessions_protected += parts_->lane.protects(cell) ? 1 : 0;
+        out.sessions_protected += parts_->lane.protects(slot) ? 1 : 0;
     }
     return out;
 }
@@ -153,9 +161,10 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     row.snat = r.leg[1].local;
     row.backend = r.leg[1].remote;
     row.mode = view_name(view);
-    row.protection = view == proxy::View::installed ? "stored here"
-                     : lane.protects(c)             ? "protected"
-                                                    : "no standby holds it";
+    row.protection = view == proxy::View::installed                 ? "stored here"
+                     : lane.protects(slot)                          ? "protected"
+                     : !proxy::survives(static_cast<Gate>(r.gates)) ? "its gates protect nothing"
+                                                                    : "no standby holds it";
     if (r.service < parts_->r.config.services.size()) row.service = parts_->r.config.services[r.service].name;
     const auto bytes = [](const proxy::LegCell& leg) {
         const auto a = leg.acknowledged.load(std::memory_order_relaxed);
@@ -229,6 +238,7 @@ void Node::for_each_counter(const std::function<void(const CounterView&)>& visit
     visit_counters(visit, "mirror.tcp", n.tcp_counters(), tcp::counter_rows);
     visit_counters(visit, "mirror", n.mirror_counters(), mirror::counter_rows);
     visit_counters(visit, "guard", n.guard_counters(), guard::counter_rows);
+    if (parts_->application) visit_counters(visit, "app", parts_->application->counters(), app::counter_rows);
 }
 
 }  // namespace holdfast::protocol

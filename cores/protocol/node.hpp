@@ -1,4 +1,5 @@
-// One node: two protocol cores (a lane), the node core (mirror and guard), and what they share.
+// One node: two protocol cores and, where services have them, one for applications (a lane), the node core
+// (mirror and guard), and what they share.
 // The host (engine/ or tests/sim) gives it memory and ports, and drives each core from one thread.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "cores/app/applications.hpp"
 #include "cores/protocol/core.hpp"
 #include "lib/config/config.hpp"
 #include "lib/report/event.hpp"
@@ -30,6 +32,7 @@ struct NodeResources {
     std::uint64_t stored_term = 0;  ///< what the host read back from its term file; 0 = none
     std::uint64_t seed = 1;
     Instant started_at{};
+    app::ApplicationFactory make_application;  ///< of services with gate app; empty: those that are built in
 };
 
 /// What an operator reads of the node; any thread may call status().
@@ -87,6 +90,8 @@ class Node {
     Core& client_core();
     Core& server_core();
     Core& node_core();
+    /// nullptr where no service has gate app.
+    Core* application_core();
 
     /// Term that must be on stable storage before the node may use it; the thread that drives node_core()
     /// asks after each advance(), writes it, and confirms. While it is unset nothing is to be done.

@@ -115,8 +115,11 @@ void NodeCore::publish_lease() {
 
 bool NodeCore::table_followed() const {
     const auto epoch = lane_.node.role_epoch.load(std::memory_order_relaxed);
-    return lane_.core[0].role_epoch_done.load(std::memory_order_acquire) == epoch &&
-           lane_.core[1].role_epoch_done.load(std::memory_order_acquire) == epoch;
+    const auto done = [epoch](const proxy::CoreCells& c) {
+        return c.role_epoch_done.load(std::memory_order_acquire) == epoch;
+    };
+    return done(lane_.core[0]) && done(lane_.core[1]) &&
+           (!lane_.application || done(lane_.application->core));
 }
 
 void NodeCore::tell_core(std::size_t side, const Control& c) {

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cores/protocol/lane_budget.hpp"
+
 namespace holdfast::protocol {
 namespace {
-
-std::uint32_t lane_budget(const Config& config) {
-    // What the legs of both cores hold stays well below one pool: the rest is for descriptors, bursts and the
-    // ACKs that free them.
-    return config.limits.mbufs - config.limits.mbufs / 4;
-}
 
 /// A segment that no connection needs to be known for, or one from its own destination.
 bool may_open(const wire::Frame& f) { return f.tcp.has(wire::flag::syn) || f.source == f.destination; }

@@ -30,6 +30,8 @@ namespace holdfast::proxy {
     X(sessions_dropped, "sessions dropped because this node lost the active role")                        \
     X(sessions_anchored, "sessions that went back from translated to terminated")                         \
     X(sessions_unproven_reset, "sessions of gate none reset after a takeover: bytes may have been lost")  \
+    X(sessions_resumed, "sessions of an application that went on from what is stored, after a takeover")  \
+    X(sessions_stored_short, "sessions of an application reset: their client knows more than is stored")  \
     X(cookies_sent, "SYNs answered by a cookie: nothing is kept of them")                                 \
     X(cookies_accepted, "sessions that began with the answer to a cookie")                                \
     X(cookies_refused, "segments of no session that answer no good cookie, while some may be out")        \

@@ -1,8 +1,9 @@
-// What the two protocol cores of a lane share with each other and with the node core: rings and cells with
-// one writer each, and nothing else. All of it is allocated at start.
+// What the cores of a lane share with each other and with the node core: rings and cells with one writer
+// each, and nothing else. All of it is allocated at start.
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,9 @@ inline constexpr std::uint8_t not_heard = 0, heard_whole = 1, heard_with_gaps = 
 
 enum class MessageKind : std::uint8_t {
     open,         ///< client -> server: record[slot] holds the client's half; open the server leg
+    resume,       ///< client -> application: this node took the session over; what is stored of it?
     accepted,     ///< server -> client: the server's SYN-ACK is in, record[slot] is complete
+    resumed,      ///< application -> client: the answer; see Resumed
     refused,      ///< server -> client: no connection to the backend
     established,  ///< client -> server: the client completed its handshake
     data,         ///< payload in order: `packet`
@@ -61,15 +64,26 @@ enum class MessageKind : std::uint8_t {
     sacked,       ///< the endpoint has [up, down) of what went ahead
 };
 
+/// Message::flags of `resumed`: what the application core knows of the session.
+namespace resumed {
+inline constexpr std::uint8_t stored = 1;      ///< the application had begun with it
+inline constexpr std::uint8_t client_fin = 2;  ///< the client's FIN is committed
+inline constexpr std::uint8_t sure = 4;        ///< nothing that the old active did can be missing
+inline constexpr std::uint8_t lost = 8;        ///< its replies had no room: it can not go on
+inline constexpr std::uint8_t our_fin = 16;    ///< the client has acknowledged our FIN
+}  // namespace resumed
+
 /// One message between the cores of a lane.
 struct Message {
     MessageKind kind{};
-    std::uint8_t flags = 0;          ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did
-    std::uint16_t retake_epoch = 0;  ///< accepted, established, anchor: void after a later retake
+    std::uint8_t flags = 0;  ///< anchor: bit 0 = the client sent FIN, bit 1 = the server did; resumed: above
+    std::uint16_t retake_epoch = 0;  ///< accepted, established, anchor, resumed: void after a later retake
     SessionId id;
-    std::uint32_t reserved2 = 0;
+    std::uint32_t length = 0;  ///< resumed: bytes of stored replies from `down` on
     rte_mbuf* packet = nullptr;
-    Position up = 0, down = 0;  ///< anchor: positions client->server and server->client; sacked: begin, end
+    /// anchor: positions client->server and server->client; sacked: begin, end; resumed: what is committed,
+    /// what the client has acknowledged
+    Position up = 0, down = 0;
 };
 static_assert(sizeof(Message) == 40);
 
@@ -87,6 +101,17 @@ struct JournalEntry {
     std::uint32_t reserved3 = 0;
 };
 static_assert(sizeof(JournalEntry) % 4 == 0);
+
+/// From the application core to the mirror core, and on the other node from the mirror core to it: an epoch's
+/// start, progress of a session, its end, a snapshot's end.
+struct ApplicationEntry {
+    JournalKind kind{};
+    std::uint8_t reserved[3] = {};
+    std::uint32_t epoch = 0;
+    std::uint64_t sequence = 0;  ///< counts entries of the ring since the epoch began
+    ApplicationRecord record;
+};
+static_assert(sizeof(ApplicationEntry) % 4 == 0);
 
 /// From the mirror core of a standby to its protocol cores.
 enum class InstallKind : std::uint8_t { install, progress, remove };
@@ -113,7 +138,8 @@ struct NodeCells {
     std::atomic<std::int64_t> clock_offset_ns{0};  ///< own clock + offset = the pair's shared clock
     std::atomic<std::uint32_t> mirror_epoch{0};    ///< 0 = no standby connected; else records are wanted
     std::atomic<bool> in_sync{false};              ///< the standby holds everything up to what is in flight
-    std::atomic<std::uint64_t> confirmed[2] = {};  ///< per journal: highest sequence that the standby stored
+    /// By Journal: highest sequence that the standby stored.
+    std::atomic<std::uint64_t> confirmed[journal_count] = {};
 };
 
 /// What a protocol core publishes for the node core and the control thread. Written by that core.
@@ -123,21 +149,45 @@ struct alignas(64) CoreCells {
     std::atomic<std::uint32_t> sessions{0};
     std::atomic<std::uint32_t> held_mbufs{0};  ///< mbufs held by legs of this core
     std::atomic<bool> cookies{false};          ///< client core: SYNs are answered by cookies
+    std::atomic<std::uint32_t> waiting{0};     ///< application core: sessions that no standby lets go on
 };
+
+/// Between the client core and the application core, which stands in the server core's place for sessions
+/// with gate app: it writes their cells of the server's side. And between it and the mirror core.
+struct ApplicationLane {
+    ApplicationLane(const std::string& prefix, const Config& config, int socket);
+
+    Ring<Message> to_application, to_client;
+    DirtySet dirty;                  ///< cells of the client's side that changed
+    Ring<ApplicationEntry> journal;  ///< to the mirror core
+    Ring<ApplicationEntry> install;  ///< from the mirror core
+    CoreCells core;
+};
+
+/// Sessions with these gates lose nothing at a takeover: what was acknowledged, somebody else has.
+constexpr bool survives(Gate gates) { return has(gates, Gate::peer) || has(gates, Gate::standby); }
 
 /// The shared memory of one lane.
 struct Lane {
     /// `prefix` makes ring names unique in the process. Throws std::runtime_error when memory is missing.
     Lane(const std::string& prefix, const Config& config, int socket);
 
-    /// True when an in-sync standby holds the record of the client leg's session; any thread.
-    bool protects(const LegCell& client) const {
+    /// True when an in-sync standby holds all that the slot's session would need of it; any thread.
+    bool protects(std::uint32_t slot) const {
+        const auto& client = cells[index(Side::client)][slot];
+        if (!survives(static_cast<Gate>(records[slot].gates))) return false;
         const auto epoch = node.mirror_epoch.load(std::memory_order_relaxed);
         return node.in_sync.load(std::memory_order_relaxed) &&
                client.opened_epoch.load(std::memory_order_relaxed) == epoch &&
                static_cast<std::int32_t>(
                    static_cast<std::uint32_t>(node.confirmed[0].load(std::memory_order_relaxed)) -
                    client.opened_sequence.load(std::memory_order_relaxed)) >= 0;
+    }
+
+    /// mbufs that the legs of all cores and the application hold.
+    std::uint32_t held_mbufs() const {
+        const auto held = [](const CoreCells& c) { return c.held_mbufs.load(std::memory_order_relaxed); };
+        return held(core[0]) + held(core[1]) + (application ? held(application->core) : 0);
     }
 
     /// Place in `backends` of a backend of a service; both are of the configuration.
@@ -157,6 +207,7 @@ struct Lane {
     BackendOptions backend_options;        ///< written by the server core
     NodeCells node;
     CoreCells core[2];
+    std::unique_ptr<ApplicationLane> application;  ///< nullptr where no service has gate app
     std::vector<std::size_t>
         first_backend;                  ///< by service: its first place in `backends`; one more: their end
     std::vector<BackendCell> backends;  ///< service by service, as in the configuration

@@ -19,6 +19,7 @@ enum class Phase : std::uint8_t {
     accepted,    ///< server leg: SYN-ACK received and not yet acknowledged
     terminated,  ///< served by our TCP
     installed,   ///< standby: known from the mirror
+    resuming,    ///< after a takeover: the application core is asked what is stored of it
     translated,  ///< after a takeover: numbers are mapped, nothing is held
     dead,        ///< over; its tuple stays quarantined
 };
@@ -82,6 +83,7 @@ struct Leg {
     bool half_open = false;        ///< client leg: counted among the half-open sessions
     bool cookie = false;           ///< client leg: it answered a cookie, the server is yet to be asked
     bool fin_received = false;     ///< and its FIN was acknowledged by the far end
+    bool unproven = false;         ///< resumed, and the client may know of more than is stored here
     std::uint8_t idle_probes = 0;  ///< unanswered
     std::uint16_t pending = 0;     ///< bit per MessageKind that the ring refused
     std::uint32_t generation = 0;
@@ -143,7 +145,12 @@ inline bool is_served(const Leg& leg) {
     return leg.phase == Phase::terminated || leg.phase == Phase::translated;
 }
 
-inline bool has_peer_gate(const Leg& leg) { return (leg.gates & static_cast<std::uint8_t>(Gate::peer)) != 0; }
+inline bool has_peer_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), Gate::peer); }
+
+/// The far end is an application on the application core.
+inline bool has_app_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), Gate::app); }
+/// What is acknowledged to the endpoint, the far end says.
+inline bool waits_for_far(const Leg& leg) { return leg.gates != 0; }
 
 /// Less than two segments fit the window that the endpoint granted.
 inline bool window_is_tight(const Leg& leg) {
@@ -177,7 +184,8 @@ inline Instant deadline_of(const Leg& leg) {
         case Phase::storing:
         case Phase::accepted:
         case Phase::terminated:
-        case Phase::installed: break;
+        case Phase::installed:
+        case Phase::resuming: break;
     }
     return at;
 }

@@ -51,10 +51,18 @@ Sessions::Sessions(const SessionsSettings& settings)
 Sessions::~Sessions() {
     for (auto& leg : legs_)
         if (leg.phase != Phase::free) tcp::discard_queue(leg.tcb);
-    // Messages on their way to us own packets.
+    drop_messages();
+}
+
+/// Messages on their way to us own packets.
+void Sessions::drop_messages() {
     Message m;
-    while (s_.lane.to[index(s_.side)].pop(m))
-        if (m.packet != nullptr) rte_pktmbuf_free(m.packet);
+    const auto drop = [&m](Ring<Message>& ring) {
+        while (ring.pop(m))
+            if (m.packet != nullptr) rte_pktmbuf_free(m.packet);
+    };
+    drop(s_.lane.to[index(s_.side)]);
+    if (is_client() && s_.lane.application) drop(s_.lane.application->to_client);
 }
 
 Instant Sessions::shared_now() const {
@@ -79,7 +87,7 @@ Leg* Sessions::leg_of(SessionId id) {
 
 bool Sessions::send_message(Message m) {
     m.retake_epoch = static_cast<std::uint16_t>(retake_epoch_);
-    if (s_.lane.to[index(other(s_.side))].push(m)) return true;
+    if (far_ring(m.id.slot).push(m)) return true;
     s_.counters.add(Counter::ring_refused);
     try_again(m.id.slot);
     return false;
@@ -180,11 +188,16 @@ void Sessions::segment(std::uint32_t slot, const wire::Frame& frame, Packet&& pa
             if (!inherited_[slot].waiting) break;
             wake(slot);
             [[fallthrough]];
-        case Phase::installed: take_over(slot); [[fallthrough]];
+        case Phase::installed:
+            take_over(slot);
+            // Its client repeats what came before the application core has answered.
+            if (leg.phase == Phase::resuming) return s_.counters.add(Counter::wrong_phase);
+            [[fallthrough]];
         case Phase::translated:
             if (leg.prefix_size == 0) in_translated(slot, frame, std::move(packet));
             else in_translated(slot, take_prefix_ack(slot, frame), std::move(packet));
             break;
+        case Phase::resuming: s_.counters.add(Counter::wrong_phase); break;
         case Phase::dead: in_dead(slot, frame, std::move(packet)); break;
     }
     touch(slot);
@@ -245,7 +258,11 @@ std::uint32_t Sessions::advance(Instant now) {
 }
 
 void Sessions::take_messages() {
-    auto& ring = s_.lane.to[index(s_.side)];
+    take_messages_of(s_.lane.to[index(s_.side)]);
+    if (is_client() && s_.lane.application) take_messages_of(s_.lane.application->to_client);
+}
+
+void Sessions::take_messages_of(Ring<Message>& ring) {
     for (;;) {
         const auto n = ring.pop(std::span(messages_));
         for (std::uint32_t i = 0; i < n; ++i) take_message(messages_[i]);
@@ -265,13 +282,14 @@ void Sessions::take_message(const Message& m) {
     }
     auto* leg = leg_of(m.id);
     if (leg == nullptr) return;
-    const bool changes_phase = m.kind == MessageKind::accepted || m.kind == MessageKind::established ||
-                               m.kind == MessageKind::anchor;
+    const bool changes_phase = m.kind == MessageKind::accepted || m.kind == MessageKind::resumed ||
+                               m.kind == MessageKind::established || m.kind == MessageKind::anchor;
     if (changes_phase && m.retake_epoch != static_cast<std::uint16_t>(retake_epoch_))
         return s_.counters.add(Counter::stale_message);
     const auto slot = m.id.slot;
     switch (m.kind) {
         case MessageKind::accepted: accepted(slot); break;
+        case MessageKind::resumed: resumed(slot, m); break;
         case MessageKind::refused: refuse_client(slot); break;
         case MessageKind::established: server_established(slot); break;
         case MessageKind::data: take_data(slot, std::move(packet)); break;
@@ -290,6 +308,7 @@ void Sessions::take_message(const Message& m) {
             note_closed(slot);
             break;
         case MessageKind::open:
+        case MessageKind::resume:
         case MessageKind::released: break;
     }
     touch(slot);
@@ -340,7 +359,8 @@ void Sessions::fire(std::uint32_t slot) {
             run_idle(slot);
             end_if_silent(slot);
             break;
-        case Phase::installed: break;
+        case Phase::installed:
+        case Phase::resuming: break;
         case Phase::translated:
             if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
             run_prefix(slot);

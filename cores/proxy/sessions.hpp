@@ -7,6 +7,7 @@
 //     sessions_journal.cpp   records for the mirror        sessions_connect.cpp    towards a backend
 //     sessions_health.cpp    checks of backends            sessions_prefix.cpp     the PROXY header
 //     sessions_cookie.cpp    SYN cookies             sessions_ahead.cpp      what waits above a hole
+//     sessions_app.cpp       with an application at the far end
 #pragma once
 
 #include <array>
@@ -105,6 +106,8 @@ class Sessions {
     void segment(std::uint32_t slot, const wire::Frame& frame, Packet&& packet);
     void unknown_segment(const wire::Frame& frame, Packet packet);
     void take_messages();
+    void take_messages_of(Ring<Message>& ring);
+    void drop_messages();
     void take_message(const Message& m);
     void take_cells();
     void follow_role();
@@ -140,6 +143,16 @@ class Sessions {
     void answer_by_cookie(const wire::Frame& frame, std::uint16_t service);
     bool open_by_cookie(const wire::Frame& frame, Packet&& packet);
     void establish_by_cookie(std::uint32_t slot);
+
+    // sessions_app.cpp
+    Ring<Message>& far_ring(std::uint32_t slot);
+    void mark_changed(std::uint32_t slot);
+    void resume(std::uint32_t slot);
+    void resumed(std::uint32_t slot, const Message& m);
+    void resume_leg(std::uint32_t slot, const Message& m);
+    void reset_unproven(std::uint32_t slot);
+    bool contradicts_stored(std::uint32_t slot, const wire::Frame& frame);
+
     // sessions_connect.cpp
     void take_open(SessionId id);
     void connect(SessionId id);

@@ -37,6 +37,7 @@ void Sessions::emit_leg_reset(std::uint32_t slot) {
             tcp::emit_control(leg.tcb, h, c);
             return;
         }
+        case Phase::resuming: leg.tcb.soft.snd.nxt = leg.hints->una; break;
         case Phase::translated:
             // The highest position that the endpoint has acknowledged is what it expects next.
             leg.tcb.soft.snd.nxt = leg.heard->any ? leg.heard->ack : leg.hints->una;

@@ -214,7 +214,7 @@ void Sessions::note_live(std::uint32_t slot) {
     auto& leg = legs_[slot];
     const auto* service = service_of(leg);
     // What the mirror told may be of another configuration.
-    if (leg.live || service == nullptr || leg.backend >= service->backends.size()) return;
+    if (leg.live || service == nullptr || (!is_client() && leg.backend >= service->backends.size())) return;
     leg.live = true;
     if (is_client()) admission_.session_began(leg.service, leg.tcb.hard.leg.remote.address);
     else backends_.session_began(leg.service, leg.backend);

@@ -13,7 +13,8 @@ constexpr std::uint32_t snapshot_per_cycle = 32;
 
 bool has_record(Phase phase) {
     return phase == Phase::storing || phase == Phase::answering || phase == Phase::accepted ||
-           phase == Phase::terminated || phase == Phase::translated || phase == Phase::installed;
+           phase == Phase::terminated || phase == Phase::translated || phase == Phase::installed ||
+           phase == Phase::resuming;
 }
 }  // namespace
 

@@ -56,7 +56,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     offer.ecn = offer.ecn && s_.config.tcp.ecn;
     const auto slot = begin(frame, position, numbers, offer);
     if (slot == FlowTable::none) return;
-    if (!s_.lane.to[index(Side::server)].push({MessageKind::open, 0, 0, record(slot).id, 0, nullptr, 0, 0})) {
+    if (!far_ring(slot).push({MessageKind::open, 0, 0, record(slot).id, 0, nullptr, 0, 0})) {
         // The client will send its SYN again: nothing is kept.
         s_.counters.add(Counter::ring_refused);
         free_leg(slot);

@@ -15,8 +15,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
     const auto& theirs = s_.lane.cells[index(other(s_.side))][slot];
     const auto session_max = s_.config.limits.session_bytes / 512;
     const auto held = theirs.held_mbufs.load(std::memory_order_relaxed) + leg.tcb.soft.rcv.queue.mbufs();
-    const auto lane = s_.lane.core[0].held_mbufs.load(std::memory_order_relaxed) +
-                      s_.lane.core[1].held_mbufs.load(std::memory_order_relaxed);
+    const auto lane = s_.lane.held_mbufs();
     // A session holds no more than what is still free: the greedy stop each other long before the lane is
     // full, and whoever holds little finds room.
     // The last eighth is for those who hold next to nothing: a few that hoard shut nobody out.
@@ -27,6 +26,7 @@ bool Sessions::over_budget(std::uint32_t slot) const {
 
 void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packet&& packet) {
     auto& leg = legs_[slot];
+    if (leg.unproven && contradicts_stored(slot, frame)) return;
     const auto& c = context_;
     auto max = s_.config.limits.session_bytes / 512;
     if (frame.payload_len > 0 && over_budget(slot)) {
@@ -57,7 +57,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
         auto& own = cell(slot);
         own.probe_requests.store(own.probe_requests.load(std::memory_order_relaxed) + 1,
                                  std::memory_order_relaxed);
-        s_.lane.dirty[index(s_.side)].mark(slot);
+        mark_changed(slot);
     }
     if (frame.payload_len > 0) note_payload(slot);
     if (leg.phase == Phase::terminated && (arrival.ack.advanced || frame.payload_len > 0))
@@ -101,7 +101,7 @@ void Sessions::pass_on(std::uint32_t slot) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     const auto& c = context_;
-    auto& ring = s_.lane.to[index(other(s_.side))];
+    auto& ring = far_ring(slot);
     while (tcp::next_in_order(t) != nullptr) {
         // We are the ring's only producer: room that is there now stays until we use it.
         if (ring.free_count() == 0) {
@@ -123,7 +123,7 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     const auto edge = theirs.edge.load(std::memory_order_acquire);
     const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
     // What was clamped is released when the bytes themselves have come: look again then.
-    leg.far_changed = !rcv.ledger.release_until(has_peer_gate(leg) ? acknowledged : rcv.ledger.received());
+    leg.far_changed = !rcv.ledger.release_until(waits_for_far(leg) ? acknowledged : rcv.ledger.received());
     if (leg.far_changed) s_.tcp_counters.add(tcp::Counter::release_clamped);
     // Windows are tied: never past what the far end granted, but for a lead that was asked for, nor past what
     // we are willing to hold.
@@ -197,7 +197,7 @@ void Sessions::service(std::uint32_t slot) {
         note_progress(slot);
     }
     if (t.soft.rcv.sack_from_far && t.soft.rcv.queue.next_offer() != nullptr) offer_ahead(slot);
-    if (leg.far_changed || !has_peer_gate(leg)) apply_other_cell(slot);
+    if (leg.far_changed || !waits_for_far(leg)) apply_other_cell(slot);
     if (t.soft.rcv.fin_taken) note_fin(slot);
     if (tcp::may_send(t)) send(slot);
     if (tcp::may_owe_ack(t)) acknowledge(slot);
@@ -235,7 +235,7 @@ void Sessions::publish(std::uint32_t slot) {
     // The edge goes first: a reader that sees the new acknowledgment sees its window, too.
     own.edge.store(std::max(edge_before, s.edge), std::memory_order_release);
     own.acknowledged.store(s.una, std::memory_order_release);
-    s_.lane.dirty[index(s_.side)].mark(slot);
+    mark_changed(slot);
 }
 
 /// The other leg's window depends on this one's: a lost window update must not stall both for ever.

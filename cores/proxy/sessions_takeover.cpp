@@ -174,9 +174,7 @@ void Sessions::become_active() {
 void Sessions::drop_table() {
     s_.counters.add(Counter::sessions_dropped, used_);
     for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) free_leg(slot);
-    Message m;
-    while (s_.lane.to[index(s_.side)].pop(m))
-        if (m.packet != nullptr) rte_pktmbuf_free(m.packet);
+    drop_messages();
     storing_.clear();
     storing_head_ = 0;
     snapshot_next_ = none;
@@ -191,6 +189,8 @@ void Sessions::retake_all() {
 
 void Sessions::retake(std::uint32_t slot) {
     auto& leg = legs_[slot];
+    // The peer's application may have gone on with it, and would have said other things than ours.
+    if (has_app_gate(leg) && leg.phase != Phase::opening) return reset_unproven(slot);
     switch (leg.phase) {
         // Where a handshake was under way, nothing is known beyond the record; both cores see it so.
         case Phase::storing:
@@ -272,7 +272,6 @@ void Sessions::take_over_some() {
 
 void Sessions::take_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    leg.phase = Phase::translated;
     *leg.heard = Heard{};
     // TSval grows by a guard of 10 s for every term since the session opened: it never goes back across a
     // takeover, and a late segment of the old node fails PAWS.
@@ -280,6 +279,8 @@ void Sessions::take_over(std::uint32_t slot) {
     leg.tcb.hard.leg.ts_offset =
         record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.hard.leg.iss = record(slot).leg[index(s_.side)].iss;
+    if (has_app_gate(leg)) return resume(slot);
+    leg.phase = Phase::translated;
     // A server that has a byte of the client's has the header, too.
     leg.prefix_pending = leg.prefix_size > 0 && leg.hints->una <= 1;
     leg.prefix_at = Instant::never();

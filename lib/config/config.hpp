@@ -13,7 +13,17 @@
 namespace holdfast {
 
 /// Which predefined operations must be done before an acknowledgment leaves; a set of bits.
-enum class Gate : std::uint8_t { none = 0, peer = 1 };
+enum class Gate : std::uint8_t { none = 0, peer = 1, app = 2, standby = 4 };
+
+constexpr Gate operator|(Gate a, Gate b) {
+    return static_cast<Gate>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr bool has(Gate gates, Gate g) {
+    return (static_cast<std::uint8_t>(gates) & static_cast<std::uint8_t>(g)) != 0;
+}
+
+/// What runs on the appliance and serves the clients of a service with gate app.
+enum class ApplicationKind : std::uint8_t { none, echo };
 
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
@@ -67,8 +77,10 @@ struct ServiceConfig {
 
     std::string name;
     Endpoint address;                ///< virtual address and port that clients connect to
-    std::vector<Endpoint> backends;  ///< at least one
+    std::vector<Endpoint> backends;  ///< at least one, but for gate app, which has none
     Gate gate = Gate::peer;
+    ApplicationKind application = ApplicationKind::none;
+    bool degrade = false;  ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
     HealthConfig health{};
@@ -130,6 +142,8 @@ struct LimitsConfig {
     std::uint32_t mbufs = 32768;             ///< per port pool
     std::uint32_t ring = 4096;               ///< entries of each ring between cores; a power of two
     std::uint32_t half_open = 1024;          ///< half-open sessions of a lane beyond which SYNs get cookies
+    std::uint32_t reply_bytes = 64u << 10;   ///< bytes of an application's replies that a session may hold
+    std::uint32_t replies = 64u << 20;       ///< bytes of all replies that a lane may hold
 };
 
 enum class IdlePolicy : std::uint8_t { busy, adaptive, interrupt };
@@ -151,6 +165,12 @@ struct Config {
     IdlePolicy idle = IdlePolicy::adaptive;
     Duration idle_sleep_max = milliseconds(1);
     std::vector<std::uint8_t> key;  ///< contents of guard.key_file, read by the loader
+
+    /// Some service is an application's: the lane has a core for it.
+    bool has_applications() const {
+        return std::any_of(services.begin(), services.end(),
+                           [](const ServiceConfig& s) { return has(s.gate, Gate::app); });
+    }
 };
 
 }  // namespace holdfast

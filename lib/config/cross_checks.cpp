@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lib/config/address_checks.hpp"
+#include "lib/config/gate_checks.hpp"
 
 namespace holdfast {
 namespace {
@@ -149,7 +150,9 @@ void check_service(const Config& c, std::size_t i, Problems& problems) {
         problems.add(section + ".backends", "there are " + std::to_string(s.backends.size()) +
                                                 "; choose at most " +
                                                 std::to_string(ServiceConfig::backends_max));
-    if (s.backends.empty()) problems.add(section + ".backends", "is empty; give at least one backend");
+    if (s.backends.empty() && !has(s.gate, Gate::app))
+        problems.add(section + ".backends", "is empty; give at least one backend");
+    check_gates(s, section, problems);
     for (const auto& b : s.backends) {
         if (!c.server.reaches(b.address))
             problems.add(section + ".backends",
@@ -230,6 +233,9 @@ void check_limits(const LimitsConfig& l, Problems& problems) {
     if ((l.ring & (l.ring - 1)) != 0)
         problems.add("limits.ring",
                      std::to_string(l.ring) + " is no power of two; choose 1024, 2048, 4096, ...");
+    if (l.replies < l.reply_bytes)
+        problems.add("limits.replies", "is less than what one session may hold; choose at least " +
+                                           std::to_string(l.reply_bytes) + " or lower limits.reply_bytes");
     // One stalled transfer of full-sized segments must leave half of the port's buffers to the others.
     constexpr std::uint64_t segment_bytes = 1448;
     const std::uint64_t most = std::uint64_t{l.mbufs} * segment_bytes / 2;

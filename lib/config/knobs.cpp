@@ -94,14 +94,23 @@ std::string assign(std::vector<Route>& to, const KnobValue& v) {
     return {};
 }
 
+constexpr std::pair<std::string_view, Gate> gate_names[] = {
+    {"peer", Gate::peer}, {"app", Gate::app}, {"standby", Gate::standby}};
+
 std::string assign(Gate& to, const KnobValue& v) {
     const auto& names = std::get<std::vector<std::string>>(v);
-    for (const auto& name : names)
-        if (name != "peer" && name != "none")
-            return "gate '" + name + "' is not available in this version; use [\"peer\"] or [\"none\"]";
-    if (names.size() != 1) return "needs exactly one gate in this version; use [\"peer\"] or [\"none\"]";
-    to = names.front() == "peer" ? Gate::peer : Gate::none;
-    return {};
+    to = Gate::none;
+    for (const auto& name : names) {
+        if (name == "none" && names.size() == 1) return {};
+        const auto row = std::ranges::find(gate_names, name, &std::pair<std::string_view, Gate>::first);
+        if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
+        if (row == std::end(gate_names))
+            return quoted(name) +
+                   " is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] or [\"none\"]";
+        if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
+        to = to | row->second;
+    }
+    return names.empty() ? "is empty; use [\"none\"] if an acknowledgment waits for nothing" : "";
 }
 
 /// The value whose place in `names` is that of the word.
@@ -129,6 +138,11 @@ std::string assign(Balance& to, const KnobValue& v) {
     return assign_word(to, v, balance_names, "way to choose a backend");
 }
 
+constexpr std::string_view application_names[] = {"none", "echo"};
+std::string assign(ApplicationKind& to, const KnobValue& v) {
+    return assign_word(to, v, application_names, "application");
+}
+
 // ---- from a value of ours to the file's notation ----
 
 template <std::unsigned_integral T>
@@ -148,7 +162,13 @@ std::string print(const std::vector<T>& v) {
     for (const auto& item : v) text += (text.size() > 1 ? ", " : "") + print(item);
     return text + "]";
 }
-std::string print(Gate v) { return v == Gate::peer ? "[\"peer\"]" : "[\"none\"]"; }
+std::string print(Gate v) {
+    std::vector<std::string> names;
+    for (const auto& [name, gate] : gate_names)
+        if (has(v, gate)) names.emplace_back(name);
+    return names.empty() ? "[\"none\"]" : print(names);
+}
+std::string print(ApplicationKind v) { return quoted(application_names[static_cast<std::size_t>(v)]); }
 std::string print(IdlePolicy v) { return quoted(idle_names[static_cast<std::size_t>(v)]); }
 std::string print(Balance v) { return quoted(balance_names[static_cast<std::size_t>(v)]); }
 
@@ -310,10 +330,17 @@ constexpr Knob rows[] = {
     {"service", "name", required, 0, 0, service_name(), "what people call the service; at most 63 bytes"},
     {"service", "address", required, 0, 0, in_service<&ServiceConfig::address>(),
      "virtual address and port that clients connect to"},
-    {"service", "backends", required, 0, 0, in_service<&ServiceConfig::backends>(),
-     "addresses and ports of the servers"},
+    {"service", "backends", optional, 0, 0, in_service<&ServiceConfig::backends>(),
+     "addresses and ports of the servers; at least one, but with gate \"app\", which has none"},
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
-     "what an acknowledgment waits for: \"peer\" (the far end's) or \"none\""},
+     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), both "
+     "\"app\" and \"standby\" (and that the standby has it), or \"none\""},
+    {"service", "application", optional, 0, 0, in_service<&S::application>(),
+     "what serves the clients on this machine, with gate \"app\": \"echo\""},
+    {"service", "degrade", optional, 0, 0, in_service<&S::degrade>(),
+     "with gate \"standby\": while no standby is in sync, acknowledge and reply without, unprotected, "
+     "instead "
+     "of holding"},
     {"service", "balance", optional, 0, 0, in_service<&S::balance>(),
      "the backend of a new session: \"round_robin\", \"least_sessions\", or \"source_hash\" (a client's "
      "address "
@@ -408,6 +435,10 @@ constexpr Knob rows[] = {
      "sessions per lane"},
     {"limits", "session_bytes", optional, 1 << 16, 1 << 30, at<&C::limits, &LimitsConfig::session_bytes>(),
      "bytes that one direction of a session may hold"},
+    {"limits", "reply_bytes", optional, 1 << 12, 1 << 24, at<&C::limits, &LimitsConfig::reply_bytes>(),
+     "bytes of an application's replies that a session may hold until its client has acknowledged them"},
+    {"limits", "replies", optional, 1 << 16, 1 << 30, at<&C::limits, &LimitsConfig::replies>(),
+     "bytes of replies that all sessions of a lane may hold together"},
     {"limits", "mbufs", optional, 8192, 1 << 22, at<&C::limits, &LimitsConfig::mbufs>(),
      "packet buffers of each port"},
     {"limits", "ring", optional, 64, 1 << 20, at<&C::limits, &LimitsConfig::ring>(),

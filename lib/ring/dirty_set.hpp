@@ -1,4 +1,4 @@
-// Which slots changed: a bitmap that one core marks and another one drains. A mark can never be lost or
+// Which slots changed: a bitmap that cores mark and another one drains. A mark can never be lost or
 // refused, so single-writer cells plus a DirtySet need no ring of wake-ups.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace holdfast {
 
-/// Two-level bitmap over slots [0, size). mark() from one thread, drain() from another.
+/// Two-level bitmap over slots [0, size). mark() from any thread, drain() from one.
 class DirtySet {
   public:
     explicit DirtySet(std::uint32_t size)

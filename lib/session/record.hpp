@@ -2,6 +2,7 @@
 // their byte layout on the wire is cores/mirror/codec.hpp, not these structs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <type_traits>
 
@@ -15,6 +16,12 @@ namespace holdfast {
 enum class Side : std::uint8_t { client = 0, server = 1 };
 constexpr Side other(Side s) { return s == Side::client ? Side::server : Side::client; }
 constexpr std::size_t index(Side s) { return static_cast<std::size_t>(s); }
+
+/// Who writes records of his own, in an order of his own: a lane's cores.
+enum class Journal : std::uint8_t { client = 0, server = 1, application = 2 };
+inline constexpr std::size_t journal_count = 3;
+constexpr Journal journal_of(Side s) { return static_cast<Journal>(s); }
+constexpr std::size_t index(Journal j) { return static_cast<std::size_t>(j); }
 
 /// Identity of a session within a pair of nodes: a slot is used again, a (slot, generation) never.
 struct SessionId {
@@ -74,6 +81,26 @@ struct ProgressRecord {
     Instant last_active{};
 };
 static_assert(std::is_trivially_copyable_v<ProgressRecord>);
+
+/// Bytes of a reply that one record carries at most.
+inline constexpr std::size_t reply_record_max = 1024;
+
+/// `Application`: what an application did in a session, written by the application core. The records up to
+/// one with `complete` take effect together, or not at all.
+struct ApplicationRecord {
+    SessionId id;
+    bool first = false;       ///< what was stored of the session before is void
+    bool complete = false;    ///< and with it all that came since the last complete one
+    bool client_fin = false;  ///< the client's FIN is committed, and `committed` counts it
+    bool finished = false;    ///< a FIN follows the replies
+    bool closed = false;      ///< the session is over; the rest says nothing
+    Position committed = 1;   ///< of the client's stream: what lies below needs never come again
+    Position una = 1;         ///< of the replies: what lies below the client has acknowledged
+    Position begin = 1;       ///< of the replies: where `bytes` stand
+    std::uint16_t size = 0;   ///< of `bytes`
+    std::array<std::uint8_t, reply_record_max> bytes;
+};
+static_assert(std::is_trivially_copyable_v<ApplicationRecord>);
 
 /// `Closed`: the session is gone; its tuples stay quarantined.
 struct ClosedRecord {

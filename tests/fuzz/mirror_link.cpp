@@ -122,7 +122,7 @@ class Program {
             case 0: say(in_.take(in_.u8())); break;
             case 1:
             case 2: say(record(hello())); break;
-            case 3: say(record(mirror::EpochStart{side(what), in_.u8()})); break;
+            case 3: say(record(mirror::EpochStart{journal_of(side(what)), in_.u8()})); break;
             case 4:
             case 5:
                 say(record(mirror::Opened{sequence(), stage_.record_of(in_.below(4), stage_.main(), {})}));
@@ -134,7 +134,7 @@ class Program {
                 break;
             }
             case 7: say(record(mirror::Closed{sequence(), {{in_.below(4), 1}, in_.u8()}})); break;
-            case 8: say(record(mirror::SnapshotEnd{side(what), sequence()})); break;
+            case 8: say(record(mirror::SnapshotEnd{journal_of(side(what)), sequence()})); break;
             case 9: say(record(mirror::Confirm{{in_.u8(), in_.u8()}, in_.u8()})); break;
             case 10: say(record(mirror::Refused{static_cast<mirror::Refusal>(in_.u8() % 8)})); break;
             case 11: pass(milliseconds(1) * in_.u8()); break;

@@ -108,7 +108,9 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     s.name = "story";
     s.address = service();
     s.gate = o.gate;
-    for (unsigned i = 0; i < o.backends; ++i) s.backends.push_back(backend(i));
+    if (has(o.gate, Gate::app) && s.application == ApplicationKind::none)
+        s.application = ApplicationKind::echo;
+    for (unsigned i = 0; i < o.backends && !has(o.gate, Gate::app); ++i) s.backends.push_back(backend(i));
     c.services = {s};
     c.tcp = o.tcp;
     c.limits = o.limits;
@@ -118,7 +120,7 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     return c;
 }
 
-LaneStage::LaneStage(const LaneOptions& options)
+LaneStage::LaneStage(const LaneOptions& options, const app::ApplicationFactory& application)
     : config_(make_config(options)),
       begin_(start_of_time(tcp::Secrets(config_.key), client_endpoint(0))),
       now_(begin_),
@@ -132,6 +134,11 @@ LaneStage::LaneStage(const LaneOptions& options)
                    client_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 1, begin_),
       server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_,
                    server_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
+    if (lane_.application) {
+        echoes_ = !application;
+        application_core_.emplace(config_, pools_[0].get(), lane_,
+                                  echoes_ ? app::make_application : application, begin_);
+    }
     if (options.exact_frames)
         for (auto& pool : pools_) pool.end_exactly();
     lane_.node.speak_until_ns = Instant::never().ns;
@@ -180,7 +187,8 @@ std::string LaneStage::transcript() const {
 // ---- time ----
 
 Instant LaneStage::next_deadline() const {
-    return earlier(client_core_.next_deadline(), server_core_.next_deadline());
+    const auto at = earlier(client_core_.next_deadline(), server_core_.next_deadline());
+    return has_application() ? earlier(at, application_core_->next_deadline()) : at;
 }
 
 void LaneStage::at(Duration t) {
@@ -206,8 +214,9 @@ void LaneStage::settle() {
     for (int round = 0, fruitless = 0; round < 5000 && fruitless < patience; ++round) {
         const auto before = frames_;
         const bool client = run_core(Side::client), server = run_core(Side::server);
+        const bool application = has_application() && application_core_->advance(now_) > 0;
         const bool news = serve_standby();
-        if (!news && !client && !server) return;
+        if (!news && !client && !server && !application) return;
         fruitless = news || frames_ != before ? 0 : fruitless + 1;
         if (round == 4999) throw Departure("the cores do not come to rest\n" + transcript());
     }
@@ -307,8 +316,9 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
     const auto side = to.mac() == peer_mac[0] ? Side::client : Side::server;
     if (s.raw.from_mac != virtual_mac(side) || s.raw.to_mac != to.mac()) wrong("wrong Ethernet addresses");
     if (s.raw.options.unknown_kind != 0) wrong("an option that nobody knows");
+    const auto& speaker = echoes_ ? to : far;
     for (auto p = s.begin; p < s.end; ++p)
-        if (s.raw.payload[p - s.begin] != far.byte_at(p))
+        if (s.raw.payload[p - s.begin] != speaker.byte_at(p))
             wrong("R3: the byte at " + std::to_string(p) + " is another one");
     if (s.raw.has(flag::syn) || s.raw.has(flag::rst)) return;
     if (s.raw.options.timestamps.has_value() != k.timestamps) wrong("timestamps are not as agreed");
@@ -349,6 +359,12 @@ void LaneStage::establish(Conversation& c) {
     c.server.expects(ack(1));
 }
 
+void LaneStage::establish_application(Conversation& c) {
+    c.client.sends(syn());
+    c.client.expects(syn_ack());
+    c.client.sends(ack(1));
+}
+
 // ---- neighbours ----
 
 void LaneStage::become_active(std::uint64_t term) {
@@ -373,7 +389,8 @@ void LaneStage::retake() {
 
 void LaneStage::connect_standby() {
     for (auto& list : standby.records) list.clear();
-    lane_.node.confirmed[0] = lane_.node.confirmed[1] = 0;
+    standby.application.clear();
+    for (auto& confirmed : lane_.node.confirmed) confirmed = 0;
     lane_.node.mirror_epoch = ++mirror_epochs_;
     settle();
     confirm_all();
@@ -389,6 +406,7 @@ void LaneStage::disconnect_standby() {
 void LaneStage::confirm_all() {
     for (int i = 0; i < 2; ++i)
         if (!standby.records[i].empty()) lane_.node.confirmed[i] = standby.records[i].back().sequence;
+    if (!standby.application.empty()) lane_.node.confirmed[2] = standby.application.back().sequence;
     settle();
 }
 
@@ -404,12 +422,27 @@ bool LaneStage::serve_standby() {
         news = news || lane_.node.confirmed[i] != sequence;
         lane_.node.confirmed[i] = sequence;
     }
+    if (!has_application()) return news;
+    proxy::ApplicationEntry a;
+    while (lane_.application->journal.pop(a))
+        if (a.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.application.push_back(a);
+    if (!standby.confirms || standby.application.empty()) return news;
+    const auto sequence = standby.application.back().sequence;
+    news = news || lane_.node.confirmed[2] != sequence;
+    lane_.node.confirmed[2] = sequence;
     return news;
+}
+
+void LaneStage::install_application(const std::vector<proxy::ApplicationEntry>& entries) {
+    for (const auto& e : entries) lane_.application->install.push(e);
+    settle();
 }
 
 void LaneStage::install(const SessionRecord& record, const std::vector<ProgressRecord>& progress) {
     lane_.records[record.id.slot] = record;
-    for (auto& ring : lane_.install) ring.push({proxy::InstallKind::install, {}, record.id, 0, {}});
+    lane_.install[0].push({proxy::InstallKind::install, {}, record.id, 0, {}});
+    if (!has(static_cast<Gate>(record.gates), Gate::app))
+        lane_.install[1].push({proxy::InstallKind::install, {}, record.id, 0, {}});
     for (const auto& p : progress)
         lane_.install[index(p.side)].push({proxy::InstallKind::progress, {}, p.id, 0, p});
     settle();
@@ -431,6 +464,15 @@ void LaneStage::expect_count(Side side, std::string_view counter, std::uint64_t 
     if (actual != expected)
         depart(std::string(side == Side::client ? "client." : "server.") + std::string(counter) + " is " +
                    std::to_string(actual) + " and not " + std::to_string(expected) + "\n" + transcript(),
+               where);
+}
+
+void LaneStage::expect_application_count(std::string_view counter, std::uint64_t expected, Where where) {
+    const auto actual = find_counter(application_core_->counters(), app::counter_rows, counter);
+    if (!actual) throw Departure("no counter is called " + std::string(counter));
+    if (*actual != expected)
+        depart("app." + std::string(counter) + " is " + std::to_string(*actual) + " and not " +
+                   std::to_string(expected) + "\n" + transcript(),
                where);
 }
 

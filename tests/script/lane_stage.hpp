@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 
+#include "cores/protocol/app_core.hpp"
 #include "cores/protocol/protocol_core.hpp"
 #include "tests/script/peer.hpp"
 #include "tests/support/mbuf_pool.hpp"
@@ -43,14 +44,16 @@ struct Conversation {
 /// The standby as the lane sees it: records come to it, confirmations go back.
 struct Standby {
     bool confirms = true;
-    std::vector<proxy::JournalEntry> records[2];  ///< by writing side, oldest first
+    std::vector<proxy::JournalEntry> records[2];       ///< by writing side, oldest first
+    std::vector<proxy::ApplicationEntry> application;  ///< of the application core
     /// Newest record of a kind, or nothing.
     const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
 };
 
 class LaneStage : public PeerStage {
   public:
-    explicit LaneStage(const LaneOptions& options = {});
+    /// `application` is that of a service with gate app; by default its own, which is echo.
+    explicit LaneStage(const LaneOptions& options = {}, const app::ApplicationFactory& application = {});
     /// Departs when frames came that the story did not expect, or mbufs are missing.
     ~LaneStage() override;
 
@@ -70,6 +73,9 @@ class LaneStage : public PeerStage {
     /// The whole handshake, with the ends' offers; story time does not move.
     void establish() { establish(main()); }
     void establish(Conversation& c);
+    /// The same with an application at the far end.
+    void establish_application() { establish_application(main()); }
+    void establish_application(Conversation& c);
     /// Its first half: the client's SYN reaches the server.
     void pass_syn(Where where = Where::current()) { pass_syn(main(), where); }
     void pass_syn(Conversation& c, Where where = Where::current());
@@ -91,6 +97,8 @@ class LaneStage : public PeerStage {
     void retake();
     /// The mirror installs a session on this node, a standby; `progress` is what it knows of the legs.
     void install(const SessionRecord& record, const std::vector<ProgressRecord>& progress = {});
+    /// The same of what an application did.
+    void install_application(const std::vector<proxy::ApplicationEntry>& entries);
 
     // ---- facts ----
     /// Names of the peers in the order in which segments left for them.
@@ -101,7 +109,13 @@ class LaneStage : public PeerStage {
     void expect_view(proxy::View view, Where where = Where::current(), std::uint32_t slot = 0);
     const SessionRecord& record(std::uint32_t slot = 0) const { return lane_.records[slot]; }
     proxy::Lane& lane() { return lane_; }
-    std::uint64_t held_mbufs() const { return client_core_.held_mbufs() + server_core_.held_mbufs(); }
+    std::uint64_t held_mbufs() const {
+        return client_core_.held_mbufs() + server_core_.held_mbufs() +
+               (has_application() ? application_core_->held_mbufs() : 0);
+    }
+    /// Of the application core.
+    void expect_application_count(std::string_view counter, std::uint64_t expected,
+                                  Where where = Where::current());
     test::MbufPool& pool(Side side) { return pools_[index(side)]; }
     Instant now() const { return now_; }
     const Config& config() const { return config_; }
@@ -146,6 +160,7 @@ class LaneStage : public PeerStage {
     Config make_config(const LaneOptions& options) const;
     Instant next_deadline() const;
     bool run_core(Side side);
+    bool has_application() const { return application_core_.has_value(); }
     void take_frame(Side side, const sim::Bytes& bytes);
     std::uint16_t vlan(Side side) const {
         return side == Side::client ? config_.client.vlan : config_.server.vlan;
@@ -165,6 +180,8 @@ class LaneStage : public PeerStage {
     tcp::Secrets secrets_;
     protocol::ControlRings client_control_, server_control_;
     protocol::ProtocolCore client_core_, server_core_;
+    std::optional<protocol::AppCore> application_core_;
+    bool echoes_ = false;  ///< the client's bytes are what it is sent
     std::deque<Conversation> conversations_;
     std::deque<std::string> transcript_;
     std::vector<std::string> order_;

@@ -110,6 +110,7 @@ Node::~Node() = default;
 Core& Node::client_core() { return parts_->client; }
 Core& Node::server_core() { return parts_->server; }
 Core& Node::node_core() { return parts_->mirror; }
+Core* Node::application_core() { return nullptr; }
 std::optional<std::uint64_t> Node::term_to_persist() const {
     return parts_->persisted == parts_->term ? std::nullopt : std::optional(parts_->term);
 }

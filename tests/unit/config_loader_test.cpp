@@ -61,12 +61,12 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
         {"heartbeat_ms", "\"\\u001b[2J\"",
          "c.toml:39: guard.\\x1b[2J: unknown key; remove it, or see holdfast --config-keys"},
         {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
-        {"[\"peer\"]", "[\"standby\"]",
-         "c.toml:35: service[0].gate: gate 'standby' is not available in this version; "
-         "use [\"peer\"] or [\"none\"]"},
-        {"[\"peer\"]", "[]",
-         "c.toml:35: service[0].gate: needs exactly one gate in this version; use [\"peer\"] or "
+        {"[\"peer\"]", "[\"host\"]",
+         "c.toml:35: service[0].gate: \"host\" is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] "
+         "or "
          "[\"none\"]"},
+        {"[\"peer\"]", "[]",
+         "c.toml:35: service[0].gate: is empty; use [\"none\"] if an acknowledgment waits for nothing"},
         {"[\"peer\"]", "\"peer\"",
          "c.toml:35: service[0].gate: has the wrong type; write a list of strings, as in "
          "[\"...\"]"},

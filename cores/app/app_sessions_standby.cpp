@@ -1,0 +1,104 @@
+// A standby's table: what the active's applications did, as its records tell; and what becomes of it at a
+// takeover.
+#include <algorithm>
+
+#include "cores/app/app_sessions.hpp"
+
+namespace holdfast::app {
+
+using proxy::JournalKind;
+
+std::uint32_t AppSessions::take_installs() {
+    std::uint32_t n = 0;
+    for (; app_.install.pop(entry_); ++n) switch (entry_.kind) {
+            case JournalKind::epoch_start:
+                ++mark_;
+                whole_ = false;
+                break;
+            case JournalKind::progress:
+            case JournalKind::closed: store(entry_.record); break;
+            case JournalKind::snapshot_end:
+                sweep();
+                whole_ = true;
+                break;
+            case JournalKind::opened: break;
+        }
+    return n;
+}
+
+void AppSessions::store(const ApplicationRecord& r) {
+    auto& s = sessions_[r.id.slot];
+    const bool known = s.phase == AppPhase::stored && s.generation == r.id.generation;
+    if (s.phase != AppPhase::free && s.phase != AppPhase::stored)
+        return s_.counters.add(Counter::records_refused);
+    if (r.closed) {
+        if (known) clear(r.id.slot);
+        return;
+    }
+    if (!known && !r.first) return s_.counters.add(Counter::records_refused);
+    if (r.first) {
+        clear(r.id.slot);
+        renew(r.id.slot);
+        s.phase = AppPhase::stored;
+        s.generation = r.id.generation;
+        s.replies.start(r.begin);
+    }
+    s.mark = mark_;
+    store_progress(s, r);
+    s_.counters.add(s.lost ? Counter::records_refused : Counter::records_stored);
+}
+
+void AppSessions::store_progress(AppSession& s, const ApplicationRecord& r) {
+    auto& replies = s.replies;
+    const auto una = std::clamp(r.una, replies.begin(), replies.end());
+    // Before there is room for what follows: the active has dropped it, too.
+    replies.drop_until(replies_, una);
+    if (r.begin != replies.end() || replies.append(replies_, {r.bytes.data(), r.size}) != r.size)
+        s.lost = true;
+    if (!r.complete) return;
+    s.whole = true;
+    s.allowed = {r.committed, std::clamp(r.una, replies.begin(), replies.end() + (r.finished ? 1 : 0)),
+                 replies.end(), r.client_fin, r.finished};
+}
+
+/// Sessions that a whole snapshot did not name are gone from the active.
+void AppSessions::sweep() {
+    for (std::uint32_t slot = 0; slot < sessions_.size(); ++slot)
+        if (sessions_[slot].phase == AppPhase::stored && sessions_[slot].mark != mark_) clear(slot);
+}
+
+/// This node has become active, and its client core comes to the session.
+void AppSessions::take_resume(SessionId id) {
+    auto& s = sessions_[id.slot];
+    const bool known = s.phase == AppPhase::stored && s.generation == id.generation && s.whole;
+    if (!known) {
+        start(id.slot, id.generation);
+        s.phase = AppPhase::opening;
+        publish(id.slot);
+        return post(id.slot, proxy::MessageKind::resumed);
+    }
+    // What did not become whole was never seen.
+    auto replies = s.replies;
+    const auto a = s.allowed;
+    const bool lost = s.lost;
+    replies.cut(replies_, std::clamp(a.end, replies.begin(), replies.end()));
+    s.replies.start(1);  // they stay, in the copy
+    start(id.slot, id.generation);
+    s.replies = replies;
+    s.allowed = a;
+    s.lost = lost;
+    s.phase = AppPhase::open;
+    s.received = s.taken = s.committed = a.committed - (a.client_fin ? 1 : 0);
+    s.fin_received = s.end_told = a.client_fin;
+    s.finished = a.finished;
+    s.una = a.una;
+    s.passed = std::clamp(a.una, replies.begin(), replies.end());
+    s.fin_passed = a.una > a.end;
+    publish(id.slot);
+    s_.counters.add(Counter::sessions_resumed);
+    post(id.slot, proxy::MessageKind::resumed);
+    application(s).resumed(
+        {opened_of(id.slot), s.committed - 1, replies.end() - 1, a.client_fin, a.finished});
+}
+
+}  // namespace holdfast::app

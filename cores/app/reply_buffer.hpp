@@ -1,0 +1,65 @@
+// Replies until their client has acknowledged them, in blocks of one pool that all sessions share.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "lib/base/seq_num.hpp"
+#include "lib/table/zeroed_array.hpp"
+
+namespace holdfast::app {
+
+/// Blocks of bytes, taken and given back by number.
+class ReplyPool {
+  public:
+    static constexpr std::uint32_t block_size = 1024, none = 0xffffffff;
+
+    /// Room for `bytes`, rounded down to whole blocks. Throws std::bad_alloc.
+    explicit ReplyPool(std::uint64_t bytes);
+
+    /// none when all are taken.
+    std::uint32_t take();
+    void give_back(std::uint32_t block);
+    std::uint32_t free_count() const { return blocks_.size() - used_; }
+    std::uint8_t* bytes(std::uint32_t block) { return blocks_[block].bytes; }
+    /// Of a taken block: the one behind it in its buffer; of a free one: the next free one.
+    std::uint32_t& next(std::uint32_t block) { return blocks_[block].next; }
+
+  private:
+    struct Block {
+        std::uint32_t next;
+        std::uint8_t bytes[block_size];
+    };
+    ZeroedArray<Block> blocks_;
+    std::uint32_t free_ = none;    ///< given back, newest first
+    std::uint32_t untouched_ = 0;  ///< from here on no block was ever taken
+    std::uint32_t used_ = 0;
+};
+
+/// The replies [begin, end) of one session. All bytes zero is not an empty one: start() makes it.
+class ReplyBuffer {
+  public:
+    /// Empty, the next byte is at `position`. What it held must have been cleared.
+    void start(Position position);
+    Position begin() const { return begin_; }
+    Position end() const { return end_; }
+
+    /// Returns how many bytes had room in the pool.
+    std::size_t append(ReplyPool& pool, std::span<const std::uint8_t> bytes);
+    /// Copies `out.size()` bytes from `position` on, which are all held.
+    void copy(ReplyPool& pool, Position position, std::span<std::uint8_t> out) const;
+    /// Forgets what lies below `position`, which lies in [begin, end].
+    void drop_until(ReplyPool& pool, Position position);
+    /// Forgets what lies at or above `position`, which lies in [begin, end].
+    void cut(ReplyPool& pool, Position position);
+    void clear(ReplyPool& pool) { drop_until(pool, end_); }
+
+  private:
+    void give_back_from(ReplyPool& pool, std::uint32_t block);
+
+    Position base_ = 1;  ///< of the first byte of the first block
+    Position begin_ = 1, end_ = 1;
+    std::uint32_t first_ = ReplyPool::none, last_ = ReplyPool::none;
+};
+
+}  // namespace holdfast::app

@@ -1,0 +1,14 @@
+// Gates and what goes with them.
+#pragma once
+
+#include <string>
+
+#include "lib/config/config.hpp"
+#include "lib/config/problems.hpp"
+
+namespace holdfast {
+
+/// Reports what a service, whose keys stand under `section`, combines and should not.
+void check_gates(const ServiceConfig& s, const std::string& section, Problems& problems);
+
+}  // namespace holdfast

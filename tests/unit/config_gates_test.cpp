@@ -1,0 +1,78 @@
+// Gates in the configuration: what goes together, and what does not.
+#include "tests/unit/config_text.hpp"
+
+using namespace holdfast;
+using namespace holdfast::test;
+
+namespace {
+
+constexpr const char* service =
+    "backends = [\"10.77.2.20:80\"]\ngate = [\"peer\"]                  # or [\"none\"]\n";
+
+/// The sound configuration with `lines` in the place of its service's backends and gate, from line 34 on.
+std::string with(const std::string& lines) { return said(service, lines.c_str()); }
+
+Config parsed(const std::string& lines) {
+    const KeyFile key;
+    return parse_config(replaced(example(key), service, lines.c_str()), "c.toml");
+}
+
+}  // namespace
+
+TEST_CASE("gates: an application takes the place of backends") {
+    const auto c = parsed("gate = [\"app\", \"standby\"]\napplication = \"echo\"\ndegrade = true\n");
+    const auto& s = c.services[0];
+    CHECK(s.gate == (Gate::app | Gate::standby));
+    CHECK(s.application == ApplicationKind::echo);
+    CHECK(s.degrade);
+    CHECK(s.backends.empty());
+    CHECK(c.has_applications());
+    CHECK_FALSE(parsed(service).has_applications());
+    CHECK(parsed("gate = [\"app\"]\napplication = \"echo\"\n").services[0].gate == Gate::app);
+}
+
+TEST_CASE("gates: what does not go together is named with its mend") {
+    const auto [lines, message] = GENERATE(table<const char*, const char*>({
+        {"gate = [\"app\", \"peer\"]\napplication = \"echo\"\n",
+         "c.toml:34: service[0].gate: holds \"app\" and \"peer\", but a session ends either here or at a "
+         "backend; leave one of them out"},
+        {"gate = [\"app\"]\n",
+         "c.toml:31: service[0].application: is missing, and gate \"app\" waits for it; name one, as in "
+         "\"echo\""},
+        {"gate = [\"app\"]\napplication = \"ecco\"\n",
+         "c.toml:35: service[0].application: \"ecco\" is no application; use \"none\" or \"echo\""},
+        {"gate = [\"app\"]\napplication = \"echo\"\nbackends = [\"10.77.2.20:80\"]\n",
+         "c.toml:36: service[0].backends: stand beside gate \"app\", whose application serves the clients "
+         "itself; leave one out"},
+        {"gate = [\"app\"]\napplication = \"echo\"\nproxy_protocol = 1\n",
+         "c.toml:36: service[0].proxy_protocol: tells backends of clients, and gate \"app\" has none; leave "
+         "it "
+         "out"},
+        {"gate = [\"app\"]\napplication = \"echo\"\nhealth_interval_ms = 2000\n",
+         "c.toml:36: service[0].health_interval_ms: checks backends, and gate \"app\" has none; leave it "
+         "out"},
+        {"gate = [\"app\", \"app\"]\napplication = \"echo\"\n",
+         "c.toml:34: service[0].gate: \"app\" is there twice; leave one of them out"},
+        {"gate = [\"none\", \"app\"]\napplication = \"echo\"\n",
+         "c.toml:34: service[0].gate: holds \"none\" beside another gate; leave one of them out"},
+        {"backends = [\"10.77.2.20:80\"]\ngate = [\"standby\"]\n",
+         "c.toml:35: service[0].gate: holds \"standby\" without \"app\": bytes on their way to a backend are "
+         "not mirrored; use [\"peer\"], which needs no more, or [\"app\", \"standby\"]"},
+        {"backends = [\"10.77.2.20:80\"]\napplication = \"echo\"\n",
+         "c.toml:35: service[0].application: runs with gate \"app\" alone; set gate = [\"app\"] or leave the "
+         "application out"},
+        {"backends = [\"10.77.2.20:80\"]\ndegrade = true\n",
+         "c.toml:35: service[0].degrade: is about gate \"standby\", which is not set; set it or leave "
+         "degrade "
+         "out"},
+        {"gate = [\"peer\"]\n", "c.toml:31: service[0].backends: is empty; give at least one backend"},
+    }));
+    CHECK(with(lines) == message);
+}
+
+TEST_CASE("gates: replies of one session fit into those of the lane") {
+    CHECK(
+        said("[limits]", "[limits]\nreply_bytes = 131072\nreplies = 65536") ==
+        "c.toml:53: limits.replies: is less than what one session may hold; choose at least 131072 or lower "
+        "limits.reply_bytes");
+}
