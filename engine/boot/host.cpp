@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <span>
 #include <thread>
 
 #include "cores/protocol/event_text.hpp"
@@ -93,7 +95,7 @@ struct Ports {
           client("client", config.client, options),
           server("server", config.server, options) {}
 
-    std::array<Port*, core_count> by_role() { return {&mirror, &client, &server}; }
+    std::array<Port*, port_count> by_role() { return {&mirror, &client, &server}; }
 
     Port::Options options;
     Port mirror, client, server;
@@ -124,12 +126,14 @@ class Machine {
         : clock_(clock),
           started_at_(clock.now()),
           node_(resources(config, ports, started_at_)),
-          node_runner_("node", node_.node_core(), ports.mirror, clock, node_options(config)),
-          client_runner_("client", node_.client_core(), ports.client, clock, lane_options(config)),
-          server_runner_("server", node_.server_core(), ports.server, clock, lane_options(config)),
+          node_runner_("node", node_.node_core(), &ports.mirror, clock, node_options(config)),
+          client_runner_("client", node_.client_core(), &ports.client, clock, lane_options(config)),
+          server_runner_("server", node_.server_core(), &ports.server, clock, lane_options(config)),
+          runners_{&node_runner_, &client_runner_, &server_runner_, add_application_runner(config)},
+          running_(runners_.data(), runners_.back() != nullptr ? core_count : core_count - 1),
           terms_(node_, config.state_dir, [this] { node_runner_.wake(); }),
-          telemetry_({node_, config.node_name, runners_, events_, started_at_}) {
-        for (Runner* r : runners_) r->set_neighbours(runners_);
+          telemetry_({node_, config.node_name, running_, events_, started_at_}) {
+        for (Runner* r : running_) r->set_neighbours(running_);
         links_.watch(ports.mirror, node_runner_, [this](bool up) { node_.set_mirror_link(up); });
         links_.watch(ports.client, client_runner_, [this](bool up) { node_.set_link(Side::client, up); });
         links_.watch(ports.server, server_runner_, [this](bool up) { node_.set_link(Side::server, up); });
@@ -137,14 +141,14 @@ class Machine {
 
     /// Runs the cores on `lcores` until one of `stop_signals` arrives.
     void run(const Lcores& lcores, const sigset_t& stop_signals) {
-        for (std::size_t i = 0; i < core_count; ++i) {
+        for (std::size_t i = 0; i < running_.size(); ++i) {
             launches_[i] = {runners_[i], &stop_};
             rte_eal_remote_launch(run_core, &launches_[i], lcores[i]);
         }
         control_until(stop_signals);
         hand_over();
         stop_.store(true);
-        for (Runner* r : runners_) r->wake();
+        for (Runner* r : running_) r->wake();
         rte_eal_mp_wait_lcore();
         collect_events();
     }
@@ -156,6 +160,13 @@ class Machine {
     Runner::Options node_options(const Config& c) {
         const bool realtime = c.guard.realtime && c.idle != IdlePolicy::busy;
         return {c.idle, c.idle_sleep_max, realtime, node_core_grace, [this] { terms_.serve(); }};
+    }
+
+    /// nullptr where no service has an application.
+    Runner* add_application_runner(const Config& config) {
+        auto* core = node_.application_core();
+        if (core == nullptr) return nullptr;
+        return &application_runner_.emplace("application", *core, nullptr, clock_, lane_options(config));
     }
 
     struct Launch {
@@ -199,7 +210,9 @@ class Machine {
     protocol::Node node_;
     EventHistory events_{event_history_size};
     Runner node_runner_, client_runner_, server_runner_;
-    std::array<Runner*, core_count> runners_{&node_runner_, &client_runner_, &server_runner_};
+    std::optional<Runner> application_runner_;
+    std::array<Runner*, core_count> runners_;  ///< by CoreRole
+    std::span<Runner* const> running_;
     TermKeeper terms_;
     LinkWatch links_;
     Telemetry telemetry_;
@@ -230,10 +243,11 @@ int run_node(const Arguments& arguments, const Config& config) {
     for (const auto& path : remove_stale_sockets(arguments.eal))
         say("removed " + path + ", nobody listened there");
     const Eal eal(arguments);
-    const Lcores lcores = assign_lcores();
+    const Lcores lcores = assign_lcores(config.has_applications());
     const Clock clock;
     Ports ports(config);
-    std::cerr << describe_layout(lcores, {&ports.mirror, &ports.client, &ports.server});
+    std::cerr << describe_layout(lcores, {&ports.mirror, &ports.client, &ports.server},
+                                 config.has_applications());
     if (!clock.uses_tsc()) say("no invariant TSC, the clock is CLOCK_MONOTONIC");
     if (arguments.eal_has("--no-telemetry"))
         say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");

@@ -29,33 +29,42 @@ std::string distance_note(unsigned lcore, const Port& port) {
 
 }  // namespace
 
-Lcores assign_lcores() {
-    if (rte_lcore_count() <= core_count)
-        throw StartRefused(
-            "too few lcores: " + std::to_string(rte_lcore_count()) +
-            " given, 4 needed (main, node core, client core, server core); give -l 0-3, or where CPUs "
-            "are few let several share one: --lcores 0@0,1@0,2@1,3@0");
+Lcores assign_lcores(bool with_applications) {
+    const std::size_t wanted = with_applications ? core_count : core_count - 1;
+    if (rte_lcore_count() <= wanted)
+        throw StartRefused("too few lcores: " + std::to_string(rte_lcore_count()) + " given, " +
+                           std::to_string(wanted + 1) + " needed (main, node core, client core, server core" +
+                           (with_applications ? ", application core" : "") + "); give -l 0-" +
+                           std::to_string(wanted) +
+                           ", or where CPUs are few let several share one: --lcores 0@0,1@0,2@1,3@0" +
+                           (with_applications ? ",4@1" : ""));
     Lcores lcores{};
     std::size_t taken = 0;
     unsigned id;
     RTE_LCORE_FOREACH_WORKER(id) {
-        if (taken < core_count) lcores[taken++] = id;
+        if (taken < wanted) lcores[taken++] = id;
     }
     return lcores;
 }
 
-std::string describe_layout(const Lcores& lcores, const std::array<const Port*, core_count>& ports) {
-    constexpr const char* names[core_count] = {"node core  ", "client core", "server core"};
+std::string describe_layout(const Lcores& lcores, const std::array<const Port*, port_count>& ports,
+                            bool with_applications) {
+    constexpr const char* names[port_count] = {"node core  ", "client core", "server core"};
     std::string text = "layout:\n  control      lcore " + std::to_string(rte_get_main_lcore()) + "\n";
-    for (std::size_t i = 0; i < core_count; ++i) {
+    const auto place = [&](CoreRole role) {
+        const auto lcore = lcores[static_cast<std::size_t>(role)];
+        return "  lcore " + std::to_string(lcore) + ", NUMA node " +
+               std::to_string(rte_lcore_to_socket_id(lcore));
+    };
+    for (std::size_t i = 0; i < port_count; ++i) {
         const Port& p = *ports[i];
-        text += std::string("  ") + names[i] + "  lcore " + std::to_string(lcores[i]) + ", NUMA node " +
-                std::to_string(rte_lcore_to_socket_id(lcores[i])) + distance_note(lcores[i], p) +
+        text += std::string("  ") + names[i] + place(static_cast<CoreRole>(i)) + distance_note(lcores[i], p) +
                 "\n      port " + p.role() + ": " + p.device() + " (" + std::string(p.driver()) +
                 "), NUMA node " + numa_node_name(p.socket()) + ", MAC " + p.profile().mac.to_string() +
                 ", MTU " + std::to_string(p.profile().mtu) + ", offloads:" + offloads(p.profile()) + "\n";
         for (const auto& note : p.notes()) text += "      note: " + note + "\n";
     }
+    if (with_applications) text += "  applications" + place(CoreRole::application) + "\n";
     return text;
 }
 

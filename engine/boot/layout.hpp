@@ -9,17 +9,19 @@
 namespace holdfast::engine {
 
 /// The cores in the order in which they take EAL's worker lcores.
-enum class CoreRole { node, client, server };
-inline constexpr std::size_t core_count = 3;
+enum class CoreRole { node, client, server, application };
+inline constexpr std::size_t core_count = 4, port_count = 3;
 
-/// The lcore of each core, by CoreRole.
+/// The lcore of each core, by CoreRole; the application core has one where services have applications.
 using Lcores = std::array<unsigned, core_count>;
 
-/// The first three worker lcores. Throws StartRefused when EAL was given fewer than four lcores.
-Lcores assign_lcores();
+/// The first worker lcores: three, and one more `with_applications`. Throws StartRefused when EAL was given
+/// fewer beside the main one.
+Lcores assign_lcores(bool with_applications);
 
 /// What runs where, one line a core; `ports` by CoreRole.
-std::string describe_layout(const Lcores& lcores, const std::array<const Port*, core_count>& ports);
+std::string describe_layout(const Lcores& lcores, const std::array<const Port*, port_count>& ports,
+                            bool with_applications);
 
 /// While it lives, memory of this thread that is not DPDK's comes from NUMA node `node` where it can. Does
 /// nothing for -1 and on machines without NUMA.

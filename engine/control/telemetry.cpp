@@ -80,7 +80,8 @@ void fill_guard(const TelemetrySources& s, const char*, TelDict& out) {
         d.number("mirror", status.paths_heard >> 2 & 1);
     });
     out.dict("links", [&](TelDict& d) {
-        for (const Runner* r : s.runners) d.number(r->port().role().c_str(), r->port().link_up.load());
+        for (const Runner* r : s.runners)
+            if (const Port* port = r->port()) d.number(port->role().c_str(), port->link_up.load());
     });
 }
 
@@ -160,8 +161,9 @@ void for_each_counter(const TelemetrySources& s, Visit visit) {
     }
     for (const Runner* r : s.runners) {
         rte_eth_stats stats{};
-        if (rte_eth_stats_get(r->port().id(), &stats) != 0) continue;
-        const std::string module = "port_" + r->port().role();
+        const Port* port = r->port();
+        if (port == nullptr || rte_eth_stats_get(port->id(), &stats) != 0) continue;
+        const std::string module = "port_" + port->role();
         visit(protocol::CounterView{module, "missed",
                                     "frames that the port dropped because its ring was full", stats.imissed});
         visit(protocol::CounterView{module, "rx_errors", "frames that the port received damaged",
@@ -213,8 +215,9 @@ void fill_events(const TelemetrySources& s, const char* params, TelDict& out) {
 void fill_cores(const TelemetrySources& s, const char*, TelDict& out) {
     for (const Runner* r : s.runners)
         out.dict(std::string(r->name()).c_str(), [&](TelDict& d) {
-            d.text("port", r->port().device());
-            d.text("driver", r->port().driver());
+            const Port* port = r->port();
+            d.text("port", port == nullptr ? "none" : port->device());
+            d.text("driver", port == nullptr ? "none" : port->driver());
             for (std::size_t i = 0; i < RunnerCounters::size; ++i)
                 d.number(std::string(runner_counter_rows[i].name).c_str(), r->counters().get(i));
         });

@@ -30,7 +30,7 @@ Duration sleep_length(Duration idle, Duration until_deadline, Duration sleep_max
     return length < sleep_min ? Duration{} : length;
 }
 
-Idle::Idle(IdlePolicy policy, Duration sleep_max, const Port& port, const Clock& clock)
+Idle::Idle(IdlePolicy policy, Duration sleep_max, const Port* port, const Clock& clock)
     : policy_(policy),
       sleep_max_(sleep_max),
       port_(port),
@@ -43,7 +43,7 @@ Idle::Idle(IdlePolicy policy, Duration sleep_max, const Port& port, const Clock&
 Idle::~Idle() {
     close(doorbell_);
     if (port_fd_ >= 0 && !port_fd_is_socket_) {
-        rte_eth_dev_rx_intr_ctl_q(port_.id(), 0, port_fd_, RTE_INTR_EVENT_DEL, nullptr);
+        rte_eth_dev_rx_intr_ctl_q(port_->id(), 0, port_fd_, RTE_INTR_EVENT_DEL, nullptr);
         close(port_fd_);
     }
 }
@@ -51,12 +51,12 @@ Idle::~Idle() {
 bool Idle::begin() {
     // By default the kernel may deliver a sleeper's timer 50 us late to save wake-ups.
     prctl(PR_SET_TIMERSLACK, 1);
-    if (policy_ != IdlePolicy::interrupt) return true;
-    port_fd_ = port_.kernel_socket();
+    if (policy_ != IdlePolicy::interrupt || port_ == nullptr) return true;
+    port_fd_ = port_->kernel_socket();
     port_fd_is_socket_ = port_fd_ >= 0;
     if (port_fd_is_socket_) return true;
     port_fd_ = epoll_create1(EPOLL_CLOEXEC);
-    if (rte_eth_dev_rx_intr_ctl_q(port_.id(), 0, port_fd_, RTE_INTR_EVENT_ADD, nullptr) == 0) return true;
+    if (rte_eth_dev_rx_intr_ctl_q(port_->id(), 0, port_fd_, RTE_INTR_EVENT_ADD, nullptr) == 0) return true;
     close(port_fd_);
     port_fd_ = -1;
     return false;
@@ -105,7 +105,7 @@ void Idle::ring() {
 Duration Idle::sleep(Instant from, Duration length) {
     pollfd fds[2] = {{doorbell_, POLLIN, 0}, {port_fd_, POLLIN, 0}};
     // Without a link no frame comes, and asking such a port for interrupts only makes its driver complain.
-    const bool link = port_.link_up.load(std::memory_order_relaxed);
+    const bool link = port_ != nullptr && port_->link_up.load(std::memory_order_relaxed);
     const bool watch_port = port_fd_ >= 0 && link && arm_port();
     if (port_fd_ >= 0 && link && !watch_port) return {};
     const timespec span = to_timespec(length);
@@ -119,14 +119,14 @@ Duration Idle::sleep(Instant from, Duration length) {
 /// where the driver can not count frames, sleep_max bounds the delay), or the interrupt can not be had now.
 bool Idle::arm_port() {
     if (port_fd_is_socket_) return true;
-    if (rte_eth_dev_rx_intr_enable(port_.id(), 0) != 0) return false;
-    if (rte_eth_rx_queue_count(port_.id(), 0) <= 0) return true;
+    if (rte_eth_dev_rx_intr_enable(port_->id(), 0) != 0) return false;
+    if (rte_eth_rx_queue_count(port_->id(), 0) <= 0) return true;
     disarm_port();
     return false;
 }
 
 void Idle::disarm_port() {
-    if (!port_fd_is_socket_) rte_eth_dev_rx_intr_disable(port_.id(), 0);
+    if (!port_fd_is_socket_) rte_eth_dev_rx_intr_disable(port_->id(), 0);
 }
 
 /// Takes back what woke us, so that it wakes us once.

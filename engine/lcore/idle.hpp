@@ -25,9 +25,9 @@ Duration sleep_length(Duration idle, Duration until_deadline, Duration sleep_max
 /// Waits between duty cycles; one thread waits, any thread may wake it.
 class Idle {
   public:
-    /// `sleep_max` bounds every wait. Under IdlePolicy::interrupt frames at `port` wake the thread too.
-    /// Throws std::runtime_error when the kernel is out of file descriptors.
-    Idle(IdlePolicy policy, Duration sleep_max, const Port& port, const Clock& clock);
+    /// `sleep_max` bounds every wait. Under IdlePolicy::interrupt frames at `port`, unless it is nullptr,
+    /// wake the thread too. Throws std::runtime_error when the kernel is out of file descriptors.
+    Idle(IdlePolicy policy, Duration sleep_max, const Port* port, const Clock& clock);
     ~Idle();
     Idle(const Idle&) = delete;
     Idle& operator=(const Idle&) = delete;
@@ -58,7 +58,7 @@ class Idle {
 
     IdlePolicy policy_;
     Duration sleep_max_;
-    const Port& port_;
+    const Port* port_;
     const Clock& clock_;
     int doorbell_;      ///< eventfd that other threads write
     int port_fd_ = -1;  ///< readable when frames are there: the port's socket, or an epoll set

@@ -25,7 +25,7 @@ constexpr Duration refresh_interval = seconds(1);
 
 }  // namespace
 
-Runner::Runner(std::string_view name, protocol::Core& core, Port& port, const Clock& clock, Options options)
+Runner::Runner(std::string_view name, protocol::Core& core, Port* port, const Clock& clock, Options options)
     : name_(name),
       core_(core),
       port_(port),
@@ -35,7 +35,7 @@ Runner::Runner(std::string_view name, protocol::Core& core, Port& port, const Cl
 
 void Runner::run(const std::atomic<bool>& stop) {
     if (!idle_.begin())
-        say("core " + std::string(name_) + ": " + port_.device() +
+        say("core " + std::string(name_) + ": " + port_->device() +
             " has no RX interrupts, idle policy is adaptive");
     if (options_.realtime) ask_for_realtime();
 
@@ -57,7 +57,7 @@ Instant Runner::next_deadline() const {
 
 void Runner::restart_port_now() {
     restart_wanted_.store(false, std::memory_order_relaxed);
-    if (port_.restart()) counters_.add(RunnerCounter::port_restarts);
+    if (port_->restart()) counters_.add(RunnerCounter::port_restarts);
 }
 
 std::uint32_t Runner::cycle() {
@@ -79,9 +79,9 @@ void Runner::wake_neighbours(Instant now) {
 }
 
 std::uint32_t Runner::receive(Instant now) {
-    if (!port_.started()) return 0;
+    if (port_ == nullptr || !port_->started()) return 0;
     rte_mbuf* frames[burst_size];
-    const std::uint16_t n = rte_eth_rx_burst(port_.id(), 0, frames, burst_size);
+    const std::uint16_t n = rte_eth_rx_burst(port_->id(), 0, frames, burst_size);
     if (n == 0) return 0;
     counters_.add(RunnerCounter::frames_received, n);
     core_.receive({frames, n}, now);
@@ -89,6 +89,7 @@ std::uint32_t Runner::receive(Instant now) {
 }
 
 std::uint32_t Runner::transmit() {
+    if (port_ == nullptr) return 0;
     if (pending_count_ > 0 && clock_.now() - pending_since_ > pending_max)
         drop_pending(RunnerCounter::tx_stale_dropped);
     std::uint32_t work = 0;
@@ -108,7 +109,7 @@ bool Runner::take_burst() {
     pending_since_ = clock_.now();
     pending_count_ = static_cast<std::uint16_t>(core_.transmit(pending_, pending_since_));
     if (pending_count_ == 0) return false;
-    if (port_.needs_tx_prepare()) prepare_burst();
+    if (port_->needs_tx_prepare()) prepare_burst();
     return true;
 }
 
@@ -117,7 +118,7 @@ bool Runner::take_burst() {
 void Runner::prepare_burst() {
     std::uint16_t ready = 0;
     while (ready < pending_count_) {
-        ready += rte_eth_tx_prepare(port_.id(), 0, &pending_[ready],
+        ready += rte_eth_tx_prepare(port_->id(), 0, &pending_[ready],
                                     static_cast<std::uint16_t>(pending_count_ - ready));
         if (ready == pending_count_) break;
         counters_.add(RunnerCounter::tx_prepare_dropped);
@@ -129,7 +130,7 @@ void Runner::prepare_burst() {
 
 /// True when nothing is left pending. What the port did not take stays for the next cycle.
 bool Runner::flush_burst() {
-    if (!port_.link_up.load(std::memory_order_relaxed) || !port_.started()) {
+    if (!port_->link_up.load(std::memory_order_relaxed) || !port_->started()) {
         // A driver would keep them and send them whenever the link returns, lease or not.
         drop_pending(RunnerCounter::tx_link_down_dropped);
         return true;
@@ -137,7 +138,7 @@ bool Runner::flush_burst() {
     std::uint16_t sent = 0;
     for (int attempt = 0; attempt < 2 && sent < pending_count_; ++attempt) {
         if (attempt > 0) counters_.add(RunnerCounter::tx_retries);
-        sent += rte_eth_tx_burst(port_.id(), 0, &pending_[sent],
+        sent += rte_eth_tx_burst(port_->id(), 0, &pending_[sent],
                                  static_cast<std::uint16_t>(pending_count_ - sent));
     }
     counters_.add(RunnerCounter::frames_sent, sent);

@@ -18,7 +18,8 @@
 
 namespace holdfast::engine {
 
-/// Drives one core on one port. Everything is called on the runner's own thread unless it says otherwise.
+/// Drives one core, on one port or on none. Everything is called on the runner's own thread unless it says
+/// otherwise.
 class Runner {
   public:
     struct Options {
@@ -29,8 +30,8 @@ class Runner {
         std::function<void()> after_advance;  ///< runs in each cycle after the core's timers; may be empty
     };
 
-    /// References must outlive the runner.
-    Runner(std::string_view name, protocol::Core& core, Port& port, const Clock& clock, Options options);
+    /// References must outlive the runner. `port` is nullptr for a core that has no frames of its own.
+    Runner(std::string_view name, protocol::Core& core, Port* port, const Clock& clock, Options options);
 
     /// Runs duty cycles until `stop` is set. Must be called once.
     void run(const std::atomic<bool>& stop);
@@ -44,7 +45,7 @@ class Runner {
     /// Any thread.
     std::string_view name() const { return name_; }
     const RunnerCounters& counters() const { return counters_; }
-    const Port& port() const { return port_; }
+    const Port* port() const { return port_; }
     /// Any thread: the runner has its port stopped and started again, which brings back a link that does not
     /// come back by itself. It leaves the port alone until that is done.
     void restart_port() {
@@ -69,7 +70,7 @@ class Runner {
 
     std::string_view name_;
     protocol::Core& core_;
-    Port& port_;
+    Port* port_;
     const Clock& clock_;
     Options options_;
     Idle idle_;

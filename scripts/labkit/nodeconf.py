@@ -94,11 +94,12 @@ def settings(node: str, options: NodeOptions, home: pathlib.Path) -> Table:
 
 
 def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: pathlib.Path) -> list[str]:
-    """No hugepages, no PCI; four lcores on the two CPUs: control, mirror and guard, client side, server side."""
+    """No hugepages, no PCI; five lcores on the two CPUs: control, mirror and guard, client side, server side, and one for
+    applications, which is used where a service has one."""
     # The pool of a port with large frames is larger.
     memory_mb = 512 + 512 * sum(options.mtu.of(network) > 1500 for network in topology.ENDPOINTS)
     argv = ["--no-huge", "--no-pci", "-m", str(memory_mb), "--file-prefix", f"hf-{lab}-{node}",
-            "--lcores", "0@0,1@0,2@1,3@0"]
+            "--lcores", "0@0,1@0,2@1,3@0,4@1"]
     for network in topology.NETWORKS:
         argv += ["--vdev", _vdev(network, node, options, memif_socket)]
     return argv
