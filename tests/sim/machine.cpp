@@ -5,11 +5,13 @@
 namespace holdfast::sim {
 namespace {
 constexpr std::size_t burst_size = 32;
-constexpr std::size_t node_core = 2;
+constexpr std::size_t node_core = 2, application_core = 3;
 constexpr Duration restless_step = microseconds(20);
 /// Even a core that polls takes its time: two that wait for each other must not stop the clock.
 constexpr Duration shortest_cycle = nanoseconds(500);
 constexpr unsigned restless_limit = 2000;
+
+std::string core_name(std::size_t i) { return i < port_count ? port_names[i] : "application"; }
 }  // namespace
 
 Machine::Machine(Scheduler& scheduler, Journal& journal, MachineObserver& observer, std::uint64_t seed,
@@ -34,6 +36,10 @@ protocol::NodeResources Machine::resources() {
     r.stored_term = stored_term_;
     r.seed = random_.next();
     r.started_at = clock();
+    if (options_.application)
+        r.make_application = [this](const ServiceConfig&, app::Channel& channel) {
+            return options_.application(life_, channel);
+        };
     return r;
 }
 
@@ -51,7 +57,7 @@ void Machine::start() {
     persisting_ = false;
     paused_until_ = idle_until_ = starved_until_ = {};
     doomed_core_.reset();
-    for (std::size_t i = 0; i < port_count; ++i) wake_core_soon(i);
+    for (std::size_t i = 0; i < cores(); ++i) wake_core_soon(i);
     if (journal_.verbose()) journal_.print("node " + name() + " starts");
 }
 
@@ -77,7 +83,7 @@ void Machine::pause(Instant until) {
 
 void Machine::stall(std::size_t core, Instant until) {
     threads_[core].stalled_until = idle_until_ = until;
-    if (journal_.verbose()) journal_.print("node " + name() + ": core " + port_names[core] + " stalls");
+    if (journal_.verbose()) journal_.print("node " + name() + ": core " + core_name(core) + " stalls");
 }
 
 void Machine::link_changed(std::size_t port, bool up) {
@@ -99,7 +105,12 @@ Instant Machine::from_clock(Instant t) const {
 }
 
 protocol::Core& Machine::core(std::size_t i) {
-    return i == 0 ? node_->client_core() : i == 1 ? node_->server_core() : node_->node_core();
+    switch (i) {
+        case 0: return node_->client_core();
+        case 1: return node_->server_core();
+        case node_core: return node_->node_core();
+        default: return *node_->application_core();
+    }
 }
 
 std::uint64_t Machine::make_token(Token kind, std::uint64_t argument) const {
@@ -119,7 +130,7 @@ void Machine::wake_core_soon(std::size_t core) {
 }
 
 void Machine::wake_others(std::size_t core) {
-    for (std::size_t other = 0; other < port_count; ++other)
+    for (std::size_t other = 0; other < cores(); ++other)
         if (other != core) wake_core_soon(other);
 }
 
@@ -144,6 +155,7 @@ void Machine::wake(std::uint64_t token, const Frame&) {
 /// One duty cycle. Now and then a core loses its CPU between its work and its transmit burst.
 void Machine::cycle(std::size_t i) {
     Thread& thread = threads_[i];
+    if (i == application_core) return rest(i, core(i).advance(clock()) > 0, false);
     starve(i);
     std::uint32_t done = thread.between ? 1 : work(i);
     if (!thread.between && random_.below(8) == 0) {
@@ -158,7 +170,7 @@ void Machine::cycle(std::size_t i) {
     }
     done += send(i);
     if (!alive()) return;
-    rest(i, done > 0 || nics_[i]->has_received());
+    rest(i, done > 0, nics_[i]->has_received());
 }
 
 void Machine::starve(std::size_t i) {
@@ -210,8 +222,8 @@ std::uint32_t Machine::send(std::size_t i) {
 }
 
 /// After work the others may have something to do; without work the core sleeps until its deadline.
-void Machine::rest(std::size_t i, bool busy) {
-    if (busy) {
+void Machine::rest(std::size_t i, bool worked, bool has_more) {
+    if (worked || has_more) {
         threads_[i].restless = 0;
         wake_core_soon(i);
         wake_others(i);
@@ -224,7 +236,7 @@ void Machine::rest(std::size_t i, bool busy) {
         return wake_core(i, deadline);
     }
     if (++threads_[i].restless > restless_limit)
-        journal_.violate("deadline", "node " + name() + ": core " + port_names[i] + " is never satisfied");
+        journal_.violate("deadline", "node " + name() + ": core " + core_name(i) + " is never satisfied");
     wake_core(i, scheduler_.now() + restless_step);
 }
 
@@ -249,7 +261,7 @@ void Machine::persist(std::uint64_t term) {
 
 std::uint64_t Machine::held_mbufs() {
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < port_count; ++i) sum += core(i).held_mbufs();
+    for (std::size_t i = 0; i < cores(); ++i) sum += core(i).held_mbufs();
     return sum;
 }
 

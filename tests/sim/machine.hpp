@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,8 @@
 
 namespace holdfast::sim {
 
-inline constexpr std::size_t port_count = 3;  ///< client, server, mirror: as many as cores
+inline constexpr std::size_t port_count = 3;               ///< client, server, mirror: a core each
+inline constexpr std::size_t core_count = port_count + 1;  ///< the last one runs applications, without a port
 inline constexpr const char* port_names[port_count] = {"client", "server", "mirror"};
 
 struct MachineOptions {
@@ -26,6 +28,8 @@ struct MachineOptions {
     Duration cycle_delay = microseconds(5);  ///< a core gets to work at most so long after it was woken
     Duration store_delay{};                  ///< to write a term, at most
     bool notices_links = true;               ///< the driver reports a cut link
+    /// Of services with gate app, made by each life of the node anew; empty: what is built in.
+    std::function<std::unique_ptr<app::Application>(std::uint64_t life, app::Channel&)> application;
 };
 
 class Machine;
@@ -110,10 +114,11 @@ class Machine : public Actor {
     std::uint32_t work(std::size_t core);
     bool port_refuses(std::size_t core);
     std::uint32_t send(std::size_t core);
-    void rest(std::size_t core, bool busy);
+    void rest(std::size_t core, bool worked, bool has_more);
     void ask_for_term();
     void persist(std::uint64_t term);
     protocol::Core& core(std::size_t i);
+    std::size_t cores() const { return node_->application_core() != nullptr ? core_count : port_count; }
     protocol::NodeResources resources();
     Instant to_clock(Instant t) const;
     Instant from_clock(Instant t) const;
@@ -126,7 +131,7 @@ class Machine : public Actor {
     MachineOptions options_;
     std::array<std::unique_ptr<Nic>, port_count> nics_;
     std::unique_ptr<protocol::Node> node_;
-    std::array<Thread, port_count> threads_;
+    std::array<Thread, core_count> threads_;
     Instant paused_until_{}, born_at_{}, idle_until_{}, starved_until_{};
     std::optional<std::size_t> doomed_core_;
     std::uint64_t life_ = 0, stored_term_ = 0;

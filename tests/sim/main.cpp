@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/sim/application_world.hpp"
 #include "tests/sim/campaign.hpp"
 #include "tests/sim/self_test.hpp"
 #include "tests/sim/takeovers.hpp"
@@ -26,6 +27,9 @@ constexpr const char* usage = R"(usage:
   sim --takeovers              a takeover in every pair of states with every combination of what a connection may be
                                (with --every N only each N-th of them)
   sim --takeover N [-v]        one of them
+  sim --applications           clients of an application on the pair, gate app and standby; the active is killed at every
+                               64th part of the events of 40 runs (with --every N only each N-th of them)
+  sim --application N [-v]     one of them
   sim --throughput FILE        goodput through one node over buffer, loss and delay; FILE must say the same
 options: --jobs N, --stop-after N (failures, default 20), --coverage
 )";
@@ -33,7 +37,19 @@ options: --jobs N, --stop-after N (failures, default 20), --coverage
 /// A campaign of so many seeds must leave no cell of the coverage empty.
 constexpr std::uint64_t coverage_runs = 5000;
 
-enum class Mode { none, seed, seeds, self_test, patterns, pattern, takeovers, takeover, throughput };
+enum class Mode {
+    none,
+    seed,
+    seeds,
+    self_test,
+    patterns,
+    pattern,
+    takeovers,
+    takeover,
+    applications,
+    application,
+    throughput
+};
 
 struct Arguments {
     Mode mode = Mode::none;
@@ -82,6 +98,11 @@ Arguments read_arguments(std::vector<std::string> words) {
             a.mode = Mode::takeovers;
         } else if (w == "--takeover") {
             a.mode = Mode::takeover;
+            a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
+        } else if (w == "--applications") {
+            a.mode = Mode::applications;
+        } else if (w == "--application") {
+            a.mode = Mode::application;
             a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
         } else if (w == "--throughput") {
             a.mode = Mode::throughput;
@@ -214,6 +235,18 @@ int run_takeovers(Arguments& a) {
                : 1;
 }
 
+int run_applications(Arguments& a) {
+    constexpr std::uint64_t seeds = 40;
+    a.campaign.first = 0;
+    a.campaign.last = (seeds * ApplicationCase::kills_per_seed - 1) / a.every;
+    return run_campaign(a.campaign, start_eal,
+                        [&](std::uint64_t n) {
+                            return run_application_case(application_case(n * a.every), false);
+                        }) == 0
+               ? 0
+               : 1;
+}
+
 int run(Arguments a) {
     const auto one = static_cast<std::uint32_t>(a.campaign.first);
     switch (a.mode) {
@@ -233,6 +266,10 @@ int run(Arguments a) {
                         a.verbose);
         case Mode::takeovers: return run_takeovers(a);
         case Mode::takeover: start_eal(); return print(run_takeover_case(a.campaign.first, a.verbose));
+        case Mode::applications: return run_applications(a);
+        case Mode::application:
+            start_eal();
+            return print(run_application_case(application_case(a.campaign.first), a.verbose));
         case Mode::throughput: start_eal(); return check_throughput(a.golden) ? 0 : 1;
         case Mode::none: break;
     }

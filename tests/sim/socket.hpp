@@ -73,6 +73,7 @@ struct SocketOptions {
     /// A node that dies takes with it what it had SACKed, so only between two ends without a node it is a
     /// violation here; a node's own promises are judged where they are sent (wire_checker.hpp).
     bool reneging_is_wrong = false;
+    bool judges_content = true;  ///< false: nobody can tell beforehand what the peer says
 };
 
 class Socket;

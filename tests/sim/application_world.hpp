@@ -1,0 +1,82 @@
+// A run of clients with an application on the pair, gate app and standby, in which the active node is killed
+// at chosen events. All clients must get all their answers, whatever the event.
+//
+//     client -- switch -- a -- switch -- server (answers for its address, and nothing more)
+//                  \      |      /
+//                   \---- b ----/
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tests/sim/host.hpp"
+#include "tests/sim/options.hpp"
+#include "tests/sim/speaker_checker.hpp"
+#include "tests/sim/world.hpp"
+
+namespace holdfast::sim {
+
+/// What is drawn from a number: the clients, the networks, the application, and when the active is killed.
+struct ApplicationCase {
+    static constexpr std::uint64_t kills_per_seed = 64;
+
+    std::uint64_t seed = 0;
+    std::uint64_t kill = 0;  ///< of kills_per_seed parts of the events that the run has without one
+};
+ApplicationCase application_case(std::uint64_t number);
+
+/// The run without a kill first, to count its events; then the one with it.
+Outcome run_application_case(const ApplicationCase& c, bool verbose);
+
+class ApplicationWorld : public Actor, public HostObserver, public MachineObserver {
+  public:
+    /// The active is killed when so many events have happened since the clients began; and once more as many
+    /// events after the pair is whole again, if `twice`.
+    ApplicationWorld(std::uint64_t seed, std::optional<std::uint64_t> kill_after, bool twice, bool verbose);
+    ~ApplicationWorld() override;
+    Outcome run();
+    /// Between the clients' beginning and their end.
+    std::uint64_t events_of_traffic() const { return events_of_traffic_; }
+
+  private:
+    /// What was said to one client, whoever said it.
+    struct Said {
+        std::map<Position, std::uint8_t> bytes;
+        std::optional<SeqNum> iss;
+        std::optional<std::uint32_t> timestamp;
+        Position acknowledged = 0;  ///< to the client
+    };
+
+    void wake(std::uint64_t token, const Frame& frame) override;
+    void machine_sends(Machine& machine, std::size_t port, const Bytes& frame) override;
+    void machine_receives(Machine&, std::size_t, const Bytes&) override {}
+    void machine_dies(Machine&) override {}
+
+    bool step_until(bool (ApplicationWorld::*done)() const, Duration limit, const char* phase);
+    bool pair_ready() const;
+    bool all_complete() const;
+    bool drained() const;
+    void consider_kill();
+    void attach_machines();
+    void judge_reply(const Segment& s);
+    std::string unsettled() const;
+
+    Options options_;
+    bool twice_;
+    std::optional<std::uint64_t> kill_after_;
+    Journal journal_;
+    Scheduler scheduler_;
+    std::array<std::unique_ptr<Machine>, 2> machines_;
+    Host client_, server_;
+    Switch client_switch_, server_switch_;
+    std::unique_ptr<Wire> mirror_wires_[2];
+    SpeakerChecker speaker_checker_;
+    std::map<std::uint16_t, Said> said_;  ///< by the client's port
+    std::uint64_t kills_ = 0, kill_at_ = ~std::uint64_t{0}, traffic_from_ = 0, events_of_traffic_ = 0;
+    Outcome outcome_;
+};
+
+}  // namespace holdfast::sim
