@@ -67,6 +67,7 @@ Options draw_application_options(std::uint64_t seed) {
         if (seed % 3 == 2) wire.loss = 10'000;
         if (seed % 4 == 3) wire.jitter = microseconds(random.between(1, 500));
     }
+    for (auto& wire : o.mirror_access) wire.delay = microseconds(random.between(5, 500));
     o.conversations.resize(clients);
     for (unsigned i = 0; i < clients; ++i) draw_client(random, seed, i, echo, o.conversations[i]);
     return o;
@@ -85,17 +86,21 @@ Outcome run_application_case(const ApplicationCase& c, bool verbose) {
         outcome.text += " (nobody was killed)";
         return outcome;
     }
-    const auto event = undisturbed.events_of_traffic() * c.kill / ApplicationCase::kills_per_seed;
-    outcome = ApplicationWorld(c.seed, event, c.kill % 2 == 1, verbose).run();
-    if (!outcome.passed()) outcome.text += " (killed at event " + std::to_string(event) + ")";
+    const KillPoint at{c.unit(), undisturbed.counted(c.unit()) * c.kill / ApplicationCase::kills_per_seed,
+                       c.in_burst()};
+    outcome = ApplicationWorld(c.seed, at, c.twice(), verbose).run();
+    if (!outcome.passed())
+        outcome.text += std::string(" (killed at ") +
+                        (at.unit == KillPoint::Unit::events ? "event " : "news ") + std::to_string(at.count) +
+                        ")";
     return outcome;
 }
 
-ApplicationWorld::ApplicationWorld(std::uint64_t seed, std::optional<std::uint64_t> kill_after, bool twice,
+ApplicationWorld::ApplicationWorld(std::uint64_t seed, std::optional<KillPoint> kill, bool twice,
                                    bool verbose)
     : options_(draw_application_options(seed)),
       twice_(twice),
-      kill_after_(kill_after),
+      kill_(kill),
       journal_(verbose),
       client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, options_.site.client_host()),
       server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
@@ -124,8 +129,8 @@ void ApplicationWorld::attach_machines() {
             nic.attach(*switches[port]->attach(nic, random.next(), {}, {}).from_station);
         }
     for (std::size_t i = 0; i < 2; ++i) {
-        mirror_wires_[i] =
-            std::make_unique<Wire>(scheduler_, random.next(), WireOptions{}, machines_[1 - i]->nic(2));
+        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random.next(), options_.mirror_access[i],
+                                                  machines_[1 - i]->nic(2));
         machines_[i]->nic(2).attach(*mirror_wires_[i]);
     }
 }
@@ -134,12 +139,10 @@ Outcome ApplicationWorld::run() {
     for (auto& machine : machines_) machine->start();
     if (step_until(&ApplicationWorld::pair_ready, boot_limit, "boot")) {
         traffic_from_ = scheduler_.events();
-        if (kill_after_) kill_at_ = traffic_from_ + *kill_after_;
         for (const auto& c : options_.conversations)
             scheduler_.at(scheduler_.now() + c.begins, *this, c.number);
         if (step_until(&ApplicationWorld::all_complete, traffic_limit, "traffic")) {
             events_of_traffic_ = scheduler_.events() - traffic_from_;
-            kill_at_ = ~std::uint64_t{0};
             step_until(&ApplicationWorld::drained, drain_limit, "drain");
         }
     }
@@ -189,21 +192,31 @@ bool ApplicationWorld::drained() const {
     return true;
 }
 
+bool ApplicationWorld::kill_is_due() const {
+    if (!kill_ || traffic_from_ == 0 || events_of_traffic_ > 0) return false;
+    if (kills_ > 0) return kills_ == 1 && scheduler_.events() >= again_at_;
+    return kill_->count <=
+           (kill_->unit == KillPoint::Unit::events ? scheduler_.events() - traffic_from_ : news_);
+}
+
 void ApplicationWorld::consider_kill() {
-    if (scheduler_.events() < kill_at_ || !pair_ready()) return;
-    kill_at_ = ~std::uint64_t{0};
+    if (!kill_is_due() || !pair_ready()) return;
     auto& victim = *machines_[machines_[0]->is_active() ? 0 : 1];
     if (journal_.verbose()) journal_.print("KILL of node " + victim.name());
-    victim.kill();
+    constexpr std::size_t node_core = 2;
+    if (kill_->in_burst) victim.kill_in_burst(node_core);
+    else victim.kill();
     ++kills_;
     scheduler_.at(scheduler_.now() + comes_back_after, *this, 100 + (machines_[0].get() == &victim ? 0 : 1));
 }
 
 void ApplicationWorld::wake(std::uint64_t token, const Frame&) {
     if (token >= 100) {
-        machines_[token - 100]->start();
-        // Again when the pair is whole: consider_kill() waits for that.
-        if (twice_ && kills_ == 1) kill_at_ = scheduler_.events() + *kill_after_ % 2000;
+        auto& machine = *machines_[token - 100];
+        if (machine.alive()) machine.kill();  // its last burst never came
+        machine.start();
+        // consider_kill() waits until the pair is whole.
+        if (twice_ && kills_ == 1) again_at_ = scheduler_.events() + kill_->count % 2000;
         return;
     }
     const auto& c = options_.conversations[token];
@@ -250,11 +263,15 @@ void ApplicationWorld::judge_reply(const Segment& s) {
         said.timestamp = ts->value;
     }
     const auto begin = to_position(*said.iss, s.seq, said.bytes.empty() ? 1 : said.bytes.rbegin()->first);
+    bool news = s.has(flag::ack) && (!said.ack || *said.ack < s.ack);
+    if (news) said.ack = s.ack;
     for (std::size_t i = 0; i < s.payload.size(); ++i) {
         const auto [place, is_new] = said.bytes.try_emplace(begin + i, s.payload[i]);
+        news = news || is_new;
         if (!is_new && place->second != s.payload[i])
             return violate("R3", "the byte at " + std::to_string(begin + i) + " is another one than before");
     }
+    news_ += news ? 1 : 0;
 }
 
 std::string ApplicationWorld::unsettled() const {

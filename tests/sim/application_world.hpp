@@ -19,27 +19,44 @@
 
 namespace holdfast::sim {
 
+/// What a kill waits for, counted since the clients began.
+struct KillPoint {
+    enum class Unit : std::uint8_t {
+        events,  ///< of any kind
+        news     ///< segments that told a client something new: the worst moment for what is not stored
+    };
+    Unit unit{};
+    std::uint64_t count = 0;
+    bool in_burst = false;  ///< in the middle of the next burst to the standby
+};
+
 /// What is drawn from a number: the clients, the networks, the application, and when the active is killed.
 struct ApplicationCase {
     static constexpr std::uint64_t kills_per_seed = 64;
 
     std::uint64_t seed = 0;
-    std::uint64_t kill = 0;  ///< of kills_per_seed parts of the events that the run has without one
+    std::uint64_t kill = 0;  ///< of kills_per_seed parts of what the run has without one
+
+    KillPoint::Unit unit() const { return kill % 2 == 0 ? KillPoint::Unit::events : KillPoint::Unit::news; }
+    bool twice() const { return kill % 4 >= 2; }
+    bool in_burst() const { return kill % 8 == 3 || kill % 8 == 4; }
 };
 ApplicationCase application_case(std::uint64_t number);
 
-/// The run without a kill first, to count its events; then the one with it.
+/// The run without a kill first, to count what happens in it; then the one with it.
 Outcome run_application_case(const ApplicationCase& c, bool verbose);
 
 class ApplicationWorld : public Actor, public HostObserver, public MachineObserver {
   public:
-    /// The active is killed when so many events have happened since the clients began; and once more as many
-    /// events after the pair is whole again, if `twice`.
-    ApplicationWorld(std::uint64_t seed, std::optional<std::uint64_t> kill_after, bool twice, bool verbose);
+    /// The active is killed at `kill`, if there is one; and once more when the pair is whole again, after
+    /// some events, if `twice`.
+    ApplicationWorld(std::uint64_t seed, std::optional<KillPoint> kill, bool twice, bool verbose);
     ~ApplicationWorld() override;
     Outcome run();
     /// Between the clients' beginning and their end.
-    std::uint64_t events_of_traffic() const { return events_of_traffic_; }
+    std::uint64_t counted(KillPoint::Unit unit) const {
+        return unit == KillPoint::Unit::events ? events_of_traffic_ : news_;
+    }
 
   private:
     /// What was said to one client, whoever said it.
@@ -47,7 +64,7 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
         std::map<Position, std::uint8_t> bytes;
         std::optional<SeqNum> iss;
         std::optional<std::uint32_t> timestamp;
-        Position acknowledged = 0;  ///< to the client
+        std::optional<SeqNum> ack;  ///< highest that the client was given
     };
 
     void wake(std::uint64_t token, const Frame& frame) override;
@@ -59,6 +76,7 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     bool pair_ready() const;
     bool all_complete() const;
     bool drained() const;
+    bool kill_is_due() const;
     void consider_kill();
     void attach_machines();
     void judge_reply(const Segment& s);
@@ -66,7 +84,7 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
 
     Options options_;
     bool twice_;
-    std::optional<std::uint64_t> kill_after_;
+    std::optional<KillPoint> kill_;
     Journal journal_;
     Scheduler scheduler_;
     std::array<std::unique_ptr<Machine>, 2> machines_;
@@ -75,7 +93,8 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     std::unique_ptr<Wire> mirror_wires_[2];
     SpeakerChecker speaker_checker_;
     std::map<std::uint16_t, Said> said_;  ///< by the client's port
-    std::uint64_t kills_ = 0, kill_at_ = ~std::uint64_t{0}, traffic_from_ = 0, events_of_traffic_ = 0;
+    std::uint64_t kills_ = 0, again_at_ = ~std::uint64_t{0}, traffic_from_ = 0, events_of_traffic_ = 0,
+                  news_ = 0;
     Outcome outcome_;
 };
 

@@ -21,9 +21,10 @@ COPIED = ("meson.build", "meson_options.txt", "lib", "cores", "tests/sim")
 TARGET = "tests/sim/sim"
 
 
-def run(copy, seeds, jobs):
-    """Runs seeds 1.. until one fails; returns (seed, why) or None."""
-    command = [str(copy.build_directory / TARGET), "--seeds", f"1..{seeds}", "--stop-after", "1", "--jobs", str(jobs)]
+def run(copy, seeds, jobs, applications=False):
+    """Runs seeds 1.., or takeovers of applications, until one fails; returns (seed, why) or None."""
+    what = ["--applications", "--every", "3"] if applications else ["--seeds", f"1..{seeds}"]
+    command = [str(copy.build_directory / TARGET), *what, "--stop-after", "1", "--jobs", str(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"^seed (\d+): (.*)$", done.stdout, re.MULTILINE)
     return (int(found[1]), found[2]) if found else None
@@ -36,9 +37,10 @@ def try_mutant(copy, mutant, arguments):
     complaints = copy.build([TARGET], arguments.jobs)
     if complaints:
         return "DOES NOT BUILD\n" + complaints, False
-    found = run(copy, arguments.seeds, arguments.jobs)
+    applications = mutant.get("run") == "applications"
+    found = run(copy, arguments.seeds, arguments.jobs, applications)
     if found is None:
-        return f"SURVIVES {arguments.seeds} seeds", False
+        return "SURVIVES all takeovers" if applications else f"SURVIVES {arguments.seeds} seeds", False
     return f"caught by seed {found[0]}: {found[1][:110]}", True
 
 
