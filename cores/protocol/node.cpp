@@ -142,7 +142,8 @@ NodeStatus Node::status() const {
         ++out.sessions;
         out.sessions_terminated += view == proxy::View::terminated ? 1 : 0;
         out.sessions_translated += view == proxy::View::translated ? 1 : 0;
-        out.sessions_protected += parts_->lane.protects(slot) ? 1 : 0;
+        const auto& cell = parts_->lane.cells[index(Side::client)][slot];
+        out.sessions_protected += parts_->lane.protects(cell) ? 1 : 0;
     }
     return out;
 }
@@ -162,7 +163,7 @@ std::optional<SessionRow> Node::session(std::uint32_t slot) const {
     row.backend = r.leg[1].remote;
     row.mode = view_name(view);
     row.protection = view == proxy::View::installed                 ? "stored here"
-                     : lane.protects(slot)                          ? "protected"
+                     : lane.protects(c)                             ? "protected"
                      : !proxy::survives(static_cast<Gate>(r.gates)) ? "its gates protect nothing"
                                                                     : "no standby holds it";
     if (r.service < parts_->r.config.services.size()) row.service = parts_->r.config.services[r.service].name;

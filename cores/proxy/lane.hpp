@@ -38,7 +38,8 @@ struct alignas(64) LegCell {
     std::atomic<std::uint8_t> fin{0};    ///< the endpoint's FIN has been received
     std::atomic<std::uint32_t> opened_sequence{
         0};  ///< client leg: low bits of the Opened record's place in the journal
-    std::atomic<std::uint32_t> opened_epoch{0};  ///< and of the journal's epoch; 0 = not written
+    /// And of the journal's epoch; 0 = not written, or the session's gates let no standby go on with it.
+    std::atomic<std::uint32_t> opened_epoch{0};
 };
 static_assert(sizeof(LegCell) == 64);
 
@@ -172,10 +173,8 @@ struct Lane {
     /// `prefix` makes ring names unique in the process. Throws std::runtime_error when memory is missing.
     Lane(const std::string& prefix, const Config& config, int socket);
 
-    /// True when an in-sync standby holds all that the slot's session would need of it; any thread.
-    bool protects(std::uint32_t slot) const {
-        const auto& client = cells[index(Side::client)][slot];
-        if (!survives(static_cast<Gate>(records[slot].gates))) return false;
+    /// True when an in-sync standby holds all that the client leg's session would need of it; any thread.
+    bool protects(const LegCell& client) const {
         const auto epoch = node.mirror_epoch.load(std::memory_order_relaxed);
         return node.in_sync.load(std::memory_order_relaxed) &&
                client.opened_epoch.load(std::memory_order_relaxed) == epoch &&

@@ -89,7 +89,8 @@ void Sessions::journal_opened(std::uint32_t slot) {
     leg.opened_epoch = mirror_epoch_;
     cell(slot).opened_sequence.store(static_cast<std::uint32_t>(journal_sequence_),
                                      std::memory_order_relaxed);
-    cell(slot).opened_epoch.store(mirror_epoch_, std::memory_order_release);
+    const bool goes_on = survives(static_cast<Gate>(leg.gates));
+    cell(slot).opened_epoch.store(goes_on ? mirror_epoch_ : 0, std::memory_order_release);
 }
 
 void Sessions::journal_closed(std::uint32_t slot) {

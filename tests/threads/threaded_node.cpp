@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t burst_size = 32, node_core = 2;
 constexpr unsigned tx_bursts_max = 8, counting_interval = 64;
 constexpr auto nap = std::chrono::microseconds(50);
-constexpr const char* thread_names[sim::port_count] = {"client core", "server core", "node core"};
+constexpr const char* thread_names[sim::core_count] = {"client core", "server core", "node core",
+                                                       "applications"};
 
 }  // namespace
 
@@ -53,12 +54,14 @@ void ThreadedNode::start() {
         ports_[i]->open("thr_" + options_.name + sim::port_names[i] + std::to_string(lives_));
     node_ = std::make_unique<protocol::Node>(resources());
     stop_.store(false);
-    for (std::size_t i = 0; i < sim::port_count; ++i) threads_[i] = std::thread([this, i] { run(i); });
+    const auto cores = node_->application_core() != nullptr ? sim::core_count : sim::port_count;
+    for (std::size_t i = 0; i < cores; ++i) threads_[i] = std::thread([this, i] { run(i); });
 }
 
 std::uint32_t ThreadedNode::kill() {
     stop_.store(true);
-    for (auto& thread : threads_) thread.join();
+    for (auto& thread : threads_)
+        if (thread.joinable()) thread.join();
     node_.reset();
     for (auto& port : ports_) port->stop();
     std::uint32_t missing = 0;
@@ -67,7 +70,12 @@ std::uint32_t ThreadedNode::kill() {
 }
 
 protocol::Core& ThreadedNode::core(std::size_t i) {
-    return i == 0 ? node_->client_core() : i == 1 ? node_->server_core() : node_->node_core();
+    switch (i) {
+        case 0: return node_->client_core();
+        case 1: return node_->server_core();
+        case node_core: return node_->node_core();
+        default: return *node_->application_core();
+    }
 }
 
 void ThreadedNode::run(std::size_t i) {
@@ -83,12 +91,19 @@ void ThreadedNode::run(std::size_t i) {
 
 /// One duty cycle, in the order of engine/lcore.
 std::uint32_t ThreadedNode::cycle(protocol::Core& core, std::size_t i) {
-    std::array<rte_mbuf*, burst_size> burst;
     const Instant now = clock_now();
+    if (i >= sim::port_count) return core.advance(now);
+    std::array<rte_mbuf*, burst_size> burst;
     std::uint32_t work = ports_[i]->receive(burst);
     if (work > 0) core.receive({burst.data(), work}, now);
     work += core.advance(now);
     if (i == node_core) persist_term();
+    return work + transmit(core, i);
+}
+
+std::uint32_t ThreadedNode::transmit(protocol::Core& core, std::size_t i) {
+    std::array<rte_mbuf*, burst_size> burst;
+    std::uint32_t work = 0;
     for (unsigned k = 0; k < tx_bursts_max; ++k) {
         const auto n = core.transmit(burst, clock_now());
         ports_[i]->transmit({burst.data(), n});

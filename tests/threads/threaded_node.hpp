@@ -1,4 +1,4 @@
-// A node whose three cores run in three threads, as under engine/.
+// A node whose cores run in a thread each, as under engine/.
 #pragma once
 
 #include <array>
@@ -41,6 +41,7 @@ class ThreadedNode {
   private:
     void run(std::size_t core);
     std::uint32_t cycle(protocol::Core& core, std::size_t i);
+    std::uint32_t transmit(protocol::Core& core, std::size_t i);
     void persist_term();
     protocol::Core& core(std::size_t i);
     protocol::NodeResources resources();
@@ -49,7 +50,7 @@ class ThreadedNode {
     bool plant_race_;
     std::array<std::unique_ptr<FramePort>, sim::port_count> ports_;
     std::unique_ptr<protocol::Node> node_;
-    std::array<std::thread, sim::port_count> threads_;
+    std::array<std::thread, sim::core_count> threads_;  ///< the last one has no port
     std::atomic<bool> stop_{false};
     std::atomic<std::uint64_t> cycles_{0};
     std::uint64_t stored_term_ = 0;  ///< the node core's thread, and nobody else while it runs

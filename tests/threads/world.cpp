@@ -14,8 +14,11 @@ constexpr std::uint16_t first_port = 8000;
 constexpr sim::Talk talks[] = {sim::Talk::bulk,        sim::Talk::bulk,       sim::Talk::requests,
                                sim::Talk::slow_reader, sim::Talk::half_close, sim::Talk::simultaneous_close};
 
+constexpr std::size_t echoes = 2;  ///< sessions with the application echo, after those with the server
+constexpr auto echo_port = static_cast<std::uint16_t>(first_port + std::size(talks));
+
 /// Small rings, so that they refuse; a slow guard, since TSan slows everything and the CPUs may be shared.
-sim::MachineOptions machine_options(unsigned number) {
+sim::MachineOptions machine_options(unsigned number, bool alone) {
     auto m = sim::plain_options(seed).machines[number];
     auto& c = m.config;
     c.limits.ring = 8;
@@ -33,6 +36,13 @@ sim::MachineOptions machine_options(unsigned number) {
                               {{sim::Site{}.server_host(), port}},
                               Gate::peer});
     }
+    ServiceConfig echo;
+    echo.name = "echo";
+    echo.address = {sim::Site{}.virtual_address().address, echo_port};
+    echo.gate = Gate::app | Gate::standby;
+    echo.application = ApplicationKind::echo;
+    echo.degrade = alone;
+    c.services.push_back(echo);
     for (auto& port : m.ports) {
         port.parked = 16;
         port.profile.multi_segs = number == 0;
@@ -55,7 +65,8 @@ World::World(std::size_t nodes, bool plant_race)
     attach(client_, client_switch_);
     attach(server_, server_switch_);
     for (unsigned i = 0; i < nodes; ++i)
-        attach(*nodes_.emplace_back(std::make_unique<ThreadedNode>(machine_options(i), plant_race)));
+        attach(
+            *nodes_.emplace_back(std::make_unique<ThreadedNode>(machine_options(i, nodes == 1), plant_race)));
     // The mirror link; without a peer it ends nowhere.
     for (std::size_t i = 0; i < nodes; ++i) {
         sim::FrameSink& to = nodes == 2 ? static_cast<sim::FrameSink&>(nodes_[1 - i]->port(2)) : nowhere_;
@@ -87,6 +98,26 @@ void World::plan_sessions() {
         server_.listen(static_cast<std::uint16_t>(first_port + i),
                        [plan = conversations_.back().server](const Endpoint&) { return plan; });
     }
+    for (unsigned i = 0; i < echoes; ++i) plan_echo(static_cast<unsigned>(std::size(talks)) + i);
+}
+
+/// The client hears what it says.
+void World::plan_echo(unsigned number) {
+    using Kind = sim::Step::Kind;
+    auto& c = conversations_.emplace_back(sim::draw_conversation(seed, number, sim::Talk::upload, {}));
+    auto& plan = c.client;
+    plan.script = {};
+    constexpr std::uint64_t message = 9000;
+    for (std::uint64_t said = message; said <= 20 * message; said += message) {
+        plan.script.steps.push_back({Kind::write, message, {}});
+        plan.script.steps.push_back({Kind::await, said, {}});
+        plan.script.steps.push_back({Kind::sleep, 0, milliseconds(20)});
+    }
+    plan.script.steps.push_back({Kind::shutdown, 0, {}});
+    plan.script.steps.push_back({Kind::await_end, 0, {}});
+    plan.expected = plan.script.bytes();
+    plan.in = plan.out;
+    c.server.expected = 0;
 }
 
 /// Lets the network and the hosts do what is due.
@@ -142,12 +173,13 @@ void World::boot() {
 void World::open_sessions() {
     for (std::uint16_t i = 0; i < conversations_.size(); ++i) {
         const auto& c = conversations_[i];
+        const bool echo = i >= std::size(talks);
         const Endpoint service{sim::Site{}.virtual_address().address,
-                               static_cast<std::uint16_t>(first_port + i)};
+                               echo ? echo_port : static_cast<std::uint16_t>(first_port + i)};
         const auto& talker = client_.connect(c.client_port, service, c.client);
         wait("session " + std::to_string(i), session_limit, [&] {
-            return is_established(talker) && server_.talkers().size() == i + 1u &&
-                   is_established(*server_.talkers().back());
+            return is_established(talker) && (echo || (server_.talkers().size() == i + 1u &&
+                                                       is_established(*server_.talkers().back())));
         });
     }
 }

@@ -45,6 +45,7 @@ class World : private sim::Actor {
     void wait(const std::string& what, Duration limit, const std::function<bool()>& done);
     void turn();
     void plan_sessions();
+    void plan_echo(unsigned number);
     void attach(ThreadedNode& node);
     void attach(sim::Host& host, sim::Switch& to);
     void kill(ThreadedNode& node);
