@@ -20,6 +20,11 @@ std::string role_name(std::uint64_t role) {
     return role < names.size() ? names[role] : "role " + std::to_string(role);
 }
 
+std::string core_name(std::uint64_t core) {
+    constexpr std::array<const char*, 3> names{"the client core", "the server core", "the application core"};
+    return core < names.size() ? names[core] : "core " + std::to_string(core);
+}
+
 std::string count_of(std::uint64_t n, const char* noun) {
     return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
 }
@@ -83,6 +88,10 @@ std::string describe(const Event& e) {
         case EventKind::handed_over: return "resigned term " + a + " before the stop";
         case EventKind::kept_until_stop:
             return "no standby is ready: " + count_of(e.a, "session") + " end with this node";
+        case EventKind::core_stalled: return core_name(e.a) + " makes no progress";
+        case EventKind::gate_holds:
+            return count_of(e.a, "session") + " of gate standby wait: no standby is in sync";
+        case EventKind::gate_opens: return "no session waits for a standby any more";
         case EventKind::backend_up: return backend_name(e) + " is up" + backend_reason(e);
         case EventKind::backend_down: return backend_name(e) + " is down" + backend_reason(e);
         case EventKind::backend_drained: return backend_name(e) + " is drained: it gets no new sessions";

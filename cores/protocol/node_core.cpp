@@ -46,6 +46,7 @@ NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte
       link_(link_settings(config, boot_nonce), secrets, net_, tcp_counters_, mirror_counters_),
       mirror_(config, boot_nonce, lane, link_, mirror_counters_, events),
       guard_(guard_settings(config, boot_nonce, stored_term), now),
+      watch_(lane, config.guard.lease, now),
       backends_told_(lane.backends.size()) {
     status_.detection_bound_ns.store(guard_.detection_bound().ns);
 }
@@ -208,7 +209,8 @@ std::uint32_t NodeCore::advance(Instant now) {
     in.standby_in_sync = mirror_.standby_in_sync();
     in.image_ready = mirror_.image_ready();
     in.mirror_progress = mirror_.progress();
-    for (std::size_t i = 0; i < 2; ++i) in.progress[i] = lane_.core[i].cycles.load(std::memory_order_relaxed);
+    watch_.look(now);
+    in.progress = watch_.progress();
     for (std::size_t i = 0; i < guard::path_count; ++i)
         in.link[i] = links_.up[i].load(std::memory_order_relaxed);
     guard_.set_inputs(in);
@@ -219,6 +221,8 @@ std::uint32_t NodeCore::advance(Instant now) {
     report_late_stores(now);
     report_backends(now);
     report_cookies(now);
+    report_gates(now);
+    report_stalls(now);
     publish_status(now);
     return work;
 }
@@ -276,6 +280,21 @@ void NodeCore::report_cookies(Instant now) {
     if (on) tell({now, EventKind::cookies_on, 0, 0, config_.limits.half_open, 0});
     else tell({now, EventKind::cookies_off, 0, 0, sent - cookies_before_, 0});
     cookies_before_ = sent;
+}
+
+/// Sessions whose gate needs a standby, while none is in sync. At most once a second, as above.
+void NodeCore::report_gates(Instant now) {
+    if (!lane_.application || now < gates_at_) return;
+    const auto waiting = lane_.application->core.waiting.load(std::memory_order_relaxed);
+    if ((waiting > 0) == gates_told_) return;
+    gates_at_ = now + seconds(1);
+    gates_told_ = waiting > 0;
+    tell({now, gates_told_ ? EventKind::gate_holds : EventKind::gate_opens, 0, 0, waiting, 0});
+}
+
+void NodeCore::report_stalls(Instant now) {
+    while (const auto core = watch_.take_stalled(now))
+        tell({now, EventKind::core_stalled, 0, 0, static_cast<std::uint64_t>(*core), 0});
 }
 
 void NodeCore::publish_status(Instant now) {

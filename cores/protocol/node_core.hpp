@@ -10,6 +10,7 @@
 #include "cores/net/interface.hpp"
 #include "cores/protocol/control.hpp"
 #include "cores/protocol/core.hpp"
+#include "cores/protocol/core_watch.hpp"
 #include "cores/protocol/mirror_core.hpp"
 #include "cores/proxy/counters.hpp"
 
@@ -78,6 +79,8 @@ class NodeCore final : public Core {
     void report_late_stores(Instant now);
     void report_backends(Instant now);
     void report_cookies(Instant now);
+    void report_gates(Instant now);
+    void report_stalls(Instant now);
     void publish_status(Instant now);
     bool table_followed() const;
 
@@ -96,6 +99,7 @@ class NodeCore final : public Core {
     mirror::Link link_;
     MirrorCore mirror_;
     guard::Guard guard_;
+    CoreWatch watch_;
     StatusCells status_;
     std::optional<std::uint64_t> to_persist_;
     Instant guard_deadline_{};
@@ -109,6 +113,8 @@ class NodeCore final : public Core {
     };
     std::vector<BackendTold> backends_told_;  ///< by place
     Instant backends_at_{};                   ///< next look
+    bool gates_told_ = false;                 ///< sessions wait for a standby
+    Instant gates_at_{};                      ///< next look
     bool cookies_told_ = false;
     std::uint64_t cookies_before_ = 0;  ///< cookies sent when they went on
     Instant cookies_at_{};              ///< next look

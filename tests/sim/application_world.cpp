@@ -87,7 +87,7 @@ Outcome run_application_case(const ApplicationCase& c, bool verbose) {
         return outcome;
     }
     const KillPoint at{c.unit(), undisturbed.counted(c.unit()) * c.kill / ApplicationCase::kills_per_seed,
-                       c.in_burst()};
+                       c.way()};
     outcome = ApplicationWorld(c.seed, at, c.twice(), verbose).run();
     if (!outcome.passed())
         outcome.text += std::string(" (killed at ") +
@@ -143,6 +143,7 @@ Outcome ApplicationWorld::run() {
             scheduler_.at(scheduler_.now() + c.begins, *this, c.number);
         if (step_until(&ApplicationWorld::all_complete, traffic_limit, "traffic")) {
             events_of_traffic_ = scheduler_.events() - traffic_from_;
+            judge_stall();
             step_until(&ApplicationWorld::drained, drain_limit, "drain");
         }
     }
@@ -177,6 +178,14 @@ bool ApplicationWorld::pair_ready() const {
     return false;
 }
 
+/// A core that stalls for longer than detection takes costs the node its role.
+void ApplicationWorld::judge_stall() {
+    if (stalled_ == nullptr || scheduler_.now() - stalled_at_ < comes_back_after) return;
+    if (speaker_checker_.speaker() == stalled_)
+        journal_.violate("detection",
+                         "node " + stalled_->name() + " is active though its application core stalled");
+}
+
 bool ApplicationWorld::all_complete() const {
     const auto& talkers = client_.talkers();
     return talkers.size() == clients &&
@@ -203,10 +212,17 @@ void ApplicationWorld::consider_kill() {
     if (!kill_is_due() || !pair_ready()) return;
     auto& victim = *machines_[machines_[0]->is_active() ? 0 : 1];
     if (journal_.verbose()) journal_.print("KILL of node " + victim.name());
-    constexpr std::size_t node_core = 2;
-    if (kill_->in_burst) victim.kill_in_burst(node_core);
-    else victim.kill();
     ++kills_;
+    constexpr std::size_t node_core = 2, application_core = 3;
+    switch (kill_->way) {
+        case KillPoint::Way::at_once: victim.kill(); break;
+        case KillPoint::Way::in_burst: victim.kill_in_burst(node_core); break;
+        case KillPoint::Way::stall:
+            victim.stall(application_core, scheduler_.now() + comes_back_after);
+            stalled_ = &victim;
+            stalled_at_ = scheduler_.now();
+            return;
+    }
     scheduler_.at(scheduler_.now() + comes_back_after, *this, 100 + (machines_[0].get() == &victim ? 0 : 1));
 }
 

@@ -27,7 +27,10 @@ struct KillPoint {
     };
     Unit unit{};
     std::uint64_t count = 0;
-    bool in_burst = false;  ///< in the middle of the next burst to the standby
+    /// What happens then: it is killed between two events, or in the middle of its next burst to the standby;
+    /// or it lives and its application core stalls.
+    enum class Way : std::uint8_t { at_once, in_burst, stall };
+    Way way = Way::at_once;
 };
 
 /// What is drawn from a number: the clients, the networks, the application, and when the active is killed.
@@ -39,7 +42,10 @@ struct ApplicationCase {
 
     KillPoint::Unit unit() const { return kill % 2 == 0 ? KillPoint::Unit::events : KillPoint::Unit::news; }
     bool twice() const { return kill % 4 >= 2; }
-    bool in_burst() const { return kill % 8 == 3 || kill % 8 == 4; }
+    KillPoint::Way way() const {
+        if (kill % 16 == 5) return KillPoint::Way::stall;
+        return kill % 8 == 3 || kill % 8 == 4 ? KillPoint::Way::in_burst : KillPoint::Way::at_once;
+    }
 };
 ApplicationCase application_case(std::uint64_t number);
 
@@ -78,6 +84,7 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     bool drained() const;
     bool kill_is_due() const;
     void consider_kill();
+    void judge_stall();
     void attach_machines();
     void judge_reply(const Segment& s);
     std::string unsettled() const;
@@ -92,6 +99,8 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     Switch client_switch_, server_switch_;
     std::unique_ptr<Wire> mirror_wires_[2];
     SpeakerChecker speaker_checker_;
+    Machine* stalled_ = nullptr;
+    Instant stalled_at_{};
     std::map<std::uint16_t, Said> said_;  ///< by the client's port
     std::uint64_t kills_ = 0, again_at_ = ~std::uint64_t{0}, traffic_from_ = 0, events_of_traffic_ = 0,
                   news_ = 0;
