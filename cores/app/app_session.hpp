@@ -40,6 +40,7 @@ struct AppSession {
     bool finished = false;       ///< the application says no more
     bool fin_passed = false;     ///< and the client core knows
     bool short_of_room = false;  ///< reply() had less than was wanted
+    bool listed_short = false;   ///< and it waits for room in limits.replies
     bool waiting = false;        ///< something can not take effect, as no standby is in sync
     bool outstanding = false;    ///< a group of records was not confirmed yet; only in the present epoch
     bool partial = false;        ///< a group of records is written in part

@@ -173,10 +173,11 @@ void AppSessions::take_open(SessionId id) {
 /// An empty session in the slot, which stays in the lists in which it is.
 AppSession& AppSessions::renew(std::uint32_t slot) {
     auto& s = sessions_[slot];
-    const bool touched = s.touched, retry = s.retry;
+    const bool touched = s.touched, retry = s.retry, listed_short = s.listed_short;
     s = AppSession{};
     s.touched = touched;
     s.retry = retry;
+    s.listed_short = listed_short;
     return s;
 }
 

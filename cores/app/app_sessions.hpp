@@ -84,6 +84,7 @@ class AppSessions final : private Channel {
     void service(std::uint32_t slot);
     void deliver(std::uint32_t slot);
     void deliver_next(std::uint32_t slot);
+    void wait_for_room(std::uint32_t slot);
     void free_committed(std::uint32_t slot);
     std::size_t room_of(const AppSession& s) const;
     void drop_acknowledged(std::uint32_t slot);

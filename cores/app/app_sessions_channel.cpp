@@ -35,8 +35,6 @@ std::size_t AppSessions::reply(SessionId session, std::span<const std::uint8_t> 
     if (n < bytes.size() && !s->finished) {
         s_.counters.add(Counter::replies_short);
         s->short_of_room = true;
-        // Its own client makes room for it, or else anybody's.
-        if (replies_.free_count() == 0) short_of_pool_.push_back(session.slot);
     }
     touch(session.slot);
     return n;

@@ -9,7 +9,10 @@ using proxy::MessageKind;
 
 void AppSessions::service_touched() {
     if (!short_of_pool_.empty() && replies_.free_count() > 0) {
-        for (const auto slot : short_of_pool_) touch(slot);
+        for (const auto slot : short_of_pool_) {
+            sessions_[slot].listed_short = false;
+            touch(slot);
+        }
         short_of_pool_.clear();
     }
     // service() may touch further slots; they are served in the same pass.
@@ -40,7 +43,7 @@ void AppSessions::deliver(std::uint32_t slot) {
     auto& s = sessions_[slot];
     const auto id = id_of(slot);
     if (s.short_of_room) {
-        if (room_of(s) == 0) return;
+        if (room_of(s) == 0) return wait_for_room(slot);
         s.short_of_room = false;
         application(s).writable(id);
     }
@@ -52,6 +55,14 @@ void AppSessions::deliver(std::uint32_t slot) {
     if (s.phase != AppPhase::open || !s.fin_received || s.end_told || s.taken != s.received) return;
     s.end_told = true;
     application(s).end_of_stream(id, s.received - 1);
+}
+
+/// Its own client makes room for it; or, where limits.replies is reached, anybody's.
+void AppSessions::wait_for_room(std::uint32_t slot) {
+    auto& s = sessions_[slot];
+    if (s.listed_short || replies_.free_count() > 0) return;
+    s.listed_short = true;
+    short_of_pool_.push_back(slot);
 }
 
 void AppSessions::deliver_next(std::uint32_t slot) {

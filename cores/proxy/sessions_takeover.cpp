@@ -190,7 +190,8 @@ void Sessions::retake_all() {
 void Sessions::retake(std::uint32_t slot) {
     auto& leg = legs_[slot];
     // The peer's application may have gone on with it, and would have said other things than ours.
-    if (has_app_gate(leg) && leg.phase != Phase::opening) return reset_unproven(slot);
+    if (has_app_gate(leg) && leg.phase != Phase::opening && leg.phase != Phase::installed)
+        return reset_unproven(slot);
     switch (leg.phase) {
         // Where a handshake was under way, nothing is known beyond the record; both cores see it so.
         case Phase::storing:

@@ -14,7 +14,8 @@ constexpr const char* about =
 constexpr const char* footer =
     "EAL options stand before a lone \"--\" (dpdk-testpmd --help lists them). Four lcores are needed: main, "
     "node core,\n"
-    "client core, server core; several may share a CPU. Example:\n"
+    "client core, server core; one more where a service has an application. Several may share a CPU. "
+    "Example:\n"
     "  holdfast --lcores 0@0,1@0,2@1,3@0 --no-huge -m 512 --vdev net_af_xdp0,iface=veth0 ... -- --config "
     "a.toml";
 
