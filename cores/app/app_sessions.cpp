@@ -22,7 +22,7 @@ AppSessions::AppSessions(const AppSettings& settings)
       now_(settings.now) {
     for (const auto& service : s_.config.services)
         applications_.push_back(has(service.gate, Gate::app) ? s_.make(service, *this) : nullptr);
-    touched_.reserve(sessions_.size());
+    touched_.reserve(2 * sessions_.size());  // while it is walked each may be added once more
     retry_.reserve(sessions_.size());
     retrying_.reserve(sessions_.size());
     short_of_pool_.reserve(sessions_.size());
@@ -249,8 +249,8 @@ void AppSessions::clear(std::uint32_t slot) {
     held_ -= s.mbufs;
     s.replies.clear(replies_);
     renew(slot);
-    // The cell of a slot that was only stored here is not ours.
-    if (phase == AppPhase::stored) return;
+    // The cell of a slot that was only stored here is not ours, nor is it any more after its end.
+    if (phase == AppPhase::stored || phase == AppPhase::over) return;
     auto& c = cell(slot);
     c.edge.store(0, std::memory_order_relaxed);
     c.received.store(0, std::memory_order_relaxed);

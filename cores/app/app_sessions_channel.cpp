@@ -16,7 +16,8 @@ void AppSessions::commit(SessionId session, Offset offset) {
 }
 
 std::size_t AppSessions::room_of(const AppSession& s) const {
-    const auto held = s.replies.end() - s.una;
+    // What a standby has to be told first is held longer than until its client acknowledges it.
+    const auto held = s.replies.end() - std::min(s.replies.begin(), s.una);
     const std::uint64_t max = s_.config.limits.reply_bytes;
     if (s.finished || held >= max) return 0;
     return std::min<std::uint64_t>(max - held, std::uint64_t{replies_.free_count()} * ReplyPool::block_size);

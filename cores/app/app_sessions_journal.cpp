@@ -104,7 +104,8 @@ bool AppSessions::write_group(std::uint32_t slot) {
         if (!write(JournalKind::progress)) return false;
         s.epoch = epoch_;
         s.journaled.end = r.begin + size;
-        s.journaled.una = now.una;
+        // Of what was not written yet nothing may be dropped.
+        s.journaled.una = std::min(now.una, s.journaled.end);
     }
     return true;
 }

@@ -55,6 +55,8 @@ void AppSessions::store_progress(AppSession& s, const ApplicationRecord& r) {
     replies.drop_until(replies_, una);
     if (r.begin != replies.end() || replies.append(replies_, {r.bytes.data(), r.size}) != r.size)
         s.lost = true;
+    // What the client has acknowledged is true whether the group becomes whole or not.
+    s.allowed.una = std::max(s.allowed.una, std::min(una, s.allowed.end));
     if (!r.complete) return;
     s.whole = true;
     s.allowed = {r.committed, std::clamp(r.una, replies.begin(), replies.end() + (r.finished ? 1 : 0)),

@@ -213,6 +213,16 @@ bool MirrorCore::take_progress(const mirror::Progress& p) {
 bool MirrorCore::take_closed(const mirror::Closed& c) {
     if (image_.closed(c.record.id) == mirror::Image::Verdict::news)
         hand_over(c.record.id, proxy::InstallKind::remove);
+    // The application core's own word of it may not have come before the active died.
+    if (lane_.application && c.record.id.slot < lane_.slots &&
+        has(static_cast<Gate>(lane_.records[c.record.id.slot].gates), Gate::app)) {
+        auto& e = install_application_;
+        e.kind = JournalKind::closed;
+        e.record = ApplicationRecord{};
+        e.record.id = c.record.id;
+        e.record.closed = true;
+        lane_.application->install.push(e);
+    }
     return true;
 }
 

@@ -111,7 +111,9 @@ bool Sessions::contradicts_stored(std::uint32_t slot, const wire::Frame& frame) 
     constexpr std::int64_t plausible = 1 << 30;
     if (past > plausible || ahead > plausible || frame.tcp.has(wire::flag::rst)) return false;
     if (past <= 0 && ahead <= 1) {
-        leg.unproven = false;
+        // One that came late proves nothing.
+        const bool fits = past == 0 || distance(t.soft.rcv.next, begin + frame.payload_len) > 0;
+        leg.unproven = leg.unproven && !fits;
         return false;
     }
     reset_unproven(slot);

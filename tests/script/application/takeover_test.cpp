@@ -200,3 +200,25 @@ STORY("takeover: a node that drops its table forgets what its applications had",
     expect_equal(lane.application().sessions_closed, 1, "closed() calls");
     expect_equal(lane.held_mbufs(), 0, "mbufs held");
 }
+
+// What half a group tells of the client's ACKs dropped replies, but did not move the place where sending
+// begins.
+STORY("takeover: half a group says what the client has acknowledged, and the replies behind it follow",
+      "[application]") {
+    ApplicationStage old({.gate = both, .standby_connected = true});
+    talk(old);
+    old.standby.confirms = false;
+    const auto before = old.standby.application.size();
+    old.reply(1500);
+    old.client().ignores_rest();
+    Heir heir(old, before + 1, false);
+    expect_equal(heir.application().resumption->replied, 500, "replied");
+    heir.client().expects(ack(1001).seq(300));
+    heir.client().sends(ack(301));
+    heir.client().expects(data(301, 501).ack(1001));
+    heir.client().sends(ack(501));
+    heir.connect_standby();
+    heir.settle();
+    heir.reply(100);
+    heir.client().expects(data(501, 601));
+}
