@@ -206,19 +206,29 @@ STORY("takeover: a node that drops its table forgets what its applications had",
 STORY("takeover: half a group says what the client has acknowledged, and the replies behind it follow",
       "[application]") {
     ApplicationStage old({.gate = both, .standby_connected = true});
-    talk(old);
+    old.establish_application();
+    old.client().sends(data(1, 1001));
+    old.commit(1000);
+    old.client().expects(ack(1001));
+    old.reply(500);
+    old.client().expects(data(1, 501));
+    // One group is under way while the client acknowledges; what tells of that is the next one, in pieces.
     old.standby.confirms = false;
-    const auto before = old.standby.application.size();
+    old.reply(100);
+    old.client().sends(ack(301));
     old.reply(1500);
+    const auto before = old.standby.application.size();
+    old.standby.confirms = true;
+    old.settle();
     old.client().ignores_rest();
     Heir heir(old, before + 1, false);
-    expect_equal(heir.application().resumption->replied, 500, "replied");
+    expect_equal(heir.application().resumption->replied, 600, "replied");
     heir.client().expects(ack(1001).seq(300));
     heir.client().sends(ack(301));
-    heir.client().expects(data(301, 501).ack(1001));
-    heir.client().sends(ack(501));
+    heir.client().expects(data(301, 601).ack(1001));
+    heir.client().sends(ack(601));
     heir.connect_standby();
     heir.settle();
     heir.reply(100);
-    heir.client().expects(data(501, 601));
+    heir.client().expects(data(601, 701));
 }
