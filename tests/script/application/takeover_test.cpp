@@ -232,3 +232,19 @@ STORY("takeover: half a group says what the client has acknowledged, and the rep
     heir.reply(100);
     heir.client().expects(data(601, 701));
 }
+
+STORY("takeover: a segment that comes late does not prove that nobody has used the session",
+      "[application]") {
+    ApplicationStage old({.gate = Gate::app, .standby_connected = true});
+    old.establish_application();
+    old.client().sends(data(1, 1001));
+    old.commit(1000);
+    old.client().expects(ack(1001));
+    Heir heir(old, 0, false);
+    heir.client().ignores_rest();
+    heir.client().sends(ack(1).seq(0));
+    heir.client().ignores_rest();
+    heir.client().sends(data(1001, 1101).ack(1));
+    heir.client().expects(rst(1));
+    heir.expect_count(Side::client, "sessions_stored_short", 1);
+}
