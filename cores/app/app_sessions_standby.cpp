@@ -33,8 +33,12 @@ void AppSessions::store(const ApplicationRecord& r) {
         return s_.counters.add(Counter::records_refused);
     if (r.closed) {
         if (known) clear(r.id.slot);
+        if (known) s.generation = r.id.generation;
         return;
     }
+    // The word of a session's end may come before the last that its application did.
+    const bool over = s.phase == AppPhase::free && s.generation == r.id.generation;
+    if (over && !r.first) return s_.counters.add(Counter::stale_message);
     if (!known && !r.first) return s_.counters.add(Counter::records_refused);
     if (r.first) {
         clear(r.id.slot);

@@ -17,7 +17,7 @@ namespace holdfast::app {
     X(replies_wait, "replies that waited because the mbufs of pool or lane were used")                     \
     X(ring_refused, "messages delayed because the ring to the client core was full")                       \
     X(payload_for_ended, "payload for a session that had ended meanwhile")                                 \
-    X(stale_message, "messages from the client core for a session that was gone")                          \
+    X(stale_message, "messages and records for a session that was gone")                                   \
     X(journal_refused, "records delayed because the ring to the mirror was full")                          \
     X(groups_written, "commits and replies handed to the mirror, together for one session")                \
     X(groups_stored, "of these, those that the standby confirmed: they took effect")                       \

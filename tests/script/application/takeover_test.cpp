@@ -248,3 +248,22 @@ STORY("takeover: a segment that comes late does not prove that nobody has used t
     heir.client().expects(rst(1));
     heir.expect_count(Side::client, "sessions_stored_short", 1);
 }
+
+STORY("takeover: what an application did last may come behind the session's end, and is no refusal",
+      "[application]") {
+    ApplicationStage old({.gate = both, .standby_connected = true});
+    talk(old);
+    old.client().ignores_rest();
+    auto entries = old.standby.application;
+    auto late = entries.back(), end = late;
+    end.kind = proxy::JournalKind::closed;
+    end.record.closed = true;
+    late.record.first = false;
+    entries.push_back(end);
+    entries.push_back(late);
+    ApplicationStage standby({.gate = both, .starts_as_standby = true});
+    standby.install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, {});
+    standby.install_application(entries);
+    standby.expect_application_count("records_refused", 0);
+    standby.expect_application_count("stale_message", 1);
+}
