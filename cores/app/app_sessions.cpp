@@ -20,8 +20,15 @@ AppSessions::AppSessions(const AppSettings& settings)
       replies_(settings.config.limits.replies),
       sessions_(settings.config.limits.sessions),
       now_(settings.now) {
-    for (const auto& service : s_.config.services)
-        applications_.push_back(has(service.gate, Gate::app) ? s_.make(service, *this) : nullptr);
+    for (const auto& service : s_.config.services) {
+        const bool wanted = has(service.gate, Gate::app);
+        channels_.push_back(wanted ? make_channel(static_cast<std::uint16_t>(channels_.size())) : nullptr);
+        applications_.push_back(wanted ? s_.make(service, *channels_.back()) : nullptr);
+    }
+    joined_.resize(applications_.size());
+    states_.resize(applications_.size());
+    for (auto& c : checkpoints_) c.counts.resize(applications_.size());
+    describe_next_ = applications_.size();
     touched_.reserve(2 * sessions_.size());  // while it is walked each may be added once more
     retry_.reserve(sessions_.size());
     retrying_.reserve(sessions_.size());
@@ -56,6 +63,8 @@ std::uint32_t AppSessions::advance(Instant now) {
     take_confirmations();
     for (auto& application : applications_)
         if (application) application->advance(now_);
+    describe();
+    publish_stored();
     // What only tries again is no work: whoever is to make room may need the CPU.
     const auto work = installs + static_cast<std::uint32_t>(touched_.size());
     retrying_.swap(retry_);
@@ -76,6 +85,7 @@ Instant AppSessions::next_deadline() const {
     auto at = Instant::never();
     if (!retry_.empty() || snapshot_next_ != no_slot || snapshot_end_pending_ || epoch_start_pending_)
         at = now_ + retry_after;
+    if (describe_next_ < applications_.size() || checkpoint_count_ != 0) at = now_ + retry_after;
     for (const auto& application : applications_)
         if (application) at = earlier(at, application->next_deadline());
     return at;
@@ -93,8 +103,19 @@ void AppSessions::follow_role() {
     table_epoch_ = table;
     // The client core ends sessions that must be taken over again.
     retake_epoch_ = node.retake_epoch.load(std::memory_order_acquire);
+    const bool was_active = active_;
     active_ = node.role.load(std::memory_order_acquire) == proxy::Role::active;
+    if (active_ && !was_active) activate();
     app_.core.role_epoch_done.store(epoch, std::memory_order_release);
+}
+
+/// From here on nothing is stored for another node.
+void AppSessions::activate() {
+    describe_next_ = applications_.size();
+    checkpoint_count_ = 0;
+    const auto term = lane_.node.term.load(std::memory_order_acquire);
+    for (auto& application : applications_)
+        if (application) application->activated(term);
 }
 
 void AppSessions::drop_table() {

@@ -1,9 +1,12 @@
 // All sessions of the application core: between the client core, which serves their connections, the
 // applications, and the mirror. One class, its work split by noun:
 //
-//     app_sessions.cpp            tables, messages, roles      app_sessions_channel.cpp   what applications
-//     do app_sessions_service.cpp    bytes in, replies out        app_sessions_journal.cpp   records,
-//     confirmations app_sessions_standby.cpp    what is stored, resumption
+//     app_sessions.cpp           tables, messages, roles
+//     app_sessions_channel.cpp   what applications do
+//     app_sessions_service.cpp   bytes in, replies out
+//     app_sessions_journal.cpp   records, confirmations
+//     app_sessions_standby.cpp   what is stored, resumption
+//     app_sessions_state.cpp     state records of applications
 #pragma once
 
 #include <array>
@@ -29,10 +32,10 @@ struct AppSettings {
     Instant now{};
 };
 
-class AppSessions final : private Channel {
+class AppSessions final {
   public:
     explicit AppSessions(const AppSettings& settings);
-    ~AppSessions() override;
+    ~AppSessions();
     AppSessions(const AppSessions&) = delete;
     AppSessions& operator=(const AppSessions&) = delete;
 
@@ -42,13 +45,8 @@ class AppSessions final : private Channel {
     std::uint64_t held_mbufs() const { return held_; }
 
   private:
-    // Channel
-    void commit(SessionId session, Offset offset) override;
-    std::size_t reply(SessionId session, std::span<const std::uint8_t> bytes) override;
-    std::size_t room(SessionId session) const override;
-    Offset replied(SessionId session) const override;
-    void finish(SessionId session) override;
-    void abort(SessionId session) override;
+    class ServiceChannel;
+    std::unique_ptr<Channel> make_channel(std::uint16_t service);
 
     // app_sessions.cpp
     AppSession* open_session(SessionId id);
@@ -62,6 +60,7 @@ class AppSessions final : private Channel {
         return has(s_.config.services[s.service].gate, Gate::standby);
     }
     void follow_role();
+    void activate();
     void drop_table();
     void take_messages();
     void take_message(const proxy::Message& m);
@@ -99,16 +98,30 @@ class AppSessions final : private Channel {
     // app_sessions_journal.cpp
     void follow_mirror();
     void continue_snapshot();
-    bool write(proxy::JournalKind kind);
+    bool write(proxy::AppEntryKind kind);
     void journal(std::uint32_t slot);
     bool write_group(std::uint32_t slot);
     bool write_closed(std::uint32_t slot);
     void take_confirmations();
     bool is_mirrored(const AppSession& s) const { return epoch_ != 0 && s.epoch == epoch_; }
 
+    // app_sessions_state.cpp
+    bool write_state(std::uint16_t service, std::span<const std::uint8_t> record);
+    void take_described(const proxy::ApplicationEntry& e);
+    bool joined_and_caught_up() const;
+    void standby_leaves();
+    void begin_connection(std::uint32_t connection);
+    void describe();
+    bool take_state(const proxy::ApplicationEntry& e);
+    void publish_stored();
+    bool stores_state(std::size_t service) const {
+        return applications_[service] != nullptr && has(s_.config.services[service].gate, Gate::standby);
+    }
+
     // app_sessions_standby.cpp
     std::uint32_t take_installs();
-    void store(const ApplicationRecord& r);
+    void take_install();
+    bool store(const ApplicationRecord& r);
     void store_progress(AppSession& s, const ApplicationRecord& r);
     void sweep();
     void take_resume(SessionId id);
@@ -119,7 +132,8 @@ class AppSessions final : private Channel {
     PacketPool pool_;
     ReplyPool replies_;
     ZeroedArray<AppSession> sessions_;
-    std::vector<std::unique_ptr<Application>> applications_;  ///< by service; nullptr for those without
+    std::vector<std::unique_ptr<Channel>> channels_;          ///< by service; nullptr for those without
+    std::vector<std::unique_ptr<Application>> applications_;  ///< the same
     std::vector<std::uint32_t> touched_;
     std::vector<std::uint32_t> retry_, retrying_;
     std::vector<std::uint32_t> short_of_pool_;  ///< sessions that wait for room in limits.replies
@@ -141,10 +155,23 @@ class AppSessions final : private Channel {
     std::uint64_t sequence_ = 0;
     std::uint32_t snapshot_next_ = no_slot;
     bool epoch_start_pending_ = false, snapshot_end_pending_ = false, in_sync_ = false;
+    std::vector<bool> joined_;  ///< by service: the standby's instance said in this epoch what it holds
 
     // As standby.
     std::uint32_t mark_ = 1;
     bool whole_ = false;  ///< the snapshot at hand has ended
+    /// Records up to `sequence` are settled when the service's first `count` state records of the connection
+    /// are.
+    struct Checkpoint {
+        std::uint64_t sequence = 0;
+        std::vector<std::uint64_t> counts;  ///< by service
+    };
+    std::uint32_t connection_ = 0, refused_ = 0;
+    std::size_t describe_next_ = 0;              ///< the service that is to be described next
+    std::uint64_t processed_ = 0, settled_ = 0;  ///< sequences of this connection
+    std::vector<std::uint64_t> states_;          ///< by service: state records of this connection
+    std::array<Checkpoint, 32> checkpoints_;
+    std::size_t checkpoint_first_ = 0, checkpoint_count_ = 0;
 
     static constexpr std::uint32_t no_slot = 0xffffffff;
 };

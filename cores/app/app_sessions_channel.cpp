@@ -2,63 +2,82 @@
 #include <algorithm>
 
 #include "cores/app/app_sessions.hpp"
+#include "cores/app/service_channel.hpp"
 
 namespace holdfast::app {
 
-void AppSessions::commit(SessionId session, Offset offset) {
-    auto* s = open_session(session);
-    const auto position = offset + 1;
-    if (s == nullptr || position < s->committed || position > s->received)
-        return s_.counters.add(Counter::commits_refused);
-    // What receive() is at work with stays until it returns; deliver_next() sees to what it did not take.
-    s->committed = position;
-    touch(session.slot);
+std::unique_ptr<Channel> AppSessions::make_channel(std::uint16_t service) {
+    return std::make_unique<ServiceChannel>(*this, service);
 }
 
+AppSession* AppSessions::ServiceChannel::find(SessionId session) const {
+    auto* s = all_.open_session(session);
+    return s != nullptr && s->service == service_ ? s : nullptr;
+}
+
+void AppSessions::ServiceChannel::commit(SessionId session, Offset offset) {
+    auto* s = find(session);
+    const auto position = offset + 1;
+    if (s == nullptr || position < s->committed || position > s->received)
+        return all_.s_.counters.add(Counter::commits_refused);
+    // What receive() is at work with stays until it returns; deliver_next() sees to what it did not take.
+    s->committed = position;
+    all_.touch(session.slot);
+}
+
+std::size_t AppSessions::ServiceChannel::room(SessionId session) const {
+    const auto* s = find(session);
+    return s == nullptr ? 0 : all_.room_of(*s);
+}
+
+std::size_t AppSessions::ServiceChannel::reply(SessionId session, std::span<const std::uint8_t> bytes) {
+    auto* s = find(session);
+    if (s == nullptr) return 0;
+    const auto n = s->replies.append(all_.replies_, bytes.first(std::min(bytes.size(), all_.room_of(*s))));
+    all_.s_.counters.add(Counter::bytes_replied, n);
+    if (n < bytes.size() && !s->finished) {
+        all_.s_.counters.add(Counter::replies_short);
+        s->short_of_room = true;
+    }
+    all_.touch(session.slot);
+    return n;
+}
+
+Offset AppSessions::ServiceChannel::replied(SessionId session) const {
+    const auto* s = find(session);
+    return s == nullptr ? 0 : s->replies.end() - 1;
+}
+
+void AppSessions::ServiceChannel::finish(SessionId session) {
+    if (auto* s = find(session)) {
+        s->finished = true;
+        all_.touch(session.slot);
+    }
+}
+
+void AppSessions::ServiceChannel::abort(SessionId session) {
+    if (find(session) == nullptr) return;
+    all_.s_.counters.add(Counter::sessions_aborted);
+    all_.end_session(session.slot);
+    all_.post(session.slot, proxy::MessageKind::reset);
+    all_.post(session.slot, proxy::MessageKind::released);
+}
+
+bool AppSessions::ServiceChannel::store(std::span<const std::uint8_t> record) {
+    return all_.write_state(service_, record);
+}
+
+void AppSessions::ServiceChannel::retry(SessionId session) {
+    if (find(session) != nullptr) all_.touch(session.slot);
+}
+
+/// How much more an application may reply.
 std::size_t AppSessions::room_of(const AppSession& s) const {
     // What a standby has to be told first is held longer than until its client acknowledges it.
     const auto held = s.replies.end() - std::min(s.replies.begin(), s.una);
     const std::uint64_t max = s_.config.limits.reply_bytes;
     if (s.finished || held >= max) return 0;
     return std::min<std::uint64_t>(max - held, std::uint64_t{replies_.free_count()} * ReplyPool::block_size);
-}
-
-std::size_t AppSessions::room(SessionId session) const {
-    const auto* s = open_session(session);
-    return s == nullptr ? 0 : room_of(*s);
-}
-
-std::size_t AppSessions::reply(SessionId session, std::span<const std::uint8_t> bytes) {
-    auto* s = open_session(session);
-    if (s == nullptr) return 0;
-    const auto n = s->replies.append(replies_, bytes.first(std::min(bytes.size(), room_of(*s))));
-    s_.counters.add(Counter::bytes_replied, n);
-    if (n < bytes.size() && !s->finished) {
-        s_.counters.add(Counter::replies_short);
-        s->short_of_room = true;
-    }
-    touch(session.slot);
-    return n;
-}
-
-Offset AppSessions::replied(SessionId session) const {
-    const auto* s = open_session(session);
-    return s == nullptr ? 0 : s->replies.end() - 1;
-}
-
-void AppSessions::finish(SessionId session) {
-    if (auto* s = open_session(session)) {
-        s->finished = true;
-        touch(session.slot);
-    }
-}
-
-void AppSessions::abort(SessionId session) {
-    if (open_session(session) == nullptr) return;
-    s_.counters.add(Counter::sessions_aborted);
-    end_session(session.slot);
-    post(session.slot, proxy::MessageKind::reset);
-    post(session.slot, proxy::MessageKind::released);
 }
 
 }  // namespace holdfast::app

@@ -6,7 +6,7 @@
 
 namespace holdfast::app {
 
-using proxy::JournalKind;
+using proxy::AppEntryKind;
 
 void AppSessions::follow_mirror() {
     auto& node = lane_.node;
@@ -19,6 +19,7 @@ void AppSessions::follow_mirror() {
         epoch_start_pending_ = epoch != 0;
         snapshot_end_pending_ = false;
         snapshot_next_ = epoch != 0 ? 0 : no_slot;
+        standby_leaves();
     }
     const bool in_sync = epoch_ != 0 && node.in_sync.load(std::memory_order_acquire);
     if (in_sync == in_sync_) return;
@@ -29,7 +30,7 @@ void AppSessions::follow_mirror() {
 }
 
 /// Writes entry_ as the next of the epoch.
-bool AppSessions::write(JournalKind kind) {
+bool AppSessions::write(AppEntryKind kind) {
     entry_.kind = kind;
     entry_.epoch = epoch_;
     entry_.sequence = sequence_ + 1;
@@ -44,7 +45,7 @@ bool AppSessions::write(JournalKind kind) {
 void AppSessions::continue_snapshot() {
     if (epoch_ == 0) return;
     if (epoch_start_pending_) {
-        if (!write(JournalKind::epoch_start)) return;
+        if (!write(AppEntryKind::epoch_start)) return;
         epoch_start_pending_ = false;
     }
     constexpr std::uint32_t slots_per_cycle = 256;
@@ -59,7 +60,8 @@ void AppSessions::continue_snapshot() {
         snapshot_next_ = no_slot;
         snapshot_end_pending_ = true;
     }
-    if (snapshot_end_pending_) snapshot_end_pending_ = !write(JournalKind::snapshot_end);
+    if (snapshot_end_pending_ && joined_and_caught_up())
+        snapshot_end_pending_ = !write(AppEntryKind::snapshot_end);
 }
 
 /// Writes what the standby does not know of the session.
@@ -101,7 +103,7 @@ bool AppSessions::write_group(std::uint32_t slot) {
         r.una = now.una;
         r.size = static_cast<std::uint16_t>(size);
         s.replies.copy(replies_, r.begin, {r.bytes.data(), size});
-        if (!write(JournalKind::progress)) return false;
+        if (!write(AppEntryKind::progress)) return false;
         s.epoch = epoch_;
         s.journaled.end = r.begin + size;
         // Of what was not written yet nothing may be dropped.
@@ -116,7 +118,7 @@ bool AppSessions::write_closed(std::uint32_t slot) {
     r = ApplicationRecord{};
     r.id = id_of(slot);
     r.closed = true;
-    if (!write(JournalKind::closed)) return false;
+    if (!write(AppEntryKind::closed)) return false;
     s.epoch = 0;
     return true;
 }

@@ -6,40 +6,67 @@
 
 namespace holdfast::app {
 
-using proxy::JournalKind;
+using proxy::AppEntryKind;
 
 std::uint32_t AppSessions::take_installs() {
     std::uint32_t n = 0;
-    for (; app_.install.pop(entry_); ++n) switch (entry_.kind) {
-            case JournalKind::epoch_start:
-                ++mark_;
-                whole_ = false;
-                break;
-            case JournalKind::progress:
-            case JournalKind::closed: store(entry_.record); break;
-            case JournalKind::snapshot_end:
-                sweep();
-                whole_ = true;
-                break;
-            case JournalKind::opened: break;
-        }
+    for (; app_.install.pop(entry_); ++n) take_install();
     return n;
 }
 
-void AppSessions::store(const ApplicationRecord& r) {
+/// What can not be held makes this standby one that is not in sync: it takes no more of the connection, and
+/// the mirror core sees to the rest.
+void AppSessions::take_install() {
+    const auto& e = entry_;
+    if (e.kind == AppEntryKind::describe) return begin_connection(e.epoch);
+    if (e.kind == AppEntryKind::described) return take_described(e);
+    if (refused_ != 0 && refused_ == connection_) return s_.counters.add(Counter::records_refused);
+    bool held = true;
+    switch (e.kind) {
+        case AppEntryKind::epoch_start:
+            ++mark_;
+            whole_ = false;
+            break;
+        case AppEntryKind::progress:
+        case AppEntryKind::closed: held = store(e.record); break;
+        case AppEntryKind::state: held = take_state(e); break;
+        case AppEntryKind::snapshot_end:
+            sweep();
+            whole_ = true;
+            break;
+        case AppEntryKind::describe:
+        case AppEntryKind::described: break;
+    }
+    if (held) {
+        processed_ = std::max(processed_, e.sequence);
+        return;
+    }
+    s_.counters.add(Counter::records_refused);
+    refused_ = connection_;
+    whole_ = false;
+    app_.refused.store(refused_, std::memory_order_release);
+}
+
+/// False when the session can not be held.
+bool AppSessions::store(const ApplicationRecord& r) {
     auto& s = sessions_[r.id.slot];
     const bool known = s.phase == AppPhase::stored && s.generation == r.id.generation;
-    if (s.phase != AppPhase::free && s.phase != AppPhase::stored)
-        return s_.counters.add(Counter::records_refused);
+    if (s.phase != AppPhase::free && s.phase != AppPhase::stored) {
+        s_.counters.add(Counter::stale_message);
+        return true;
+    }
     if (r.closed) {
         if (known) clear(r.id.slot);
         if (known) s.generation = r.id.generation;
-        return;
+        return true;
     }
     // The word of a session's end may come before the last that its application did.
     const bool over = s.phase == AppPhase::free && s.generation == r.id.generation;
-    if (over && !r.first) return s_.counters.add(Counter::stale_message);
-    if (!known && !r.first) return s_.counters.add(Counter::records_refused);
+    if (over && !r.first) {
+        s_.counters.add(Counter::stale_message);
+        return true;
+    }
+    if (!known && !r.first) return false;
     if (r.first) {
         clear(r.id.slot);
         renew(r.id.slot);
@@ -49,7 +76,9 @@ void AppSessions::store(const ApplicationRecord& r) {
     }
     s.mark = mark_;
     store_progress(s, r);
-    s_.counters.add(s.lost ? Counter::records_refused : Counter::records_stored);
+    if (s.lost) return false;
+    s_.counters.add(Counter::records_stored);
+    return true;
 }
 
 void AppSessions::store_progress(AppSession& s, const ApplicationRecord& r) {

@@ -6,6 +6,9 @@
 // a whole, and before any of it is seen by the client: neither an acknowledgment nor a byte of a reply leaves
 // earlier.
 //
+// What an application knows beyond its replies it may keep at the standby, too: state records, which store()
+// hands to the instance of the same service there. Their bytes mean what the application says.
+//
 // One thread calls an application, and it calls its Channel from that thread alone, inside of a call or of
 // advance(). It has no clock and no chance but what it is given, and it never waits.
 #pragma once
@@ -42,6 +45,13 @@ class Channel {
     virtual void finish(SessionId session) = 0;
     /// Ends the session by RST. closed() follows.
     virtual void abort(SessionId session) = 0;
+    /// Hands a state record of at most state_record_max bytes to the standby's instance. Records come there
+    /// in order, and what commit() and reply() do later takes effect (gate standby) when all stored before
+    /// are there. False, and nothing happened: no room now, so what follows from it has to wait (take less,
+    /// and retry() from advance()); or no standby has joined.
+    virtual bool store(std::span<const std::uint8_t> record) = 0;
+    /// receive() is to be called again with what the application did not take, though nothing new came.
+    virtual void retry(SessionId session) = 0;
 };
 
 /// A session as it began.
@@ -81,6 +91,28 @@ class Application {
     virtual void advance(Instant now) = 0;
     /// When advance() must be called at the latest.
     virtual Instant next_deadline() const = 0;
+
+    // State records, for those who keep some. With a standby in sync, what was stored here is all there.
+
+    /// This node has become the active one, before any session is opened or resumed. `term` is greater than
+    /// any before. What stored() gave is what there is, and may go further than what is resumed.
+    virtual void activated(std::uint64_t /*term*/) {}
+    /// This node is a standby and has reached the active. Writes to `out` (description_max bytes) what this
+    /// instance holds; returns how many bytes. Records of an earlier connection come no more.
+    virtual std::size_t describe(std::span<std::uint8_t> /*out*/) { return 0; }
+    /// This node is the active one, and a standby's instance says what it holds. What that one lacks is now
+    /// to be stored, from advance() on. Comes anew with each connection.
+    virtual void standby_joined(std::span<const std::uint8_t> /*described*/) {}
+    /// That one is gone: nothing can be stored until one joins, and nothing has to.
+    virtual void standby_left() {}
+    /// All that it lacks is stored. Until then the standby does not count as in sync.
+    virtual bool caught_up() const { return true; }
+    /// As standby: a record came. False: it can not be held. Then the active is told, and the standby is not
+    /// in sync until it has joined anew.
+    virtual bool stored(std::span<const std::uint8_t> /*record*/) { return true; }
+    /// As standby: how many of the newest records must not be confirmed yet, for instance as they are not on
+    /// disk. A record that is confirmed releases what waits for it at the active.
+    virtual std::uint64_t unsettled() const { return 0; }
 };
 
 }  // namespace holdfast::app

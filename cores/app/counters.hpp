@@ -24,7 +24,12 @@ namespace holdfast::app {
     X(gate_waits, "times that a session had to wait because no standby is in sync")                        \
     X(gate_degraded, "commits and replies that took effect without a standby: service.degrade")            \
     X(records_stored, "records that this node, a standby, took")                                           \
-    X(records_refused, "records that it could not store: out of order, or limits.replies is reached")
+    X(records_refused,                                                                                     \
+      "records that it could not hold: out of order, limits.replies reached, an application's no")         \
+    X(states_written, "state records of applications handed to the mirror")                                \
+    X(states_stored, "state records that this node's applications, of a standby, took")                    \
+    X(states_wait, "state records delayed because the ring to the mirror was half full")                   \
+    X(states_too_long, "state records refused because they are longer than a record may be")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_APP_ROWS);
 

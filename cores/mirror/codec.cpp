@@ -138,6 +138,13 @@ void application(Io& io, A& a) {
     io.bytes(a.bytes.data(), std::min<std::size_t>(a.size, a.bytes.size()));
 }
 
+template <class Io, class S>
+void state(Io& io, S& s) {
+    io.number(s.service);
+    io.number(s.size);
+    io.bytes(s.bytes.data(), std::min<std::size_t>(s.size, s.bytes.size()));
+}
+
 struct Fields {
     template <class Io, class R>
     static void visit(Io& io, R& r) {
@@ -172,6 +179,11 @@ struct Fields {
         } else if constexpr (std::is_same_v<T, Application>) {
             io.number(r.sequence);
             application(io, r.record);
+        } else if constexpr (std::is_same_v<T, State>) {
+            io.number(r.sequence);
+            state(io, r.record);
+        } else if constexpr (std::is_same_v<T, Described>) {
+            state(io, r.record);
         } else {
             io.number(r.sequence[0]);
             io.number(r.sequence[1]);
@@ -220,6 +232,8 @@ bool sane(const Record& r) {
         return a->record.size <= reply_record_max && position_possible(a->record.una) &&
                position_possible(a->record.begin) && position_possible(a->record.committed) &&
                (!a->record.client_fin || a->record.committed >= 2);
+    if (const auto* s = std::get_if<State>(&r)) return s->record.size <= state_record_max;
+    if (const auto* d = std::get_if<Described>(&r)) return d->record.size <= description_max;
     if (const auto* h = std::get_if<Hello>(&r)) return clock_possible(h->shared_clock_ns);
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;
@@ -236,7 +250,8 @@ std::string_view to_string(Refusal r) {
         "the nodes differ in the number of lanes",
         "both nodes have the same node.id",
         "the peer is not active",
-        "the peer's term is older"};
+        "the peer's term is older",
+        "the standby can not hold what applications store there"};
     static_assert(std::size(words) == static_cast<std::size_t>(Refusal::count_));
     return words[static_cast<std::size_t>(r)];
 }

@@ -40,6 +40,7 @@ enum class Refusal : std::uint8_t {
     same_node,
     not_active,
     term,
+    no_room,
     count_
 };
 std::string_view to_string(Refusal r);
@@ -76,9 +77,17 @@ struct Application {
     std::uint64_t sequence = 0;
     ApplicationRecord record;
 };
+struct State {
+    std::uint64_t sequence = 0;
+    StateRecord record;
+};
+/// From the standby, one for each service with an application: the active's stores what that one lacks.
+struct Described {
+    StateRecord record;
+};
 
-using Record =
-    std::variant<Hello, Refused, EpochStart, SnapshotEnd, Opened, Progress, Closed, Confirm, Application>;
+using Record = std::variant<Hello, Refused, EpochStart, SnapshotEnd, Opened, Progress, Closed, Confirm,
+                            Application, State, Described>;
 
 /// Writes `record` to `out` (record_size_max bytes); returns its size.
 std::size_t encode(const Record& record, std::span<std::uint8_t> out);

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <string>
 
+#include "cores/protocol/state_record.hpp"
 #include "lib/base/random.hpp"
 
 namespace holdfast::protocol {
 
 using namespace literals;
 using mirror::Counter;
+using proxy::AppEntryKind;
 using proxy::JournalKind;
 
 namespace {
@@ -96,10 +98,12 @@ void MirrorCore::lose(Instant now) {
     std::fill_n(has_held_, journal_count, false);
 }
 
-void MirrorCore::send(const mirror::Record& record, Instant now) {
+bool MirrorCore::send(const mirror::Record& record, Instant now) {
     std::uint8_t bytes[mirror::record_size_max];
     const auto size = mirror::encode(record, bytes);
-    if (link_.write({bytes, size}, now)) counters_.add(Counter::bytes_sent, size);
+    const bool written = link_.write({bytes, size}, now);
+    if (written) counters_.add(Counter::bytes_sent, size);
+    return written;
 }
 
 void MirrorCore::send_hello(Instant now) {
@@ -150,7 +154,6 @@ void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
     if (reason != mirror::Refusal::none) return refuse(reason, active, now);
     state_ = MirrorState::syncing;
     syncing_since_ = now;
-    told_ = mirror::Refusal::none;
     if (active) {
         send_hello(now);
         ++epoch_;
@@ -170,7 +173,16 @@ void MirrorCore::take_hello(const mirror::Hello& h, Instant now) {
     }
     confirmed_ready_ = false;
     sweep_next_ = 0;
+    application_end_ = 0;
+    ++connection_;
     image_.begin_snapshot();
+    if (lane_.application) push_install(AppEntryKind::describe, connection_, 0);
+}
+
+/// An active has one kind of record for a core.
+bool MirrorCore::may_read() const {
+    if (role_ == proxy::Role::standby) return installs_have_room();
+    return !lane_.application || lane_.application->install.free_count() >= 4;
 }
 
 bool MirrorCore::installs_have_room() const {
@@ -215,45 +227,22 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
         hand_over(c.record.id, proxy::InstallKind::remove);
     // The application core's own word of it may not have come before the active died.
     if (lane_.application && c.record.id.slot < lane_.slots &&
-        has(static_cast<Gate>(lane_.records[c.record.id.slot].gates), Gate::app)) {
-        auto& e = install_application_;
-        e.kind = JournalKind::closed;
-        e.record = ApplicationRecord{};
-        e.record.id = c.record.id;
-        e.record.closed = true;
-        lane_.application->install.push(e);
-    }
-    return true;
-}
-
-/// What an application did: its core stores it.
-bool MirrorCore::take_application(const mirror::Application& a) {
-    stored_[index(Journal::application)] = a.sequence;
-    if (!lane_.application) return false;
-    if (a.record.id.slot >= lane_.slots) {
-        counters_.add(Counter::records_out_of_range);
-        return true;
-    }
-    auto& e = install_application_;
-    e.kind = a.record.closed ? JournalKind::closed : JournalKind::progress;
-    e.sequence = a.sequence;
-    e.record = a.record;
-    lane_.application->install.push(e);
+        has(static_cast<Gate>(lane_.records[c.record.id.slot].gates), Gate::app))
+        end_application(c.record.id);
     return true;
 }
 
 /// A journal's epoch begins, or its snapshot ends.
-void MirrorCore::take_marks(Journal journal, JournalKind kind, std::uint64_t sequence) {
-    if (kind == JournalKind::snapshot_end) {
-        stored_[index(journal)] = sequence;
-        ended_[index(journal)] = true;
+void MirrorCore::take_marks(Journal journal, bool ends, std::uint64_t sequence) {
+    if (journal == Journal::application) {
+        if (!lane_.application) return;
+        if (ends) application_end_ = sequence;
+        return push_install(ends ? AppEntryKind::snapshot_end : AppEntryKind::epoch_start, connection_,
+                            sequence);
     }
-    if (journal != Journal::application || !lane_.application) return;
-    auto& e = install_application_;
-    e.kind = kind;
-    e.sequence = sequence;
-    e.record.size = 0;
-    lane_.application->install.push(e);
+    if (!ends) return;
+    stored_[index(journal)] = sequence;
+    ended_[index(journal)] = true;
 }
 
 void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
@@ -269,6 +258,7 @@ void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
         whole = whole && snapshot_end_[i] != 0 && c.sequence[i] >= snapshot_end_[i];
     if (state_ == MirrorState::syncing && whole && c.ready != 0) {
         state_ = MirrorState::in_sync;
+        told_ = mirror::Refusal::none;
         counters_.add(Counter::snapshots_finished);
         lane_.node.in_sync.store(true, std::memory_order_release);
         event(EventKind::standby_ready, sessions(),
@@ -288,6 +278,8 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
         return true;
     }
     if (state_ != MirrorState::syncing && state_ != MirrorState::in_sync) return false;
+    if (const auto* d = std::get_if<mirror::Described>(&record))
+        return role_ == proxy::Role::active && take_described(*d);
     if (role_ == proxy::Role::active) {
         const auto* c = std::get_if<mirror::Confirm>(&record);
         if (c != nullptr) take_confirm(*c, now);
@@ -296,10 +288,11 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     counters_.add(Counter::records_received);
     ++progress_;
     if (const auto* e = std::get_if<mirror::EpochStart>(&record)) {
-        take_marks(e->journal, JournalKind::epoch_start, 0);
+        take_marks(e->journal, false, 0);
         return true;
     }
     if (const auto* a = std::get_if<mirror::Application>(&record)) return take_application(*a);
+    if (const auto* s = std::get_if<mirror::State>(&record)) return take_state(*s);
     if (const auto* o = std::get_if<mirror::Opened>(&record)) {
         stored_[index(Side::client)] = o->sequence;
         return take_opened(*o);
@@ -313,7 +306,7 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
         return take_closed(*c);
     }
     if (const auto* e = std::get_if<mirror::SnapshotEnd>(&record)) {
-        take_marks(e->journal, JournalKind::snapshot_end, e->sequence);
+        take_marks(e->journal, true, e->sequence);
         return true;
     }
     return false;
@@ -357,7 +350,7 @@ void MirrorCore::hand_over(SessionId id, proxy::InstallKind kind) {
 std::uint32_t MirrorCore::read_records(Instant now) {
     std::uint32_t n = 0;
     while (link_.state() == mirror::Link::State::established) {
-        if (role_ == proxy::Role::standby && !installs_have_room()) {
+        if (!may_read()) {
             counters_.add(Counter::install_waits);
             break;
         }
@@ -392,24 +385,31 @@ bool MirrorCore::write_entry(const proxy::JournalEntry& e, Instant now) {
         case JournalKind::closed: record = mirror::Closed{e.sequence, e.closed}; break;
         case JournalKind::snapshot_end: record = mirror::SnapshotEnd{journal, e.sequence}; break;
     }
-    return write_record(record, journal, e.kind, e.sequence, now);
+    return write_record(record, journal, e.kind == JournalKind::snapshot_end, e.sequence, now);
 }
 
 bool MirrorCore::write_entry(const proxy::ApplicationEntry& e, Instant now) {
-    mirror::Record record = mirror::Application{e.sequence, e.record};
+    mirror::Record record;
     constexpr auto journal = Journal::application;
-    if (e.kind == JournalKind::epoch_start) record = mirror::EpochStart{journal, e.epoch};
-    if (e.kind == JournalKind::snapshot_end) record = mirror::SnapshotEnd{journal, e.sequence};
-    return write_record(record, journal, e.kind, e.sequence, now);
+    switch (e.kind) {
+        case AppEntryKind::epoch_start: record = mirror::EpochStart{journal, e.epoch}; break;
+        case AppEntryKind::progress:
+        case AppEntryKind::closed: record = mirror::Application{e.sequence, e.record}; break;
+        case AppEntryKind::state: record = mirror::State{e.sequence, state_record(e)}; break;
+        case AppEntryKind::snapshot_end: record = mirror::SnapshotEnd{journal, e.sequence}; break;
+        case AppEntryKind::describe:
+        case AppEntryKind::described: return true;  // a standby's
+    }
+    return write_record(record, journal, e.kind == AppEntryKind::snapshot_end, e.sequence, now);
 }
 
-bool MirrorCore::write_record(const mirror::Record& record, Journal journal, JournalKind kind,
+bool MirrorCore::write_record(const mirror::Record& record, Journal journal, bool snapshot_end,
                               std::uint64_t sequence, Instant now) {
     std::uint8_t bytes[mirror::record_size_max];
     const auto size = mirror::encode(record, bytes);
     if (!link_.write({bytes, size}, now)) return false;
     written_[index(journal)] = sequence;
-    if (kind == JournalKind::snapshot_end) snapshot_end_[index(journal)] = sequence;
+    if (snapshot_end) snapshot_end_[index(journal)] = sequence;
     counters_.add(Counter::records_sent);
     counters_.add(Counter::bytes_sent, size);
     return true;
@@ -425,7 +425,8 @@ std::uint32_t MirrorCore::drain_journal(Journal journal, Ring<Entry>& ring, Entr
     for (std::uint32_t n = 0;; ++n) {
         if (!has_held && !ring.pop(held)) return n;
         has_held = true;
-        if (wanted && held.epoch == epoch_ && held.kind == JournalKind::epoch_start) epoch_seen = true;
+        if (wanted && held.epoch == epoch_ && held.kind == decltype(held.kind)::epoch_start)
+            epoch_seen = true;
         if (!wanted || held.epoch != epoch_ || !epoch_seen) counters_.add(Counter::journal_stale);
         else if (!write_entry(held, now)) return n + 1;
         has_held = false;
@@ -436,9 +437,9 @@ std::uint32_t MirrorCore::drain_journal(Journal journal, Ring<Entry>& ring, Entr
 std::uint32_t MirrorCore::drain_journals(Instant now) {
     auto n = drain_journal(Journal::client, lane_.journal[0], held_[0], now) +
              drain_journal(Journal::server, lane_.journal[1], held_[1], now);
-    if (lane_.application)
-        n += drain_journal(Journal::application, lane_.application->journal, held_application_, now);
-    return n;
+    if (!lane_.application) return n;
+    if (role_ == proxy::Role::standby) return n + pass_descriptions(now);
+    return n + drain_journal(Journal::application, lane_.application->journal, held_application_, now);
 }
 
 bool MirrorCore::all_ended() const {
@@ -453,6 +454,7 @@ std::uint32_t MirrorCore::sweep() {
         const auto id = image_.sweep(sweep_next_);
         if (!id) {
             state_ = MirrorState::in_sync;
+            told_ = mirror::Refusal::none;
             break;
         }
         hand_over(*id, proxy::InstallKind::remove);
@@ -493,7 +495,7 @@ std::uint32_t MirrorCore::advance(Instant now) {
     }
     if (link_.take_changed()) connection_changed(now);
     if (role_ == proxy::Role::standby && table_empty_ && link_.state() == mirror::Link::State::closed &&
-        now >= connect_at_) {
+        now >= std::max(connect_at_, refused_until_)) {
         link_.connect(now);
         state_ = state_ == MirrorState::refused ? state_ : MirrorState::connecting;
         connect_at_ = now + reconnect_after;
@@ -502,6 +504,7 @@ std::uint32_t MirrorCore::advance(Instant now) {
     auto work = read_records(now);
     if (link_.take_changed()) connection_changed(now);
     work += drain_journals(now);
+    note_application_stored(now);
     work += sweep();
     confirm(now);
     link_.flush(now);
@@ -511,7 +514,7 @@ std::uint32_t MirrorCore::advance(Instant now) {
 Instant MirrorCore::next_deadline() const {
     auto at = link_.next_deadline();
     if (role_ == proxy::Role::standby && link_.state() == mirror::Link::State::closed)
-        at = earlier(at, connect_at_);
+        at = earlier(at, std::max(connect_at_, refused_until_));
     if (awaits_confirmation()) at = earlier(at, confirmed_at_ + confirm_max);
     return at;
 }

@@ -37,7 +37,7 @@ class MirrorCore {
     void event(EventKind kind, std::uint64_t a, std::uint64_t b, Instant now);
     std::uint32_t sessions() const;
     void lose(Instant now);
-    void send(const mirror::Record& record, Instant now);
+    bool send(const mirror::Record& record, Instant now);
     void send_hello(Instant now);
     void refuse(mirror::Refusal reason, bool tell, Instant now);
     std::uint32_t read_records(Instant now);
@@ -46,13 +46,13 @@ class MirrorCore {
     bool take_opened(const mirror::Opened& o);
     bool take_progress(const mirror::Progress& p);
     bool take_closed(const mirror::Closed& c);
-    bool take_application(const mirror::Application& a);
-    void take_marks(Journal journal, proxy::JournalKind kind, std::uint64_t sequence);
+    void take_marks(Journal journal, bool ends, std::uint64_t sequence);
     bool all_ended() const;
     std::size_t journals() const { return lane_.application ? journal_count : journal_count - 1; }
     bool awaits_confirmation() const;
     bool standby_stalls(Instant now);
     void take_confirm(const mirror::Confirm& c, Instant now);
+    bool may_read() const;
     bool installs_have_room() const;
     bool replaces_what_cores_read(const mirror::Decoded& d) const;
     void note_drained();
@@ -62,8 +62,17 @@ class MirrorCore {
     std::uint32_t drain_journal(Journal journal, Ring<Entry>& ring, Entry& held, Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
     bool write_entry(const proxy::ApplicationEntry& e, Instant now);
-    bool write_record(const mirror::Record& record, Journal journal, proxy::JournalKind kind,
+    bool write_record(const mirror::Record& record, Journal journal, bool snapshot_end,
                       std::uint64_t sequence, Instant now);
+
+    // mirror_core_application.cpp
+    void push_install(proxy::AppEntryKind kind, std::uint32_t epoch, std::uint64_t sequence);
+    bool take_application(const mirror::Application& a);
+    bool take_state(const mirror::State& s);
+    bool take_described(const mirror::Described& d);
+    void end_application(SessionId id);
+    std::uint32_t pass_descriptions(Instant now);
+    void note_application_stored(Instant now);
     std::uint32_t sweep();
     void confirm(Instant now);
 
@@ -95,6 +104,9 @@ class MirrorCore {
     // As standby.
     std::uint64_t stored_[journal_count] = {}, confirmed_[journal_count] = {};
     bool ended_[journal_count] = {}, confirmed_ready_ = false;
+    std::uint32_t connection_ = 0;       ///< counts greetings: what the application core says is about one
+    std::uint64_t application_end_ = 0;  ///< sequence of its snapshot's end; 0: not come yet
+    Instant refused_until_{};
     proxy::ApplicationEntry install_application_{};  ///< being handed over; large
     std::uint32_t sweep_next_ = 0;
     /// The cores have taken all that was handed to them before drain `drains_`, and have done with it.

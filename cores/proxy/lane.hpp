@@ -103,16 +103,41 @@ struct JournalEntry {
 };
 static_assert(sizeof(JournalEntry) % 4 == 0);
 
-/// From the application core to the mirror core, and on the other node from the mirror core to it: an epoch's
-/// start, progress of a session, its end, a snapshot's end.
+/// Between the application core and the mirror core. Active to standby: an epoch's start, progress of a
+/// session, its end, state of an application, a snapshot's end. Within a standby: `describe`, the mirror core
+/// asks what its applications hold; and the answers, `described`, which go to the active's application core.
+enum class AppEntryKind : std::uint8_t {
+    epoch_start,
+    progress,
+    closed,
+    state,
+    snapshot_end,
+    describe,
+    described
+};
 struct ApplicationEntry {
-    JournalKind kind{};
-    std::uint8_t reserved[3] = {};
+    AppEntryKind kind{};
+    std::uint8_t reserved = 0;
+    std::uint16_t service = 0;  ///< state, described: whose
     std::uint32_t epoch = 0;
     std::uint64_t sequence = 0;  ///< counts entries of the ring since the epoch began
-    ApplicationRecord record;
+    ApplicationRecord record;    ///< state, described: only its `size` and `bytes`
 };
 static_assert(sizeof(ApplicationEntry) % 4 == 0);
+
+/// How far a standby's application core has come with the records of a connection to the active: one word, so
+/// that what is said of one connection is never taken for another.
+struct StoredWord {
+    static constexpr unsigned sequence_bits = 48;
+    static constexpr std::uint64_t pack(std::uint32_t connection, std::uint64_t sequence) {
+        return std::uint64_t{connection} << sequence_bits | sequence;
+    }
+    /// The sequence, or 0 when the word speaks of another connection.
+    static constexpr std::uint64_t of(std::uint64_t word, std::uint32_t connection) {
+        const auto same = word >> sequence_bits == (connection & 0xffff);
+        return same ? word & ((std::uint64_t{1} << sequence_bits) - 1) : 0;
+    }
+};
 
 /// From the mirror core of a standby to its protocol cores.
 enum class InstallKind : std::uint8_t { install, progress, remove };
@@ -162,6 +187,10 @@ struct ApplicationLane {
     DirtySet dirty;                  ///< cells of the client's side that changed
     Ring<ApplicationEntry> journal;  ///< to the mirror core
     Ring<ApplicationEntry> install;  ///< from the mirror core
+    /// As standby, written by the application core: StoredWord of what it holds and may be confirmed; and the
+    /// connection whose records it can not hold (0 = none).
+    std::atomic<std::uint64_t> stored{0};
+    std::atomic<std::uint32_t> refused{0};
     CoreCells core;
 };
 

@@ -102,6 +102,20 @@ struct ApplicationRecord {
 };
 static_assert(std::is_trivially_copyable_v<ApplicationRecord>);
 
+/// Bytes of an application's own state that one record carries at most.
+inline constexpr std::size_t state_record_max = reply_record_max;
+/// And of what a standby's application says that it holds.
+inline constexpr std::size_t description_max = 256;
+
+/// `State`: what an application stores at the standby's instance of its service; `Described`: what that one
+/// says that it holds.
+struct StateRecord {
+    std::uint16_t service = 0;
+    std::uint16_t size = 0;  ///< of `bytes`
+    std::array<std::uint8_t, state_record_max> bytes;
+};
+static_assert(std::is_trivially_copyable_v<StateRecord>);
+
 /// `Closed`: the session is gone; its tuples stay quarantined.
 struct ClosedRecord {
     SessionId id;

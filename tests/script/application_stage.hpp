@@ -1,6 +1,10 @@
 // A lane whose far end is an application that the story plays.
 #pragma once
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 #include "tests/script/lane_stage.hpp"
 
 namespace holdfast::script {
@@ -20,6 +24,13 @@ class PlayedApplication final : public app::Application {
     bool ended = false;     ///< end_of_stream() was called
     std::optional<app::Resumed> resumption;
     std::vector<std::uint8_t> bytes;  ///< what it took
+    bool caught = true;               ///< caught_up()
+    bool holds = true;                ///< what stored() says
+    std::uint64_t unsettled_records = 0;
+    std::vector<std::string> states;          ///< what it was given as standby
+    std::optional<std::string> joined;        ///< what the standby's instance holds
+    std::uint64_t term = 0;                   ///< of activated()
+    std::string description = "what I hold";  ///< as standby
 
     app::Channel& channel() { return channel_; }
 
@@ -39,6 +50,21 @@ class PlayedApplication final : public app::Application {
     void closed(SessionId) override { ++sessions_closed; }
     void advance(Instant) override {}
     Instant next_deadline() const override { return Instant::never(); }
+    void activated(std::uint64_t t) override { term = t; }
+    std::size_t describe(std::span<std::uint8_t> out) override {
+        std::copy(description.begin(), description.end(), out.begin());
+        return description.size();
+    }
+    void standby_joined(std::span<const std::uint8_t> d) override {
+        joined = std::string(d.begin(), d.end());
+    }
+    void standby_left() override { joined.reset(); }
+    bool caught_up() const override { return caught; }
+    bool stored(std::span<const std::uint8_t> record) override {
+        if (holds) states.emplace_back(record.begin(), record.end());
+        return holds;
+    }
+    std::uint64_t unsettled() const override { return unsettled_records; }
 
   private:
     app::Channel& channel_;
@@ -56,6 +82,13 @@ class ApplicationStage : public LaneStage {
     }
     /// The next `n` bytes of the story's server; how many had room.
     std::size_t reply(std::size_t n);
+    /// A state record of this text.
+    bool store(std::string_view text) {
+        const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+        const bool stored = application().channel().store(bytes);
+        settle();
+        return stored;
+    }
     void finish() {
         application().channel().finish(application().session);
         settle();

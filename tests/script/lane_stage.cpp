@@ -392,6 +392,7 @@ void LaneStage::connect_standby() {
     standby.application.clear();
     for (auto& confirmed : lane_.node.confirmed) confirmed = 0;
     lane_.node.mirror_epoch = ++mirror_epochs_;
+    if (has_application() && standby.describes) describe_standby();
     settle();
     confirm_all();
     lane_.node.in_sync = true;
@@ -425,12 +426,22 @@ bool LaneStage::serve_standby() {
     if (!has_application()) return news;
     proxy::ApplicationEntry a;
     while (lane_.application->journal.pop(a))
-        if (a.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.application.push_back(a);
+        if (a.kind == proxy::AppEntryKind::described) standby.told.push_back(a);
+        else if (a.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.application.push_back(a);
     if (!standby.confirms || standby.application.empty()) return news;
     const auto sequence = standby.application.back().sequence;
     news = news || lane_.node.confirmed[2] != sequence;
     lane_.node.confirmed[2] = sequence;
     return news;
+}
+
+void LaneStage::describe_standby() {
+    proxy::ApplicationEntry e{};
+    e.kind = proxy::AppEntryKind::described;
+    e.epoch = mirror_epochs_;
+    e.record.size = static_cast<std::uint16_t>(standby.description.size());
+    std::copy(standby.description.begin(), standby.description.end(), e.record.bytes.begin());
+    install_application({e});
 }
 
 void LaneStage::install_application(const std::vector<proxy::ApplicationEntry>& entries) {

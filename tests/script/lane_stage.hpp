@@ -44,8 +44,11 @@ struct Conversation {
 /// The standby as the lane sees it: records come to it, confirmations go back.
 struct Standby {
     bool confirms = true;
+    bool describes = true;  ///< its application says what it holds: `description`
+    std::string description;
     std::vector<proxy::JournalEntry> records[2];       ///< by writing side, oldest first
     std::vector<proxy::ApplicationEntry> application;  ///< of the application core
+    std::vector<proxy::ApplicationEntry> told;  ///< the node is one: what its applications say that they hold
     /// Newest record of a kind, or nothing.
     const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
 };
@@ -99,6 +102,8 @@ class LaneStage : public PeerStage {
     void install(const SessionRecord& record, const std::vector<ProgressRecord>& progress = {});
     /// The same of what an application did.
     void install_application(const std::vector<proxy::ApplicationEntry>& entries);
+    /// The application of the node's standby says what it holds.
+    void describe_standby();
 
     // ---- facts ----
     /// Names of the peers in the order in which segments left for them.

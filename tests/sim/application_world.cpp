@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/sim/ledger.hpp"
 #include "tests/sim/scribe.hpp"
 
 namespace holdfast::sim {
@@ -54,9 +55,11 @@ Options draw_application_options(std::uint64_t seed) {
         m.config.limits.reply_bytes = 1u << random.between(12, 15);
         m.config.limits.replies = 1u << 18;
         if (echo) continue;
-        m.application = [seed, name = m.name[0]](std::uint64_t life, app::Channel& channel) {
-            return std::make_unique<Scribe>(mix64(seed ^ life << 8 ^ static_cast<unsigned char>(name)),
-                                            channel);
+        m.application = [seed, name = m.name[0]](std::uint64_t life,
+                                                 app::Channel& channel) -> std::unique_ptr<app::Application> {
+            const auto key = mix64(seed ^ life << 8 ^ static_cast<unsigned char>(name));
+            if (seed % 4 == 1) return std::make_unique<Scribe>(key, channel);
+            return std::make_unique<Ledger>(key, channel);
         };
     }
     // Both nodes are the same, or they would refuse each other.

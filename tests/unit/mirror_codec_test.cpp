@@ -38,6 +38,14 @@ ApplicationRecord application_record() {
     return r;
 }
 
+StateRecord state_record() {
+    StateRecord r;
+    r.service = 0x6162;
+    r.size = 3;
+    r.bytes = {0xb1, 0xb2, 0xb3};
+    return r;
+}
+
 /// One record of every type, no field zero and no two alike.
 std::vector<Record> one_of_each() {
     return {
@@ -49,7 +57,9 @@ std::vector<Record> one_of_each() {
         Progress{0x7172737475767778, test::progress_record()},
         Closed{9, {{10, 11}, 1}},
         Confirm{{12, 13, 14}, 1},
-        Application{0x8182838485868788, application_record()}};
+        Application{0x8182838485868788, application_record()},
+        State{0x9192939495969798, state_record()},
+        Described{state_record()}};
 }
 
 std::string hex(const Bytes& bytes) {
@@ -152,8 +162,8 @@ TEST_CASE("mirror codec: records of versions 2 and 3 are read; sessions of 2 hav
         }
         if (const auto* confirm = std::get_if<Confirm>(&d.record)) CHECK(confirm->sequence[2] == 0);
     }
-    // Applications came with version 4.
-    CHECK(records == std::variant_size_v<Record> - 1);
+    // Application, State and Described came with version 4.
+    CHECK(records == std::variant_size_v<Record> - 3);
 }
 
 TEST_CASE("mirror codec: records stay as small as the design says", "[mirror]") {
@@ -232,7 +242,7 @@ TEST_CASE("mirror codec: a body longer or shorter than its type is refused thoug
 
 TEST_CASE("mirror codec: unknown types and other versions are refused though their CRC is good", "[mirror]") {
     auto bytes = encoded(one_of_each()[0]);
-    bytes[2] = 9;
+    bytes[2] = static_cast<std::uint8_t>(std::variant_size_v<Record>);
     seal(bytes);
     CHECK(decode(bytes).verdict == Verdict::malformed);
     bytes[2] = 0;
@@ -262,6 +272,11 @@ TEST_CASE("mirror codec: impossible values are refused though their CRC is good"
     auto a = application_record();
     a.committed = 1;  // less than the FIN that it counts
     CHECK(refused(Application{1, a}));
+    auto state = state_record();
+    state.size = state_record_max + 1;
+    CHECK(refused(State{1, state}));
+    state.size = description_max + 1;
+    CHECK(refused(Described{state}));
     CHECK(refused(Refused{Refusal::count_}));
     auto p = test::progress_record();
     p.side = static_cast<Side>(2);

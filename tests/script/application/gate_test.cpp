@@ -184,8 +184,8 @@ STORY("gate app and standby: a new standby is told what it must know, and nothin
     lane.connect_standby();
     const auto& records = lane.standby.application;
     expect_equal(records.size(), 3, "records: start, the session, end");
-    expect(records[0].kind == proxy::JournalKind::epoch_start, "the first is the start");
-    expect(records[2].kind == proxy::JournalKind::snapshot_end, "the last is the end");
+    expect(records[0].kind == proxy::AppEntryKind::epoch_start, "the first is the start");
+    expect(records[2].kind == proxy::AppEntryKind::snapshot_end, "the last is the end");
     const auto& r = records[1].record;
     expect(r.first && r.complete, "the session's is whole");
     expect_equal(r.committed, 1001, "committed");
@@ -201,7 +201,7 @@ STORY("gate app and standby: the end of a session is told to the standby", "[app
     lane.commit(1000);
     lane.client().expects(ack(1001));
     lane.client().sends(rst(1001));
-    expect(lane.standby.application.back().kind == proxy::JournalKind::closed, "the last record is the end");
+    expect(lane.standby.application.back().kind == proxy::AppEntryKind::closed, "the last record is the end");
     lane.after(3000_ms);
     lane.expect_view(proxy::View::none);
 }

@@ -256,7 +256,7 @@ STORY("takeover: what an application did last may come behind the session's end,
     old.client().ignores_rest();
     auto entries = old.standby.application;
     auto late = entries.back(), end = late;
-    end.kind = proxy::JournalKind::closed;
+    end.kind = proxy::AppEntryKind::closed;
     end.record.closed = true;
     late.record.first = false;
     entries.push_back(end);
