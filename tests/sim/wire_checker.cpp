@@ -102,7 +102,11 @@ void WireChecker::node_sends(Machine& machine, Side side, const Segment& s) {
 
 void WireChecker::learn(const View& v) {
     if (!v.s.has(flag::syn)) return;
-    if (v.side == Side::client && cookies_ && v.from() == nullptr) v.track.cookie = true;
+    // No server was asked; or the one that another node had asked is not known here.
+    const Endpoint client{site_.client_host(), v.track.plan->client_port};
+    if (v.side == Side::client && cookies_ &&
+        (v.from() == nullptr || !has_open_row(v.machine.node(), client)))
+        v.track.cookie = true;
     const bool may_change = v.to.state() == State::closed || (cookies_ && v.to.state() == State::syn_sent);
     const auto iss = v.s.seq + (v.side == Side::server ? header_size_ : 0);
     if (v.leg.node_iss && !(*v.leg.node_iss == iss) && !may_change)
