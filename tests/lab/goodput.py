@@ -3,7 +3,8 @@
 
 The wire is on the near leg (client) or on the far leg (server). The direct path is the same client and the same server,
 kernel to kernel, through a namespace that forwards between the two networks and is there only for this program. The two
-paths take turns, with the same seed of the wire. Goodput is a figure without a verdict. A transfer that fails is a failure; so is
+two paths take turns, with the same seed of the wire. Goodput is a figure without a verdict; beside that of uploads stands the round
+trip that the client's kernel measured on either path, as with loss the goodput of any TCP follows from that. A transfer that fails is a failure; so is
 reneging, and so is a path through Holdfast that makes the two hosts send or see more needless repetitions, by more than 1 %
 of the segments, than the direct path does (over all cells: a single cell has too few).
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -41,8 +43,14 @@ class Cell:
 # ---- one transfer ------------------------------------------------------------------------------------------
 
 
-def iperf(lab: Lab, address: str, seconds: float, down: bool) -> float:
-    """Mbit/s of one stream, as its receiver saw it."""
+@dataclass(frozen=True)
+class Transfer:
+    rate: float  # Mbit/s, as the receiver saw it
+    rtt: float = math.nan  # ms, mean of the sender's; of uploads alone: of others iperf3 does not tell
+
+
+def iperf(lab: Lab, address: str, seconds: float, down: bool) -> Transfer:
+    """One stream."""
     lab.spawn("iperf3", "server", ["iperf3", "-s", "-1", "-p", str(_BULK_PORT)])
     try:
         deadline = time.monotonic() + 5
@@ -55,21 +63,22 @@ def iperf(lab: Lab, address: str, seconds: float, down: bool) -> float:
     finally:
         lab.processes.end("iperf3", grace_s=1)
     try:
-        return json.loads(said)["end"]["sum_received"]["bits_per_second"] / 1e6
+        end = json.loads(said)["end"]
+        return Transfer(end["sum_received"]["bits_per_second"] / 1e6, end["streams"][0]["sender"].get("mean_rtt", math.nan) / 1e3)
     except (ValueError, KeyError):
         raise LabError(f"iperf3 to {address}: {said.strip()[-300:]}") from None
 
 
-def curl(lab: Lab, address: str, seconds: float) -> float:
-    """Mbit/s of a download that is cut off when the time is over."""
+def curl(lab: Lab, address: str, seconds: float) -> Transfer:
+    """A download that is cut off when the time is over."""
     said = run(*in_namespace(lab.names.of("client"), "curl", "-s", "-o", "/dev/null", "-m", f"{seconds:g}", "-w",
                              "%{speed_download}", f"http://{nodeconf.endpoint(address, nodeconf.WEB_PORT)}/{webserver.BIG_FILE}"),
                timeout=seconds + 20, check=False)
     check(float(said or 0) > 0, f"curl to {address} got nothing in {seconds:g} s")
-    return float(said) * 8e-6
+    return Transfer(float(said) * 8e-6)
 
 
-def transfer(lab: Lab, load: str, address: str, seconds: float) -> float:
+def transfer(lab: Lab, load: str, address: str, seconds: float) -> Transfer:
     return curl(lab, address, seconds) if load == "curl" else iperf(lab, address, seconds, down=load == "down")
 
 
@@ -112,10 +121,10 @@ def check_repetitions(found: dict[str, Repetitions]) -> None:
 
 
 def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace,
-            repetitions: dict[str, Repetitions]) -> dict[tuple[str, str], float]:
-    """Mbit/s by load and path: medians over the rounds. Adds to the repetitions of each path."""
+            repetitions: dict[str, Repetitions]) -> dict[tuple[str, str], Transfer]:
+    """By load and path: medians over the rounds. Adds to the repetitions of each path."""
     place = Wire(lab, _LEGS[cell.leg])
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], list[Transfer]] = {}
     for number, load, (path, address) in itertools.product(range(arguments.rounds), arguments.loads,
                                                               _PATHS[arguments.family].items()):
         place.set({"loss": cell.loss, "delay": cell.delay, "rate": arguments.rate, "seed": number})
@@ -126,7 +135,8 @@ def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace,
     for direction, name in itertools.product(counts, ("missed", "store_full", "send_failed", "oversized", "unfinished")):
         check(counts[direction][name] == 0, f"{cell}: the wire itself failed, {direction} {name} {counts[direction][name]}")
     place.remove()
-    return {key: statistics.median(values) for key, values in found.items()}
+    return {key: Transfer(statistics.median(each.rate for each in values), statistics.median(each.rtt for each in values))
+            for key, values in found.items()}
 
 
 def lead(size: int) -> nodeconf.Table:
@@ -135,14 +145,16 @@ def lead(size: int) -> nodeconf.Table:
 
 
 def heading(loads: list[str]) -> list[str]:
-    return ["leg", "loss %", "delay ms", *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio"))]
+    return ["leg", "loss %", "delay ms",
+            *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio", *(("rtt",) if load == "up" else ())))]
 
 
-def row(cell: Cell, rates: dict[tuple[str, str], float], loads: list[str]) -> list[str]:
+def row(cell: Cell, rates: dict[tuple[str, str], Transfer], loads: list[str]) -> list[str]:
     cells = [cell.leg, f"{cell.loss:g}", f"{cell.delay:g}"]
     for load in loads:
         direct, holdfast = (rates[load, path] for path in ("direct", "holdfast"))
-        cells += [f"{direct:.1f}", f"{holdfast:.1f}", f"{holdfast / direct:.2f}"]
+        cells += [f"{direct.rate:.1f}", f"{holdfast.rate:.1f}", f"{holdfast.rate / direct.rate:.2f}"]
+        cells += [f"{direct.rtt:.1f}/{holdfast.rtt:.1f}"] if load == "up" else []
     return cells
 
 
@@ -162,7 +174,7 @@ def test(arguments: argparse.Namespace) -> str:
             rates = measure(lab, cell, arguments, repetitions)
             rows.append(row(cell, rates, arguments.loads))
             print("  ".join(rows[-1]), flush=True)
-            ratios += [(rates[load, "holdfast"] / rates[load, "direct"], load, cell) for load in arguments.loads]
+            ratios += [(rates[load, "holdfast"].rate / rates[load, "direct"].rate, load, cell) for load in arguments.loads]
         labtest.check_no_reneging(lab)
     for path, each in repetitions.items():
         print(f"{path}: {each.text()}")
