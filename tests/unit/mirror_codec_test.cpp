@@ -80,8 +80,10 @@ Bytes from_hex(const std::string& text) {
 }
 
 std::string dump() {
-    static constexpr const char* names[] = {"hello",    "refused", "epoch start", "snapshot end", "opened",
-                                            "progress", "closed",  "confirm",     "application"};
+    static constexpr const char* names[] = {"hello",       "refused",  "epoch start", "snapshot end",
+                                            "opened",      "progress", "closed",      "confirm",
+                                            "application", "state",    "described"};
+    static_assert(std::size(names) == std::variant_size_v<Record>);
     std::string text;
     for (const auto& record : one_of_each())
         text += std::string(names[record.index()]) + ": " + hex(encoded(record)) + "\n";
