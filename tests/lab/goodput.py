@@ -3,15 +3,17 @@
 
 The wire is on the near leg (client) or on the far leg (server). The direct path is the same client and the same server,
 kernel to kernel, through a namespace that forwards between the two networks and is there only for this program. The two
-two paths take turns, with the same seed of the wire. Goodput is a figure without a verdict; beside that of uploads stands the round
-trip that the client's kernel measured on either path, as with loss the goodput of any TCP follows from that. A transfer that fails is a failure; so is
-reneging, and so is a path through Holdfast that makes the two hosts send or see more needless repetitions, by more than 1 %
-of the segments, than the direct path does (over all cells: a single cell has too few).
+paths take turns, with the same seed of the wire. Goodput is a figure without a verdict. Beside it stand what it follows from
+where bytes are lost: the timeouts of the hosts' kernels (RTOs), and the round trip (ms) that the client's measured in
+uploads. A transfer that fails is a failure; so is reneging, and so is a path through Holdfast that makes the two hosts send
+or see more needless repetitions, by more than 1 % of the segments, than the direct path does (over all cells: a single cell
+has too few).
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import math
@@ -47,6 +49,7 @@ class Cell:
 class Transfer:
     rate: float  # Mbit/s, as the receiver saw it
     rtt: float = math.nan  # ms, mean of the sender's; of uploads alone: of others iperf3 does not tell
+    timeouts: float = 0  # retransmission timeouts of both hosts meanwhile
 
 
 def iperf(lab: Lab, address: str, seconds: float, down: bool) -> Transfer:
@@ -79,7 +82,13 @@ def curl(lab: Lab, address: str, seconds: float) -> Transfer:
 
 
 def transfer(lab: Lab, load: str, address: str, seconds: float) -> Transfer:
-    return curl(lab, address, seconds) if load == "curl" else iperf(lab, address, seconds, down=load == "down")
+    before = timeouts(lab)
+    done = curl(lab, address, seconds) if load == "curl" else iperf(lab, address, seconds, down=load == "down")
+    return dataclasses.replace(done, timeouts=timeouts(lab) - before)
+
+
+def timeouts(lab: Lab) -> int:
+    return sum(labtest.tcp_extension(lab, host, "TCPTimeouts") for host in ("client", "server"))
 
 
 # ---- needless repetitions ----------------------------------------------------------------------------------
@@ -135,7 +144,7 @@ def measure(lab: Lab, cell: Cell, arguments: argparse.Namespace,
     for direction, name in itertools.product(counts, ("missed", "store_full", "send_failed", "oversized", "unfinished")):
         check(counts[direction][name] == 0, f"{cell}: the wire itself failed, {direction} {name} {counts[direction][name]}")
     place.remove()
-    return {key: Transfer(statistics.median(each.rate for each in values), statistics.median(each.rtt for each in values))
+    return {key: Transfer(*(statistics.median(getattr(each, field) for each in values) for field in ("rate", "rtt", "timeouts")))
             for key, values in found.items()}
 
 
@@ -146,7 +155,7 @@ def lead(size: int) -> nodeconf.Table:
 
 def heading(loads: list[str]) -> list[str]:
     return ["leg", "loss %", "delay ms",
-            *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio", *(("rtt",) if load == "up" else ())))]
+            *(f"{load} {what}" for load in loads for what in ("direct", "holdfast", "ratio", "RTOs", *(("rtt",) if load == "up" else ())))]
 
 
 def row(cell: Cell, rates: dict[tuple[str, str], Transfer], loads: list[str]) -> list[str]:
@@ -154,6 +163,7 @@ def row(cell: Cell, rates: dict[tuple[str, str], Transfer], loads: list[str]) ->
     for load in loads:
         direct, holdfast = (rates[load, path] for path in ("direct", "holdfast"))
         cells += [f"{direct.rate:.1f}", f"{holdfast.rate:.1f}", f"{holdfast.rate / direct.rate:.2f}"]
+        cells.append(f"{direct.timeouts:g}/{holdfast.timeouts:g}")
         cells += [f"{direct.rtt:.1f}/{holdfast.rtt:.1f}"] if load == "up" else []
     return cells
 
