@@ -61,8 +61,8 @@ std::uint32_t AppSessions::advance(Instant now) {
     take_cells();
     follow_mirror();
     take_confirmations();
-    for (auto& application : applications_)
-        if (application) application->advance(now_);
+    for (std::size_t service = 0; service < applications_.size(); ++service)
+        if (applications_[service]) call(service)->advance(now_);
     describe();
     publish_stored();
     // What only tries again is no work: whoever is to make room may need the CPU.
@@ -114,15 +114,15 @@ void AppSessions::activate() {
     describe_next_ = applications_.size();
     checkpoint_count_ = 0;
     const auto term = lane_.node.term.load(std::memory_order_acquire);
-    for (auto& application : applications_)
-        if (application) application->activated(term);
+    for (std::size_t service = 0; service < applications_.size(); ++service)
+        if (applications_[service]) call(service)->activated(term);
 }
 
 void AppSessions::drop_table() {
     for (std::uint32_t slot = 0; slot < sessions_.size(); ++slot) {
         auto& s = sessions_[slot];
         if (s.phase == AppPhase::free) continue;
-        if (s.phase == AppPhase::open) application(s).closed(id_of(slot));
+        if (s.phase == AppPhase::open) application(s)->closed(id_of(slot));
         clear(slot);
     }
     Message m;
@@ -219,7 +219,7 @@ void AppSessions::take_established(std::uint32_t slot) {
     if (s.phase != AppPhase::opening) return s_.counters.add(Counter::stale_message);
     s.phase = AppPhase::open;
     s_.counters.add(Counter::sessions_opened);
-    application(s).opened(opened_of(slot));
+    application(s)->opened(opened_of(slot));
 }
 
 /// The client's leg is over: so is the session. Its slot is free when the client core knows that it is here.
@@ -244,7 +244,7 @@ void AppSessions::end_session(std::uint32_t slot) {
     const auto id = id_of(slot);
     const auto epoch = s.epoch;
     const auto pending = s.pending;
-    auto& application_of = applications_[s.service];
+    const auto service = s.service;
     clear(slot);
     s.phase = AppPhase::over;
     s.generation = id.generation;
@@ -252,7 +252,7 @@ void AppSessions::end_session(std::uint32_t slot) {
     s.epoch = epoch;
     if (phase == AppPhase::open) {
         s_.counters.add(Counter::sessions_closed);
-        application_of->closed(id);
+        call(service)->closed(id);
     }
     touch(slot);
 }

@@ -15,6 +15,7 @@
 
 #include "cores/app/app_session.hpp"
 #include "cores/app/applications.hpp"
+#include "cores/app/calling.hpp"
 #include "cores/app/counters.hpp"
 #include "cores/proxy/lane.hpp"
 #include "lib/packet/packet.hpp"
@@ -54,7 +55,8 @@ class AppSessions final {
     SessionId id_of(std::uint32_t slot) const { return {slot, sessions_[slot].generation}; }
     SessionRecord& record(std::uint32_t slot) { return lane_.records[slot]; }
     proxy::LegCell& cell(std::uint32_t slot) { return lane_.cells[index(Side::server)][slot]; }
-    Application& application(const AppSession& s) { return *applications_[s.service]; }
+    Calling call(std::size_t service) { return {*applications_[service], app_.calling, service}; }
+    Calling application(const AppSession& s) { return call(s.service); }
     Opened opened_of(std::uint32_t slot);
     bool has_standby_gate(const AppSession& s) const {
         return has(s_.config.services[s.service].gate, Gate::standby);

@@ -45,7 +45,7 @@ void AppSessions::deliver(std::uint32_t slot) {
     if (s.short_of_room) {
         if (room_of(s) == 0) return wait_for_room(slot);
         s.short_of_room = false;
-        application(s).writable(id);
+        application(s)->writable(id);
     }
     while (s.phase == AppPhase::open && s.next != nullptr && !s.short_of_room) {
         const auto taken = s.taken;
@@ -54,7 +54,7 @@ void AppSessions::deliver(std::uint32_t slot) {
     }
     if (s.phase != AppPhase::open || !s.fin_received || s.end_told || s.taken != s.received) return;
     s.end_told = true;
-    application(s).end_of_stream(id, s.received - 1);
+    application(s)->end_of_stream(id, s.received - 1);
 }
 
 /// Its own client makes room for it; or, where limits.replies is reached, anybody's.
@@ -69,7 +69,7 @@ void AppSessions::deliver_next(std::uint32_t slot) {
     auto& s = sessions_[slot];
     const auto& d = meta(s.next);
     const std::span bytes(payload(s.next) + (s.taken - d.begin), d.end() - s.taken);
-    const auto n = std::min(application(s).receive(id_of(slot), s.taken - 1, bytes), bytes.size());
+    const auto n = std::min(application(s)->receive(id_of(slot), s.taken - 1, bytes), bytes.size());
     if (s.phase != AppPhase::open) return;
     s_.counters.add(Counter::bytes_received, n);
     s.taken += n;

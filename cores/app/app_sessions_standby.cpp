@@ -132,7 +132,7 @@ void AppSessions::take_resume(SessionId id) {
     publish(id.slot);
     s_.counters.add(Counter::sessions_resumed);
     post(id.slot, proxy::MessageKind::resumed);
-    application(s).resumed(
+    application(s)->resumed(
         {opened_of(id.slot), s.committed - 1, replies.end() - 1, a.client_fin, a.finished});
 }
 

@@ -36,12 +36,12 @@ void AppSessions::take_described(const proxy::ApplicationEntry& e) {
         joined_[e.service])
         return s_.counters.add(Counter::stale_message);
     joined_[e.service] = true;
-    applications_[e.service]->standby_joined({e.record.bytes.data(), e.record.size});
+    call(e.service)->standby_joined({e.record.bytes.data(), e.record.size});
 }
 
 void AppSessions::standby_leaves() {
     for (std::size_t service = 0; service < applications_.size(); ++service) {
-        if (joined_[service]) applications_[service]->standby_left();
+        if (joined_[service]) call(service)->standby_left();
         joined_[service] = false;
     }
 }
@@ -71,14 +71,14 @@ void AppSessions::describe() {
         entry_.service = static_cast<std::uint16_t>(describe_next_);
         const std::span out(entry_.record.bytes.data(), description_max);
         entry_.record.size =
-            static_cast<std::uint16_t>(std::min(applications_[describe_next_]->describe(out), out.size()));
+            static_cast<std::uint16_t>(std::min(call(describe_next_)->describe(out), out.size()));
         if (!app_.journal.push(entry_)) return s_.counters.add(Counter::journal_refused);
     }
 }
 
 bool AppSessions::take_state(const proxy::ApplicationEntry& e) {
     if (e.service >= applications_.size() || !stores_state(e.service)) return false;
-    if (!applications_[e.service]->stored({e.record.bytes.data(), e.record.size})) return false;
+    if (!call(e.service)->stored({e.record.bytes.data(), e.record.size})) return false;
     ++states_[e.service];
     s_.counters.add(Counter::states_stored);
     return true;

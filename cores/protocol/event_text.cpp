@@ -88,7 +88,9 @@ std::string describe(const Event& e) {
         case EventKind::handed_over: return "resigned term " + a + " before the stop";
         case EventKind::kept_until_stop:
             return "no standby is ready: " + count_of(e.a, "session") + " end with this node";
-        case EventKind::core_stalled: return core_name(e.a) + " makes no progress";
+        case EventKind::core_stalled:
+            return core_name(e.a) + " makes no progress" +
+                   (e.b != 0 ? ", in the application of service " + std::to_string(e.b - 1) : "");
         case EventKind::gate_holds:
             return count_of(e.a, "session") + " of gate standby wait: no standby is in sync";
         case EventKind::gate_opens: return "no session waits for a standby any more";

@@ -115,6 +115,11 @@ void Node::set_mirror_link(bool up) { parts_->links.up[2].store(up, std::memory_
 std::uint32_t Node::session_slots() const { return parts_->lane.slots; }
 bool Node::next_event(Event& out) { return parts_->events.pop(out); }
 
+std::uint16_t Node::application_called() const noexcept {
+    const auto& application = parts_->lane.application;
+    return application ? application->calling.load(std::memory_order_relaxed) : std::uint16_t{0};
+}
+
 NodeStatus Node::status() const {
     const auto& s = parts_->node.status();
     NodeStatus out;

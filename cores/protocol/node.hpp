@@ -110,6 +110,8 @@ class Node {
 
     // For the control thread; any thread, never blocks a core.
     NodeStatus status() const;
+    /// 1 + the service whose application runs at the moment, or 0. Any thread, and in signal handlers.
+    std::uint16_t application_called() const noexcept;
     std::uint32_t session_slots() const;
     std::optional<SessionRow> session(std::uint32_t slot) const;
     std::uint32_t backend_count() const;

@@ -293,8 +293,11 @@ void NodeCore::report_gates(Instant now) {
 }
 
 void NodeCore::report_stalls(Instant now) {
-    while (const auto core = watch_.take_stalled(now))
-        tell({now, EventKind::core_stalled, 0, 0, static_cast<std::uint64_t>(*core), 0});
+    while (const auto core = watch_.take_stalled(now)) {
+        const bool called = *core == Journal::application && lane_.application;
+        const std::uint64_t service = called ? lane_.application->calling.load(std::memory_order_relaxed) : 0;
+        tell({now, EventKind::core_stalled, 0, 0, static_cast<std::uint64_t>(*core), service});
+    }
 }
 
 void NodeCore::publish_status(Instant now) {

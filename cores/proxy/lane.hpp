@@ -191,6 +191,8 @@ struct ApplicationLane {
     /// connection whose records it can not hold (0 = none).
     std::atomic<std::uint64_t> stored{0};
     std::atomic<std::uint32_t> refused{0};
+    /// 1 + the service whose application runs at the moment, or 0. Written by the application core.
+    std::atomic<std::uint16_t> calling{0};
     CoreCells core;
 };
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,8 @@
 
 #include "cores/protocol/event_text.hpp"
 #include "cores/protocol/node.hpp"
+#include "engine/application/library.hpp"
+#include "engine/boot/crash_report.hpp"
 #include "engine/boot/eal.hpp"
 #include "engine/boot/layout.hpp"
 #include "engine/boot/stale_socket.hpp"
@@ -70,6 +73,20 @@ void check_state_dir(const std::string& wanted) {
                            "; name another directory, or start as root");
 }
 
+/// The applications of all services, from where each service has its own. Libraries are loaded here: one that
+/// does not fit starts nothing.
+app::ApplicationFactory application_factory(const Config& config) {
+    std::map<std::string, app::MakeApplication> loaded;
+    for (const auto& s : config.services)
+        if (!s.application_library.empty())
+            loaded.try_emplace(s.application_library, load_application(s.application_library));
+    return [loaded](const ServiceConfig& s, app::Channel& channel) {
+        const auto it = loaded.find(s.application_library);
+        if (it == loaded.end()) return app::make_application(s, channel);
+        return std::unique_ptr<app::Application>(it->second(channel));
+    };
+}
+
 /// What can be found out before EAL touches any device.
 void check_machine(const Arguments& arguments, const Config& config) {
     check_pci_device(config.client.device, "client");
@@ -101,7 +118,8 @@ struct Ports {
     Port mirror, client, server;
 };
 
-protocol::NodeResources resources(const Config& config, const Ports& ports, Instant now) {
+protocol::NodeResources resources(const Config& config, const Ports& ports,
+                                  app::ApplicationFactory applications, Instant now) {
     protocol::NodeResources r;
     r.config = config;
     r.name_prefix = "hf";
@@ -116,16 +134,18 @@ protocol::NodeResources resources(const Config& config, const Ports& ports, Inst
     r.stored_term = load_term(config.state_dir);
     r.seed = random_number();
     r.started_at = now;
+    r.make_application = std::move(applications);
     return r;
 }
 
 /// A node with its threads. Ends before the ports do.
 class Machine {
   public:
-    Machine(const Config& config, Ports& ports, const Clock& clock)
-        : clock_(clock),
+    Machine(const Config& config, Ports& ports, app::ApplicationFactory applications, const Clock& clock)
+        : config_(config),
+          clock_(clock),
           started_at_(clock.now()),
-          node_(resources(config, ports, started_at_)),
+          node_(resources(config, ports, std::move(applications), started_at_)),
           node_runner_("node", node_.node_core(), &ports.mirror, clock, node_options(config)),
           client_runner_("client", node_.client_core(), &ports.client, clock, lane_options(config)),
           server_runner_("server", node_.server_core(), &ports.server, clock, lane_options(config)),
@@ -141,6 +161,10 @@ class Machine {
 
     /// Runs the cores on `lcores` until one of `stop_signals` arrives.
     void run(const Lcores& lcores, const sigset_t& stop_signals) {
+        const bool applies = running_.size() == core_count;
+        const CrashReport crashes(
+            node_, config_,
+            applies ? static_cast<int>(lcores[static_cast<std::size_t>(CoreRole::application)]) : -1);
         for (std::size_t i = 0; i < running_.size(); ++i) {
             launches_[i] = {runners_[i], &stop_};
             rte_eal_remote_launch(run_core, &launches_[i], lcores[i]);
@@ -205,6 +229,7 @@ class Machine {
         }
     }
 
+    const Config& config_;
     const Clock& clock_;
     Instant started_at_;
     protocol::Node node_;
@@ -240,6 +265,7 @@ bool stop_ports(Ports& ports) {
 int run_node(const Arguments& arguments, const Config& config) {
     const sigset_t stop_signals = block_stop_signals();
     check_machine(arguments, config);
+    auto applications = application_factory(config);
     for (const auto& path : remove_stale_sockets(arguments.eal))
         say("removed " + path + ", nobody listened there");
     const Eal eal(arguments);
@@ -256,7 +282,7 @@ int run_node(const Arguments& arguments, const Config& config) {
     {
         const PreferNumaNode memory(ports.client.socket());
         for (Port* port : ports.by_role()) port->start();
-        Machine machine(config, ports, clock);
+        Machine machine(config, ports, std::move(applications), clock);
         say("node " + config.node_name + " runs, detection time " +
             std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");
         machine.run(lcores, stop_signals);

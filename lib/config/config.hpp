@@ -80,7 +80,8 @@ struct ServiceConfig {
     std::vector<Endpoint> backends;  ///< at least one, but for gate app, which has none
     Gate gate = Gate::peer;
     ApplicationKind application = ApplicationKind::none;
-    bool degrade = false;  ///< gate standby: while none is in sync, go on without it
+    std::string application_library;  ///< in its place: file of a shared library with one
+    bool degrade = false;             ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
     HealthConfig health{};

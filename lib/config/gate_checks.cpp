@@ -29,7 +29,17 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
             section + ".gate",
             "holds \"standby\" without \"app\": bytes on their way to a backend are not mirrored; use "
             "[\"peer\"], which needs no more, or [\"app\", \"standby\"]");
-    if (app && s.application == ApplicationKind::none)
+    const bool library = !s.application_library.empty();
+    if (library && s.application_library.front() != '/')
+        problems.add(section + ".application_library",
+                     "is no absolute path; name the file as in \"/usr/lib/holdfast/libupper.so\"");
+    if (library && s.application != ApplicationKind::none)
+        problems.add(section + ".application_library",
+                     "stands beside application; one of them serves the clients, leave the other out");
+    if (library && !app)
+        problems.add(section + ".application_library",
+                     "runs with gate \"app\" alone; set gate = [\"app\"] or leave the library out");
+    if (app && s.application == ApplicationKind::none && !library)
         problems.add(section + ".application",
                      "is missing, and gate \"app\" waits for it; name one, as in \"echo\"");
     if (!app && s.application != ApplicationKind::none)

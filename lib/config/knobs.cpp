@@ -337,6 +337,8 @@ constexpr Knob rows[] = {
      "\"app\" and \"standby\" (and that the standby has it), or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\""},
+    {"service", "application_library", optional, 0, 0, in_service<&S::application_library>(),
+     "file of a shared library with an application, instead of one that is built in"},
     {"service", "degrade", optional, 0, 0, in_service<&S::degrade>(),
      "with gate \"standby\": while no standby is in sync, acknowledge and reply without, unprotected, "
      "instead "

@@ -31,7 +31,8 @@ namespace holdfast {
     X(handed_over, "the node was asked to stop and resigned the active role: a = term")                   \
     X(kept_until_stop, "the node was asked to stop and no standby is ready to succeed: a = sessions")     \
     X(core_stalled,                                                                                       \
-      "a core makes no progress, and the standby may take over: a = 0 client, 1 server, 2 application")   \
+      "a core makes no progress, and the standby may take over: a = 0 client, 1 server, 2 application, "  \
+      "b = 1 + the service whose application it is in, or 0")                                             \
     X(gate_holds, "no standby is in sync, and sessions wait for one: a = how many")                       \
     X(gate_opens, "no session waits for a standby any more")                                              \
     X(backend_up, "a backend is up again, for the reason: a = service, b = backend")                      \

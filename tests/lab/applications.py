@@ -32,10 +32,10 @@ def settings() -> nodeconf.Table:
     return {"service": [service("echo", topology.VIP), service("echo6", topology.VIP6)]}
 
 
-def connect(lab: Lab, vip: str) -> socket.socket:
+def connect(lab: Lab, vip: str, port: int = _PORT) -> socket.socket:
     client = labtest.socket_in(lab.names.of("client"), socket.AF_INET6 if ":" in vip else socket.AF_INET)
     client.settimeout(40)
-    client.connect((vip, _PORT))
+    client.connect((vip, port))
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 

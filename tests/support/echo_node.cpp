@@ -119,6 +119,7 @@ void Node::resign() {}
 bool Node::resigning() const { return false; }
 void Node::set_link(Side, bool) {}
 void Node::set_mirror_link(bool) {}
+std::uint16_t Node::application_called() const noexcept { return 0; }
 NodeStatus Node::status() const {
     NodeStatus s;
     s.role = "active";

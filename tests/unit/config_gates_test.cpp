@@ -51,6 +51,17 @@ TEST_CASE("gates: what does not go together is named with its mend") {
         {"gate = [\"app\"]\napplication = \"echo\"\nhealth_interval_ms = 2000\n",
          "c.toml:36: service[0].health_interval_ms: checks backends, and gate \"app\" has none; leave it "
          "out"},
+        {"gate = [\"app\"]\napplication = \"echo\"\napplication_library = \"/usr/lib/libupper.so\"\n",
+         "c.toml:36: service[0].application_library: stands beside application; one of them serves the "
+         "clients, "
+         "leave the other out"},
+        {"gate = [\"app\"]\napplication_library = \"libupper.so\"\n",
+         "c.toml:35: service[0].application_library: is no absolute path; name the file as in "
+         "\"/usr/lib/holdfast/libupper.so\""},
+        {"backends = [\"10.77.2.20:80\"]\napplication_library = \"/usr/lib/libupper.so\"\n",
+         "c.toml:35: service[0].application_library: runs with gate \"app\" alone; set gate = [\"app\"] or "
+         "leave "
+         "the library out"},
         {"gate = [\"app\", \"app\"]\napplication = \"echo\"\n",
          "c.toml:34: service[0].gate: \"app\" is there twice; leave one of them out"},
         {"gate = [\"none\", \"app\"]\napplication = \"echo\"\n",

@@ -32,6 +32,12 @@ TEST_CASE("a pair that does not fit says what differs", "[events]") {
           "the pair does not fit: " + std::string(mirror::to_string(mirror::Refusal::configuration)));
 }
 
+TEST_CASE("a stalled core is named, and the application in which it stalls", "[events]") {
+    CHECK(protocol::describe(event(EventKind::core_stalled, 1)) == "the server core makes no progress");
+    CHECK(protocol::describe(event(EventKind::core_stalled, 2, 4)) ==
+          "the application core makes no progress, in the application of service 3");
+}
+
 TEST_CASE("a backend's change says which one and why", "[events]") {
     const auto why = static_cast<std::uint16_t>(proxy::BackendReason::refuses);
     CHECK(protocol::describe(event(EventKind::backend_down, 2, 5, why)) ==
