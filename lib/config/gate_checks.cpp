@@ -3,17 +3,34 @@
 namespace holdfast {
 namespace {
 
-/// Keys that speak of backends, beside an application that takes their place.
-void check_backend_keys(const ServiceConfig& s, const std::string& section, Problems& problems) {
+/// Keys that speak of backends, beside gate `here`, which has none.
+void check_backend_keys(const ServiceConfig& s, const std::string& section, const std::string& here,
+                        Problems& problems) {
     if (!s.backends.empty())
         problems.add(section + ".backends",
-                     "stand beside gate \"app\", whose application serves the clients itself; leave one out");
+                     "stand beside gate \"" + here + "\", which serves the clients itself; leave one out");
     if (s.proxy_protocol != 0)
         problems.add(section + ".proxy_protocol",
-                     "tells backends of clients, and gate \"app\" has none; leave it out");
+                     "tells backends of clients, and gate \"" + here + "\" has none; leave it out");
     if (s.health.interval > Duration{})
         problems.add(section + ".health_interval_ms",
-                     "checks backends, and gate \"app\" has none; leave it out");
+                     "checks backends, and gate \"" + here + "\" has none; leave it out");
+}
+
+/// Gate host and its link.
+void check_host(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    const bool host = has(s.gate, Gate::host);
+    if (host && has(s.gate, Gate::peer | Gate::app))
+        problems.add(section + ".gate",
+                     "holds \"host\" beside \"app\" or \"peer\", but one alone serves a session; "
+                     "leave the others out");
+    if (host && s.host.empty())
+        problems.add(section + ".host",
+                     "is missing, and gate \"host\" waits for the process there; name the ethdev that "
+                     "leads to it, as in \"net_memif1\"");
+    if (!host && !s.host.empty())
+        problems.add(section + ".host",
+                     "is about gate \"host\", which is not set; set it or leave the key out");
 }
 
 }  // namespace
@@ -24,11 +41,12 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
         problems.add(section + ".gate",
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
-    if (standby && !app)
+    if (standby && !has(s.gate, served_here))
         problems.add(
             section + ".gate",
             "holds \"standby\" without \"app\": bytes on their way to a backend are not mirrored; use "
             "[\"peer\"], which needs no more, or [\"app\", \"standby\"]");
+    check_host(s, section, problems);
     if (app && s.application == ApplicationKind::none)
         problems.add(section + ".application",
                      "is missing, and gate \"app\" waits for it; name one, as in \"echo\"");
@@ -38,7 +56,7 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
     if (s.degrade && !standby)
         problems.add(section + ".degrade",
                      "is about gate \"standby\", which is not set; set it or leave degrade out");
-    if (app) check_backend_keys(s, section, problems);
+    if (has(s.gate, served_here)) check_backend_keys(s, section, app ? "app" : "host", problems);
 }
 
 }  // namespace holdfast
