@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,7 @@
 #include "engine/link/link_watch.hpp"
 #include "engine/port/device.hpp"
 #include "engine/port/port.hpp"
+#include "engine/process/port_link.hpp"
 
 namespace holdfast::engine {
 namespace {
@@ -87,21 +89,48 @@ void make_state_dir(const Config& config) {
         throw StartRefused("node.state_dir: " + config.state_dir + " can not be made: " + error.message());
 }
 
-/// The three ports of a node.
+/// Shared memory with the process that serves a service with gate host. Its port is the application core's.
+struct HostPort {
+    HostPort(std::size_t number, const ServiceConfig& service, const Port::Options& options)
+        : port("host" + std::to_string(number), config_of(service), options), link(port.id(), port.pool()) {}
+
+    static PortConfig config_of(const ServiceConfig& service) {
+        PortConfig config;
+        config.device = service.host;
+        return config;
+    }
+
+    Port port;
+    PortLink link;
+};
+
+/// The three ports of a node, and those to processes.
 struct Ports {
     explicit Ports(const Config& config)
         : options{config.limits.mbufs, config.idle == IdlePolicy::interrupt},
           mirror("mirror", config.mirror, options),
           client("client", config.client, options),
-          server("server", config.server, options) {}
+          server("server", config.server, options) {
+        for (const auto& service : config.services)
+            if (has(service.gate, Gate::host))
+                hosts.try_emplace(service.host, hosts.size(), service, host_options);
+    }
 
     std::array<Port*, port_count> by_role() { return {&mirror, &client, &server}; }
+    std::vector<Port*> all() {
+        std::vector<Port*> ports{&mirror, &client, &server};
+        for (auto& [device, host] : hosts) ports.push_back(&host.port);
+        return ports;
+    }
+
+    static constexpr Port::Options host_options{4095, false};
 
     Port::Options options;
     Port mirror, client, server;
+    std::map<std::string, HostPort> hosts;  ///< by device
 };
 
-protocol::NodeResources resources(const Config& config, const Ports& ports, Instant now) {
+protocol::NodeResources resources(const Config& config, Ports& ports, Instant now) {
     protocol::NodeResources r;
     r.config = config;
     r.name_prefix = "hf";
@@ -116,6 +145,7 @@ protocol::NodeResources resources(const Config& config, const Ports& ports, Inst
     r.stored_term = load_term(config.state_dir);
     r.seed = random_number();
     r.started_at = now;
+    r.host_link = [&ports](const ServiceConfig& s) -> host::Link& { return ports.hosts.at(s.host).link; };
     return r;
 }
 
@@ -224,7 +254,8 @@ class Machine {
 bool stop_ports(Ports& ports) {
     std::string text;
     std::uint32_t leaked = 0;
-    for (Port* port : ports.by_role()) {
+    for (auto& [device, host] : ports.hosts) host.link.release();
+    for (Port* port : ports.all()) {
         port->stop();
         leaked += port->leaked_mbufs();
         text += (text.empty() ? "" : ", ") + port->role() + " " + std::to_string(port->leaked_mbufs());
@@ -255,7 +286,7 @@ int run_node(const Arguments& arguments, const Config& config) {
     make_state_dir(config);
     {
         const PreferNumaNode memory(ports.client.socket());
-        for (Port* port : ports.by_role()) port->start();
+        for (Port* port : ports.all()) port->start();
         Machine machine(config, ports, clock);
         say("node " + config.node_name + " runs, detection time " +
             std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");
