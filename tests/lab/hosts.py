@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Gate host and standby: Linux clients upload to a process beside each node that writes files and confirms what is durable.
+
+The process is killed again and again, is stopped for longer than host_timeout_ms, and then the active node is killed. While
+the process is dead no kernel is told that another byte was acknowledged; what was acknowledged is in the files; and in the end
+each file holds every byte of its client, at its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+
+import labtest
+from labtest import check
+from labkit import nodeconf, topology
+from labkit.lab import Lab
+
+_PORT = 8009
+_DEVICE = "net_memif1"
+_BYTES_ACKED = 120  # of struct tcp_info
+_ATTACH_S = 15
+
+
+def settings() -> nodeconf.Table:
+    return {"service": [{"name": "sink", "address": nodeconf.endpoint(topology.VIP, _PORT), "gate": ["host", "standby"],
+                         "host": _DEVICE}]}
+
+
+class Upload(threading.Thread):
+    """Sends bytes until it is stopped, then its end, and waits for the other one's."""
+
+    def __init__(self, lab: Lab, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.connection = labtest.socket_in(lab.names.of("client"))
+        self.connection.settimeout(60)
+        self.connection.connect((topology.VIP, _PORT))
+        self.name = "{}:{}".format(*self.connection.getsockname())
+        self.random = random.Random(seed)
+        self.sent = bytearray()
+        self.stopped = threading.Event()
+        self.failure: str | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.stopped.is_set():
+                more = self.random.randbytes(self.random.choice((1, 700, 4000, 12_000)))
+                self.sent += more
+                self.connection.sendall(more)
+                time.sleep(0.02)
+            self.connection.shutdown(socket.SHUT_WR)
+            if rest := self.connection.recv(1):
+                self.failure = f"{rest!r} came, and nothing should"
+        except OSError as error:
+            self.failure = f"after {len(self.sent)} bytes: {error or type(error).__name__}"
+
+    def acknowledged(self) -> int:
+        """The kernel's own count."""
+        info = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        return struct.unpack_from("Q", info, _BYTES_ACKED)[0]
+
+
+class Sink:
+    """The process beside a node. All write to one directory, each byte at its place."""
+
+    def __init__(self, lab: Lab, node: str, directory: Path) -> None:
+        self.lab, self.node, self.directory = lab, node, directory
+        self.start()
+
+    def start(self) -> None:
+        program = self.lab.build_directory / "engine" / "host_sink"
+        path = nodeconf.host_socket(self.lab.directory, self.node, _DEVICE)
+        self.process = self.lab.processes.spawn(
+            f"sink-{self.node}", [str(program), str(path), str(self.directory)], self.lab.logs / f"sink-{self.node}.log",
+            env={"RUNTIME_DIRECTORY": str(self.lab.directory)})
+
+    def kill(self) -> None:
+        self.process.signal(signal.SIGKILL)
+        check(self.process.wait(5), "the process does not die")
+
+
+def counter(lab: Lab, node: str, name: str) -> int:
+    return next(row["value"] for row in lab.ask(node, "counters") if row["module"] == "host" and row["name"] == name)
+
+
+def wait_for(lab: Lab, node: str, name: str, at_least: int) -> None:
+    end = time.monotonic() + _ATTACH_S
+    while counter(lab, node, name) < at_least:
+        check(time.monotonic() < end, f"node {node}: counter host.{name} does not reach {at_least}")
+        time.sleep(0.02)
+
+
+def check_nothing_acknowledged(uploads: list[Upload]) -> None:
+    """Nobody is there to confirm."""
+    time.sleep(0.1)  # for ACKs on their way
+    before = [upload.acknowledged() for upload in uploads]
+    time.sleep(0.7)
+    after = [upload.acknowledged() for upload in uploads]
+    check(before == after, f"acknowledged while the process was dead: {[b - a for a, b in zip(before, after) if a != b]} bytes")
+
+
+def check_durable(uploads: list[Upload], directory: Path) -> None:
+    """What a kernel knows to be acknowledged is in the file. Linux counts the SYN."""
+    for upload in uploads:
+        acknowledged = upload.acknowledged() - 1
+        path = directory / upload.name
+        size = path.stat().st_size if path.exists() else 0
+        check(acknowledged <= size, f"{upload.name}: {acknowledged} bytes are acknowledged and {size} in the file")
+
+
+def kill_process(sink: Sink, uploads: list[Upload]) -> None:
+    lab, node = sink.lab, sink.node
+    attached, lost = counter(lab, node, "attached"), counter(lab, node, "lost_link")
+    sink.kill()
+    wait_for(lab, node, "lost_link", lost + 1)
+    check_durable(uploads, sink.directory)
+    check_nothing_acknowledged(uploads)
+    sink.start()
+    wait_for(lab, node, "attached", attached + 1)
+
+
+def stop_process(sink: Sink, uploads: list[Upload]) -> None:
+    lab, node = sink.lab, sink.node
+    attached, lost = counter(lab, node, "attached"), counter(lab, node, "lost_silent")
+    sink.process.signal(signal.SIGSTOP)
+    wait_for(lab, node, "lost_silent", lost + 1)
+    check_nothing_acknowledged(uploads)
+    sink.process.signal(signal.SIGCONT)
+    wait_for(lab, node, "attached", attached + 1)
+
+
+def check_moves(uploads: list[Upload]) -> None:
+    """Every client is acknowledged more."""
+    before = [upload.acknowledged() for upload in uploads]
+    end = time.monotonic() + 20
+    while any(upload.acknowledged() <= was for upload, was in zip(uploads, before)):
+        check(time.monotonic() < end, "uploads do not go on")
+        time.sleep(0.1)
+
+
+def check_events(lab: Lab, node: str) -> None:
+    kinds = {row["event"] for row in lab.ask(node, "events")}
+    for kind in ("host_attached", "host_lost"):
+        check(kind in kinds, f"node {node} tells no event {kind}")
+
+
+def check_files(uploads: list[Upload], directory: Path) -> None:
+    for upload in uploads:
+        check((directory / upload.name).read_bytes() == upload.sent, f"{upload.name}: the file is not what was sent")
+
+
+def end_all(uploads: list[Upload]) -> None:
+    for upload in uploads:
+        upload.stopped.set()
+    for upload in uploads:
+        upload.join(90)
+    failures = [f"{u.name}: {u.failure or 'does not end'}" for u in uploads if u.failure or u.is_alive()]
+    check(not failures, f"{len(failures)} of {len(uploads)} uploads failed:\n  " + "\n  ".join(failures[:10]))
+
+
+def test(arguments: argparse.Namespace) -> str:
+    with labtest.laboratory(arguments, extra=settings()) as lab:
+        directory = lab.data / "sink"
+        directory.mkdir(parents=True)
+        sinks = {node: Sink(lab, node, directory) for node in topology.NODES}
+        for node in topology.NODES:
+            wait_for(lab, node, "attached", 1)
+        uploads = [Upload(lab, seed) for seed in range(arguments.sessions)]
+        for upload in uploads:
+            upload.start()
+        active = lab.active()
+        for _ in range(arguments.kills):
+            check_moves(uploads)
+            kill_process(sinks[active], uploads)
+        check_moves(uploads)
+        stop_process(sinks[active], uploads)
+        check_moves(uploads)
+        check_events(lab, active)
+        again = counter(lab, active, "bytes_again")
+        takeover = labtest.kill_active(lab)
+        check_durable(uploads, directory)
+        labtest.rejoin(lab, takeover.victim)
+        check_moves(uploads)
+        check_durable(uploads, directory)
+        wait_for(lab, takeover.victim, "attached", 1)
+        end_all(uploads)
+        check_files(uploads, directory)
+        labtest.check_nodes_have_no_sockets(lab)
+    size = sum(len(upload.sent) for upload in uploads)
+    return (f"{size} bytes of {len(uploads)} uploads are in their files, each at its place, across {arguments.kills} SIGKILLs of the "
+            f"process, a SIGSTOP and a SIGKILL of its node; {again} bytes went to a process twice")
+
+
+if __name__ == "__main__":
+    options = labtest.parser(__doc__)
+    options.add_argument("--sessions", type=int, default=20)
+    options.add_argument("--kills", type=int, default=5, help="of the process")
+    labtest.main(test, options)
