@@ -169,6 +169,8 @@ bool Host::tell_opened(std::uint32_t slot) {
     f.bytes = bytes;
     if (!send(f)) return false;
     s.told = s.resumed = true;
+    // Before anything else is: what the core has given already was another process's.
+    s_.channel.deliver(id, s.sent);
     return true;
 }
 

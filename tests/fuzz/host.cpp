@@ -31,14 +31,17 @@ class Program final : private app::Channel {
     }
 
   private:
+    /// In this attachment: what frames of the link told the process.
+    struct Told {
+        bool open = false, end = false;
+        std::uint32_t generation = 0;
+        std::uint64_t given = 0;
+    };
     struct Model {
         bool open = false, fin = false, end_told = false, end_committed = false, finished = false;
         std::uint32_t generation = 0;
         std::uint64_t received = 0, taken = 0, committed = 0, replied = 0, room = 0;
-        // In this attachment: what frames of the link told the process.
-        bool told = false, end_said = false;
-        std::uint32_t told_generation = 0;
-        std::uint64_t given = 0;
+        Told process;
     };
 
     Model& of(SessionId id) {
@@ -85,8 +88,7 @@ class Program final : private app::Channel {
         s.open = true;
         s.generation = old.generation + 1;
         s.room = in_.u8();
-        s.told = old.told;
-        s.told_generation = old.told_generation;
+        s.process = old.process;
         const app::Opened opened{{slot, s.generation}, {}, {}};
         if (!resumed) return host_.opened(opened);
         s.received = s.taken = s.committed = in_.u8();
@@ -129,34 +131,34 @@ class Program final : private app::Channel {
     void take(const host::Frame& f) {
         if (f.kind == host::Kind::welcome) {
             attachment_ = f.attachment;
-            for (auto& s : sessions_) s.told = s.end_said = false;
+            for (auto& s : sessions_) s.process = Told{};
         }
         if (f.kind < host::Kind::opened || f.kind > host::Kind::closed || f.attachment != attachment_) return;
         fuzz::require(f.session.slot < slots, "a slot that is none");
-        auto& s = sessions_[f.session.slot];
+        auto& p = sessions_[f.session.slot].process;
         if (f.kind == host::Kind::opened) {
-            fuzz::require(!s.told || s.told_generation != f.session.generation, "a session is opened twice");
-            s.told = true;
-            s.end_said = false;
-            s.told_generation = f.session.generation;
-            s.given = f.offset;
+            fuzz::require(!p.open || p.generation != f.session.generation, "a session is opened twice");
+            p.open = true;
+            p.end = false;
+            p.generation = f.session.generation;
+            p.given = f.offset;
             return;
         }
-        fuzz::require(s.told && s.told_generation == f.session.generation, "a session that was not opened");
-        if (f.kind == host::Kind::closed) s.told = false;
+        fuzz::require(p.open && p.generation == f.session.generation, "a session that was not opened");
+        if (f.kind == host::Kind::closed) p.open = false;
         if (f.kind == host::Kind::end) {
-            fuzz::require(f.offset == s.given && !s.end_said, "an end that is not behind the bytes");
-            s.end_said = true;
+            fuzz::require(f.offset == p.given && !p.end, "an end that is not behind the bytes");
+            p.end = true;
         }
         if (f.kind != host::Kind::data) return;
-        fuzz::require(f.offset == s.given, "bytes out of order");
-        s.given += f.bytes.size();
+        fuzz::require(f.offset == p.given, "bytes out of order");
+        p.given += f.bytes.size();
     }
     void say(std::uint8_t how) {
         auto& s = sessions_[in_.u8() % slots];
         const auto slot = static_cast<std::uint32_t>(&s - sessions_.data());
-        host::Frame f{host::Kind::answer, in_.u8(), attachment_, {slot, s.generation},
-                      s.replied,          s.given,  {}};
+        host::Frame f{host::Kind::answer, in_.u8(),        attachment_, {slot, s.generation},
+                      s.replied,          s.process.given, {}};
         const auto size = in_.below(256);
         const auto bytes = in_.take(size);
         f.bytes = bytes;
