@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Gate host and standby: Linux clients upload to a process beside each node that writes files and confirms what is durable.
+"""Gate host and standby: Linux clients upload to a process beside each node that writes files and confirms what is durable, and
+others talk to one that echoes.
 
-The process is killed again and again, is stopped for longer than host_timeout_ms, and then the active node is killed. While
-the process is dead no kernel is told that another byte was acknowledged; what was acknowledged is in the files; and in the end
-each file holds every byte of its client, at its place.
+The processes are killed again and again, are stopped for longer than host_timeout_ms, and then the active node is killed. While
+they are dead no kernel is told that another byte was acknowledged; what was acknowledged is in the files; and in the end each
+file holds every byte of its client, at its place, and every byte of every echo was right.
 """
 
 from __future__ import annotations
@@ -18,19 +19,29 @@ import time
 from pathlib import Path
 
 import labtest
+from applications import Session
 from labtest import check
 from labkit import nodeconf, topology
 from labkit.lab import Lab
 
 _PORT = 8009
-_DEVICE = "net_memif1"
+_SINK, _ECHO = "net_memif1", "net_memif2"
 _BYTES_ACKED = 120  # of struct tcp_info
 _ATTACH_S = 15
 
 
 def settings() -> nodeconf.Table:
-    return {"service": [{"name": "sink", "address": nodeconf.endpoint(topology.VIP, _PORT), "gate": ["host", "standby"],
-                         "host": _DEVICE}]}
+    def service(name: str, vip: str, device: str) -> nodeconf.Table:
+        return {"name": name, "address": nodeconf.endpoint(vip, _PORT), "gate": ["host", "standby"], "host": device}
+
+    return {"service": [service("sink", topology.VIP, _SINK), service("echo", topology.VIP6, _ECHO)]}
+
+
+def connect(lab: Lab, vip: str) -> socket.socket:
+    client = labtest.socket_in(lab.names.of("client"), socket.AF_INET6 if ":" in vip else socket.AF_INET)
+    client.settimeout(60)
+    client.connect((vip, _PORT))
+    return client
 
 
 class Upload(threading.Thread):
@@ -38,9 +49,7 @@ class Upload(threading.Thread):
 
     def __init__(self, lab: Lab, seed: int) -> None:
         super().__init__(daemon=True)
-        self.connection = labtest.socket_in(lab.names.of("client"))
-        self.connection.settimeout(60)
-        self.connection.connect((topology.VIP, _PORT))
+        self.connection = connect(lab, topology.VIP)
         self.name = "{}:{}".format(*self.connection.getsockname())
         self.random = random.Random(seed)
         self.sent = bytearray()
@@ -66,23 +75,22 @@ class Upload(threading.Thread):
         return struct.unpack_from("Q", info, _BYTES_ACKED)[0]
 
 
-class Sink:
-    """The process beside a node. All write to one directory, each byte at its place."""
+class Beside:
+    """A process beside a node."""
 
-    def __init__(self, lab: Lab, node: str, directory: Path) -> None:
-        self.lab, self.node, self.directory = lab, node, directory
+    def __init__(self, lab: Lab, node: str, program: str, device: str, *arguments: str) -> None:
+        self.lab, self.name = lab, f"{program}-{node}"
+        path = nodeconf.host_socket(lab.directory, node, device)
+        self.argv = [str(lab.build_directory / "engine" / program), str(path), *arguments]
         self.start()
 
     def start(self) -> None:
-        program = self.lab.build_directory / "engine" / "host_sink"
-        path = nodeconf.host_socket(self.lab.directory, self.node, _DEVICE)
-        self.process = self.lab.processes.spawn(
-            f"sink-{self.node}", [str(program), str(path), str(self.directory)], self.lab.logs / f"sink-{self.node}.log",
-            env={"RUNTIME_DIRECTORY": str(self.lab.directory)})
+        self.process = self.lab.processes.spawn(self.name, self.argv, self.lab.logs / f"{self.name}.log",
+                                                env={"RUNTIME_DIRECTORY": str(self.lab.directory)})
 
     def kill(self) -> None:
         self.process.signal(signal.SIGKILL)
-        check(self.process.wait(5), "the process does not die")
+        check(self.process.wait(5), f"{self.name} does not die")
 
 
 def counter(lab: Lab, node: str, name: str) -> int:
@@ -114,25 +122,27 @@ def check_durable(uploads: list[Upload], directory: Path) -> None:
         check(acknowledged <= size, f"{upload.name}: {acknowledged} bytes are acknowledged and {size} in the file")
 
 
-def kill_process(sink: Sink, uploads: list[Upload]) -> None:
-    lab, node = sink.lab, sink.node
+def kill_all(lab: Lab, node: str, processes: list[Beside], uploads: list[Upload], directory: Path) -> None:
     attached, lost = counter(lab, node, "attached"), counter(lab, node, "lost_link")
-    sink.kill()
-    wait_for(lab, node, "lost_link", lost + 1)
-    check_durable(uploads, sink.directory)
+    for process in processes:
+        process.kill()
+    wait_for(lab, node, "lost_link", lost + len(processes))
+    check_durable(uploads, directory)
     check_nothing_acknowledged(uploads)
-    sink.start()
-    wait_for(lab, node, "attached", attached + 1)
+    for process in processes:
+        process.start()
+    wait_for(lab, node, "attached", attached + len(processes))
 
 
-def stop_process(sink: Sink, uploads: list[Upload]) -> None:
-    lab, node = sink.lab, sink.node
+def stop_all(lab: Lab, node: str, processes: list[Beside], uploads: list[Upload]) -> None:
     attached, lost = counter(lab, node, "attached"), counter(lab, node, "lost_silent")
-    sink.process.signal(signal.SIGSTOP)
-    wait_for(lab, node, "lost_silent", lost + 1)
+    for each in processes:
+        each.process.signal(signal.SIGSTOP)
+    wait_for(lab, node, "lost_silent", lost + len(processes))
     check_nothing_acknowledged(uploads)
-    sink.process.signal(signal.SIGCONT)
-    wait_for(lab, node, "attached", attached + 1)
+    for each in processes:
+        each.process.signal(signal.SIGCONT)
+    wait_for(lab, node, "attached", attached + len(processes))
 
 
 def check_moves(uploads: list[Upload]) -> None:
@@ -155,31 +165,33 @@ def check_files(uploads: list[Upload], directory: Path) -> None:
         check((directory / upload.name).read_bytes() == upload.sent, f"{upload.name}: the file is not what was sent")
 
 
-def end_all(uploads: list[Upload]) -> None:
-    for upload in uploads:
-        upload.stopped.set()
-    for upload in uploads:
-        upload.join(90)
-    failures = [f"{u.name}: {u.failure or 'does not end'}" for u in uploads if u.failure or u.is_alive()]
-    check(not failures, f"{len(failures)} of {len(uploads)} uploads failed:\n  " + "\n  ".join(failures[:10]))
+def end_all(sessions: list[Upload | Session]) -> None:
+    for session in sessions:
+        session.stopped.set()
+    for session in sessions:
+        session.join(90)
+    failures = [f"{s.name}: {s.failure or 'does not end'}" for s in sessions if s.failure or s.is_alive()]
+    check(not failures, f"{len(failures)} of {len(sessions)} sessions failed:\n  " + "\n  ".join(failures[:10]))
 
 
 def test(arguments: argparse.Namespace) -> str:
     with labtest.laboratory(arguments, extra=settings()) as lab:
         directory = lab.data / "sink"
         directory.mkdir(parents=True)
-        sinks = {node: Sink(lab, node, directory) for node in topology.NODES}
+        beside = {node: [Beside(lab, node, "host_sink", _SINK, str(directory)), Beside(lab, node, "host_echo", _ECHO)]
+                  for node in topology.NODES}
         for node in topology.NODES:
-            wait_for(lab, node, "attached", 1)
+            wait_for(lab, node, "attached", 2)
         uploads = [Upload(lab, seed) for seed in range(arguments.sessions)]
-        for upload in uploads:
-            upload.start()
+        echoes = [Session(connect(lab, topology.VIP6), seed) for seed in range(arguments.echoes)]
+        for session in uploads + echoes:
+            session.start()
         active = lab.active()
         for _ in range(arguments.kills):
             check_moves(uploads)
-            kill_process(sinks[active], uploads)
+            kill_all(lab, active, beside[active], uploads, directory)
         check_moves(uploads)
-        stop_process(sinks[active], uploads)
+        stop_all(lab, active, beside[active], uploads)
         check_moves(uploads)
         check_events(lab, active)
         again = counter(lab, active, "bytes_again")
@@ -188,17 +200,19 @@ def test(arguments: argparse.Namespace) -> str:
         labtest.rejoin(lab, takeover.victim)
         check_moves(uploads)
         check_durable(uploads, directory)
-        wait_for(lab, takeover.victim, "attached", 1)
-        end_all(uploads)
+        wait_for(lab, takeover.victim, "attached", 2)
+        end_all(uploads + echoes)
         check_files(uploads, directory)
         labtest.check_nodes_have_no_sockets(lab)
-    size = sum(len(upload.sent) for upload in uploads)
-    return (f"{size} bytes of {len(uploads)} uploads are in their files, each at its place, across {arguments.kills} SIGKILLs of the "
-            f"process, a SIGSTOP and a SIGKILL of its node; {again} bytes went to a process twice")
+    size, messages = sum(len(upload.sent) for upload in uploads), sum(echo.messages for echo in echoes)
+    return (f"{size} bytes of {len(uploads)} uploads are in their files, each at its place, and {messages} messages of {len(echoes)} "
+            f"sessions came back right, across {arguments.kills} SIGKILLs of the processes, a SIGSTOP and a SIGKILL of their node; "
+            f"{again} bytes went to a process twice")
 
 
 if __name__ == "__main__":
     options = labtest.parser(__doc__)
     options.add_argument("--sessions", type=int, default=20)
-    options.add_argument("--kills", type=int, default=5, help="of the process")
+    options.add_argument("--echoes", type=int, default=6, help="sessions of the echo")
+    options.add_argument("--kills", type=int, default=5, help="of the processes")
     labtest.main(test, options)
