@@ -95,6 +95,11 @@ struct HostPort {
         : port("host" + std::to_string(number), config_of(service), options), link(port.id(), port.pool()) {}
 
     static PortConfig config_of(const ServiceConfig& service) {
+        std::uint16_t id;
+        if (rte_eth_dev_get_port_by_name(service.host.c_str(), &id) != 0)
+            throw StartRefused("service " + service.name + ": host: there is no " + service.host +
+                               "; give --vdev " + service.host +
+                               ",role=server,id=0,socket=PATH,socket-abstract=no before --");
         PortConfig config;
         config.device = service.host;
         return config;
@@ -121,6 +126,15 @@ struct Ports {
         std::vector<Port*> ports{&mirror, &client, &server};
         for (auto& [device, host] : hosts) ports.push_back(&host.port);
         return ports;
+    }
+
+    /// Which they are, one line each.
+    std::string describe_hosts() const {
+        std::string text;
+        for (const auto& [device, host] : hosts)
+            text += "      port " + host.port.role() + ": " + device + " (" +
+                    std::string(host.port.driver()) + ")\n";
+        return text;
     }
 
     static constexpr Port::Options host_options{4095, false};
@@ -278,7 +292,8 @@ int run_node(const Arguments& arguments, const Config& config) {
     const Clock clock;
     Ports ports(config);
     std::cerr << describe_layout(lcores, {&ports.mirror, &ports.client, &ports.server},
-                                 config.has_applications());
+                                 config.has_applications())
+              << ports.describe_hosts();
     if (!clock.uses_tsc()) say("no invariant TSC, the clock is CLOCK_MONOTONIC");
     if (arguments.eal_has("--no-telemetry"))
         say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");
