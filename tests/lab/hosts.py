@@ -165,6 +165,15 @@ def check_files(uploads: list[Upload], directory: Path) -> None:
         check((directory / upload.name).read_bytes() == upload.sent, f"{upload.name}: the file is not what was sent")
 
 
+def check_stop(lab: Lab, node: str) -> None:
+    """Nothing that a process said was refused, and a node that stops has all its mbufs (R6)."""
+    for name in ("frames_malformed", "confirms_refused", "hellos_refused"):
+        check(counter(lab, node, name) == 0, f"node {node}: counter host.{name} is {counter(lab, node, name)}")
+    lab.kill(node, signal.SIGTERM)
+    check("mbufs still in use: mirror 0, client 0, server 0, host0 0, host1 0" in lab.log_of(node).read_text(),
+          f"mbufs of node {node} are missing")
+
+
 def end_all(sessions: list[Upload | Session]) -> None:
     for session in sessions:
         session.stopped.set()
@@ -204,6 +213,7 @@ def test(arguments: argparse.Namespace) -> str:
         end_all(uploads + echoes)
         check_files(uploads, directory)
         labtest.check_nodes_have_no_sockets(lab)
+        check_stop(lab, takeover.survivor)
     size, messages = sum(len(upload.sent) for upload in uploads), sum(echo.messages for echo in echoes)
     return (f"{size} bytes of {len(uploads)} uploads are in their files, each at its place, and {messages} messages of {len(echoes)} "
             f"sessions came back right, across {arguments.kills} SIGKILLs of the processes, a SIGSTOP and a SIGKILL of their node; "
