@@ -37,6 +37,7 @@ struct AppSession {
     bool touched = false, retry = false;
     bool fin_received = false;   ///< the client's, behind `received`
     bool end_told = false;       ///< and the application knows
+    bool end_done = false;       ///< and is done with it
     bool finished = false;       ///< the application says no more
     bool fin_passed = false;     ///< and the client core knows
     bool short_of_room = false;  ///< reply() had less than was wanted

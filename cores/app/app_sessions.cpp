@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cores/app/host.hpp"
+
 namespace holdfast::app {
 
 using proxy::Message;
@@ -20,10 +22,9 @@ AppSessions::AppSessions(const AppSettings& settings)
       replies_(settings.config.limits.replies),
       sessions_(settings.config.limits.sessions),
       now_(settings.now) {
-    for (const auto& service : s_.config.services) {
-        const bool wanted = has(service.gate, Gate::app);
-        channels_.push_back(wanted ? make_channel(static_cast<std::uint16_t>(channels_.size())) : nullptr);
-        applications_.push_back(wanted ? s_.make(service, *channels_.back()) : nullptr);
+    for (std::uint16_t i = 0; i < s_.config.services.size(); ++i) {
+        channels_.push_back(has(s_.config.services[i].gate, served_here) ? make_channel(i) : nullptr);
+        applications_.push_back(channels_.back() ? make_application_of(i) : nullptr);
     }
     joined_.resize(applications_.size());
     states_.resize(applications_.size());
@@ -38,6 +39,15 @@ AppSessions::AppSessions(const AppSettings& settings)
 }
 
 AppSessions::~AppSessions() { drop_table(); }
+
+std::unique_ptr<Application> AppSessions::make_application_of(std::uint16_t service) {
+    const auto& config = s_.config.services[service];
+    auto& channel = *channels_[service];
+    if (!has(config.gate, Gate::host)) return s_.make(config, channel);
+    return std::make_unique<Host>(HostSettings{channel, s_.host_link(config), s_.host_counters,
+                                               app_.hosts[service], s_.config.limits.sessions,
+                                               config.host_timeout});
+}
 
 AppSession* AppSessions::open_session(SessionId id) {
     if (id.slot >= sessions_.size()) return nullptr;

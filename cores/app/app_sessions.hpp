@@ -17,6 +17,7 @@
 #include "cores/app/applications.hpp"
 #include "cores/app/calling.hpp"
 #include "cores/app/counters.hpp"
+#include "cores/app/host_counters.hpp"
 #include "cores/proxy/lane.hpp"
 #include "lib/packet/packet.hpp"
 
@@ -30,6 +31,8 @@ struct AppSettings {
     AppCounters& counters;
     std::uint32_t lane_mbufs = 0;  ///< mbufs that all cores of the lane may hold together
     ApplicationFactory make;
+    HostLinks host_link;  ///< where a service has gate host
+    HostCounters& host_counters;
     Instant now{};
 };
 
@@ -50,6 +53,7 @@ class AppSessions final {
     std::unique_ptr<Channel> make_channel(std::uint16_t service);
 
     // app_sessions.cpp
+    std::unique_ptr<Application> make_application_of(std::uint16_t service);
     AppSession* open_session(SessionId id);
     const AppSession* open_session(SessionId id) const;
     SessionId id_of(std::uint32_t slot) const { return {slot, sessions_[slot].generation}; }
@@ -83,7 +87,7 @@ class AppSessions final {
     // app_sessions_service.cpp
     void service_touched();
     void service(std::uint32_t slot);
-    void deliver(std::uint32_t slot);
+    void deliver_all(std::uint32_t slot);
     void deliver_next(std::uint32_t slot);
     void wait_for_room(std::uint32_t slot);
     void free_committed(std::uint32_t slot);

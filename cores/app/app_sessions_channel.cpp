@@ -71,6 +71,23 @@ void AppSessions::ServiceChannel::retry(SessionId session) {
     if (find(session) != nullptr) all_.touch(session.slot);
 }
 
+void AppSessions::ServiceChannel::deliver(SessionId session, Offset from) {
+    auto* s = find(session);
+    const auto position = from + 1;
+    if (s == nullptr || position < s->committed || position > s->received) return;
+    if (position < s->taken) s->next = s->head;
+    while (s->next != nullptr && meta(s->next).end() <= position) s->next = meta(s->next).next;
+    s->taken = position;
+    all_.touch(session.slot);
+}
+
+void AppSessions::ServiceChannel::commit_end(SessionId session) {
+    auto* s = find(session);
+    if (s == nullptr || !s->end_told) return;
+    s->end_done = true;
+    all_.touch(session.slot);
+}
+
 /// How much more an application may reply.
 std::size_t AppSessions::room_of(const AppSession& s) const {
     // What a standby has to be told first is held longer than until its client acknowledges it.

@@ -29,7 +29,7 @@ void AppSessions::service(std::uint32_t slot) {
     if (s.phase == AppPhase::over) return finish_over(slot);
     if (!send_pending(slot) || s.phase != AppPhase::open) return;
     drop_acknowledged(slot);
-    deliver(slot);
+    deliver_all(slot);
     if (s.phase != AppPhase::open) return;  // the application ended it: it is touched again
     free_committed(slot);
     journal(slot);
@@ -39,7 +39,7 @@ void AppSessions::service(std::uint32_t slot) {
 }
 
 /// Gives the application what it has not taken, until it takes no more.
-void AppSessions::deliver(std::uint32_t slot) {
+void AppSessions::deliver_all(std::uint32_t slot) {
     auto& s = sessions_[slot];
     const auto id = id_of(slot);
     if (s.short_of_room) {
@@ -54,6 +54,7 @@ void AppSessions::deliver(std::uint32_t slot) {
     }
     if (s.phase != AppPhase::open || !s.fin_received || s.end_told || s.taken != s.received) return;
     s.end_told = true;
+    s.end_done = !application(s)->confirms_end();
     application(s)->end_of_stream(id, s.received - 1);
 }
 
@@ -104,7 +105,7 @@ void AppSessions::drop_acknowledged(std::uint32_t slot) {
 
 Extent AppSessions::extent(const AppSession& s) const {
     Extent e;
-    e.client_fin = s.end_told && s.committed == s.received;
+    e.client_fin = s.end_done && s.committed == s.received;
     e.committed = s.committed + (e.client_fin ? 1 : 0);
     e.una = s.una;
     e.end = s.replies.end();

@@ -124,7 +124,7 @@ void AppSessions::take_resume(SessionId id) {
     s.lost = lost;
     s.phase = AppPhase::open;
     s.received = s.taken = s.committed = a.committed - (a.client_fin ? 1 : 0);
-    s.fin_received = s.end_told = a.client_fin;
+    s.fin_received = s.end_told = s.end_done = a.client_fin;
     s.finished = a.finished;
     s.una = a.una;
     s.passed = std::clamp(a.una, replies.begin(), replies.end());

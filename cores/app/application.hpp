@@ -52,6 +52,14 @@ class Channel {
     virtual bool store(std::span<const std::uint8_t> record) = 0;
     /// receive() is to be called again with what the application did not take, though nothing new came.
     virtual void retry(SessionId session) = 0;
+
+    // For an application that passes bytes on, and may have to do so twice.
+
+    /// Bytes from `from` on come (again), by receive(), within this duty cycle; `from` lies between what is
+    /// committed and what came.
+    virtual void deliver(SessionId session, Offset from) = 0;
+    /// Where Application::confirms_end(): the client's end of stream is done with, too.
+    virtual void commit_end(SessionId session) = 0;
 };
 
 /// A session as it began.
@@ -83,6 +91,8 @@ class Application {
     /// The client says no more; it has said `end` bytes, and all were taken. Acknowledged when all are
     /// committed.
     virtual void end_of_stream(SessionId session, Offset end) = 0;
+    /// Whether the client's FIN waits for Channel::commit_end(), too, before it is acknowledged.
+    virtual bool confirms_end() const { return false; }
     /// Replies have room again, after reply() had less than was wanted.
     virtual void writable(SessionId session) = 0;
     /// The session is over, whoever ended it. Last call about it.

@@ -17,6 +17,8 @@ class AppSessions::ServiceChannel final : public Channel {
     void abort(SessionId session) override;
     bool store(std::span<const std::uint8_t> record) override;
     void retry(SessionId session) override;
+    void deliver(SessionId session, Offset from) override;
+    void commit_end(SessionId session) override;
 
   private:
     AppSession* find(SessionId session) const;

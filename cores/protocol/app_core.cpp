@@ -5,8 +5,9 @@
 namespace holdfast::protocol {
 
 AppCore::AppCore(const Config& config, rte_mempool* pool, proxy::Lane& lane, app::ApplicationFactory make,
-                 Instant now)
-    : sessions_({config, lane, pool, counters_, lane_budget(config), std::move(make), now}) {}
+                 app::HostLinks host_link, Instant now)
+    : sessions_({config, lane, pool, counters_, lane_budget(config), std::move(make), std::move(host_link),
+                 host_counters_, now}) {}
 
 /// Nobody has frames for it.
 void AppCore::receive(std::span<rte_mbuf* const> burst, Instant) {

@@ -10,7 +10,7 @@ class AppCore final : public Core {
   public:
     /// `pool` is that of the client's port. References outlive the core; `lane.application` is there.
     AppCore(const Config& config, rte_mempool* pool, proxy::Lane& lane, app::ApplicationFactory make,
-            Instant now);
+            app::HostLinks host_link, Instant now);
 
     void receive(std::span<rte_mbuf* const> burst, Instant now) override;
     std::uint32_t advance(Instant now) override { return sessions_.advance(now); }
@@ -19,9 +19,11 @@ class AppCore final : public Core {
     std::uint64_t held_mbufs() const override { return sessions_.held_mbufs(); }
 
     const app::AppCounters& counters() const { return counters_; }
+    const app::HostCounters& host_counters() const { return host_counters_; }
 
   private:
     app::AppCounters counters_;
+    app::HostCounters host_counters_;
     app::AppSessions sessions_;
 };
 

@@ -5,6 +5,7 @@
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
 #include "cores/proxy/backend_cell.hpp"
+#include "cores/proxy/host_cell.hpp"
 #include "lib/base/time.hpp"
 
 namespace holdfast::protocol {
@@ -42,6 +43,14 @@ std::string reason_of(const Event& e) {
 /// As `holdfastctl backends` numbers them.
 std::string backend_name(const Event& e) {
     return "backend " + std::to_string(e.a) + "/" + std::to_string(e.b);
+}
+
+std::string host_loss(const Event& e) {
+    switch (static_cast<proxy::HostLoss>(e.reason)) {
+        case proxy::HostLoss::link: return "is gone";
+        case proxy::HostLoss::silent: return "is silent";
+        default: return "began anew";
+    }
 }
 
 /// ": why", or nothing when no reason is known.
@@ -94,6 +103,9 @@ std::string describe(const Event& e) {
         case EventKind::gate_holds:
             return count_of(e.a, "session") + " of gate standby wait: no standby is in sync";
         case EventKind::gate_opens: return "no session waits for a standby any more";
+        case EventKind::host_attached: return "a process serves service " + a;
+        case EventKind::host_lost:
+            return "the process of service " + a + " " + host_loss(e) + ": its sessions wait for another";
         case EventKind::backend_up: return backend_name(e) + " is up" + backend_reason(e);
         case EventKind::backend_down: return backend_name(e) + " is down" + backend_reason(e);
         case EventKind::backend_drained: return backend_name(e) + " is drained: it gets no new sessions";

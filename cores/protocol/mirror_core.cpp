@@ -196,7 +196,7 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     for (const auto& leg : o.record.leg)
         if (leg.local.address.is_v4() != leg.remote.address.is_v4()) return false;
     // Both nodes have the same services.
-    if (has(static_cast<Gate>(o.record.gates), Gate::app) && !lane_.application) return false;
+    if (has(static_cast<Gate>(o.record.gates), served_here) && !lane_.application) return false;
     switch (image_.opened(o.record)) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;
@@ -227,7 +227,7 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
         hand_over(c.record.id, proxy::InstallKind::remove);
     // The application core's own word of it may not have come before the active died.
     if (lane_.application && c.record.id.slot < lane_.slots &&
-        has(static_cast<Gate>(lane_.records[c.record.id.slot].gates), Gate::app))
+        has(static_cast<Gate>(lane_.records[c.record.id.slot].gates), served_here))
         end_application(c.record.id);
     return true;
 }
@@ -343,7 +343,7 @@ void MirrorCore::hand_over(SessionId id, proxy::InstallKind kind) {
     lane_.install[index(Side::client)].push({kind, {}, id, 0, {}});
     // An application has no server leg; its core has records of its own.
     const auto gates = static_cast<Gate>(lane_.records[id.slot].gates);
-    if (kind == proxy::InstallKind::install && has(gates, Gate::app)) return;
+    if (kind == proxy::InstallKind::install && has(gates, served_here)) return;
     lane_.install[index(Side::server)].push({kind, {}, id, 0, {}});
 }
 

@@ -75,7 +75,8 @@ struct Node::Parts {
           node(r.config, interface_settings(r.config.mirror, r.mirror_port, r.name_prefix + "_m"),
                r.mirror_pool, lane, client_control, server_control, events, secrets, r.boot_nonce,
                r.stored_term, links, client.proxy_counters(), r.started_at) {
-        if (lane.application) application.emplace(r.config, r.client_pool, lane, factory(), r.started_at);
+        if (lane.application)
+            application.emplace(r.config, r.client_pool, lane, factory(), r.host_link, r.started_at);
     }
 
     app::ApplicationFactory factory() const {
@@ -244,7 +245,9 @@ void Node::for_each_counter(const std::function<void(const CounterView&)>& visit
     visit_counters(visit, "mirror.tcp", n.tcp_counters(), tcp::counter_rows);
     visit_counters(visit, "mirror", n.mirror_counters(), mirror::counter_rows);
     visit_counters(visit, "guard", n.guard_counters(), guard::counter_rows);
-    if (parts_->application) visit_counters(visit, "app", parts_->application->counters(), app::counter_rows);
+    if (!parts_->application) return;
+    visit_counters(visit, "app", parts_->application->counters(), app::counter_rows);
+    visit_counters(visit, "host", parts_->application->host_counters(), app::host_counter_rows);
 }
 
 }  // namespace holdfast::protocol

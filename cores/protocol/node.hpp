@@ -33,6 +33,7 @@ struct NodeResources {
     std::uint64_t seed = 1;
     Instant started_at{};
     app::ApplicationFactory make_application;  ///< of services with gate app; empty: those that are built in
+    app::HostLinks host_link;                  ///< of services with gate host
 };
 
 /// What an operator reads of the node; any thread may call status().
@@ -90,7 +91,7 @@ class Node {
     Core& client_core();
     Core& server_core();
     Core& node_core();
-    /// nullptr where no service has gate app.
+    /// nullptr where no service has gate app or host.
     Core* application_core();
 
     /// Term that must be on stable storage before the node may use it; the thread that drives node_core()

@@ -47,7 +47,8 @@ NodeCore::NodeCore(const Config& config, const net::InterfaceSettings& port, rte
       mirror_(config, boot_nonce, lane, link_, mirror_counters_, events),
       guard_(guard_settings(config, boot_nonce, stored_term), now),
       watch_(lane, config.guard.lease, now),
-      backends_told_(lane.backends.size()) {
+      backends_told_(lane.backends.size()),
+      hosts_told_(lane.application ? lane.application->hosts.size() : 0) {
     status_.detection_bound_ns.store(guard_.detection_bound().ns);
 }
 
@@ -222,6 +223,7 @@ std::uint32_t NodeCore::advance(Instant now) {
     report_backends(now);
     report_cookies(now);
     report_gates(now);
+    report_hosts(now);
     report_stalls(now);
     publish_status(now);
     return work;
@@ -290,6 +292,21 @@ void NodeCore::report_gates(Instant now) {
     gates_at_ = now + seconds(1);
     gates_told_ = waiting > 0;
     tell({now, gates_told_ ? EventKind::gate_holds : EventKind::gate_opens, 0, 0, waiting, 0});
+}
+
+/// Processes of gate host that came or were lost.
+void NodeCore::report_hosts(Instant now) {
+    for (std::size_t i = 0; i < hosts_told_.size(); ++i) {
+        auto& told = hosts_told_[i];
+        const auto& cell = lane_.application->hosts[i];
+        const auto losses = cell.losses.load(std::memory_order_acquire);
+        const auto why = static_cast<std::uint16_t>(cell.loss.load(std::memory_order_relaxed));
+        const bool attached = cell.attached.load(std::memory_order_acquire);
+        if (losses != told.losses) tell({now, EventKind::host_lost, why, 0, i, 0});
+        if (attached && (!told.attached || losses != told.losses))
+            tell({now, EventKind::host_attached, 0, 0, i, 0});
+        told = {attached, losses};
+    }
 }
 
 void NodeCore::report_stalls(Instant now) {

@@ -80,6 +80,7 @@ class NodeCore final : public Core {
     void report_backends(Instant now);
     void report_cookies(Instant now);
     void report_gates(Instant now);
+    void report_hosts(Instant now);
     void report_stalls(Instant now);
     void publish_status(Instant now);
     bool table_followed() const;
@@ -113,8 +114,13 @@ class NodeCore final : public Core {
     };
     std::vector<BackendTold> backends_told_;  ///< by place
     Instant backends_at_{};                   ///< next look
-    bool gates_told_ = false;                 ///< sessions wait for a standby
-    Instant gates_at_{};                      ///< next look
+    struct HostTold {
+        bool attached = false;
+        std::uint32_t losses = 0;
+    };
+    std::vector<HostTold> hosts_told_;  ///< by service, where one has an application
+    bool gates_told_ = false;           ///< sessions wait for a standby
+    Instant gates_at_{};                ///< next look
     bool cookies_told_ = false;
     std::uint64_t cookies_before_ = 0;  ///< cookies sent when they went on
     Instant cookies_at_{};              ///< next look

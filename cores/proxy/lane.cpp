@@ -24,7 +24,8 @@ ApplicationLane::ApplicationLane(const std::string& prefix, const Config& config
       to_client(prefix + "_tca", config.limits.ring, socket),
       dirty(config.limits.sessions),
       journal(prefix + "_ja", application_ring, socket),
-      install(prefix + "_ia", application_ring, socket) {}
+      install(prefix + "_ia", application_ring, socket),
+      hosts(config.services.size()) {}
 
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
     : slots(config.limits.sessions),

@@ -9,6 +9,7 @@
 
 #include "cores/proxy/backend_cell.hpp"
 #include "cores/proxy/backend_options.hpp"
+#include "cores/proxy/host_cell.hpp"
 #include "lib/config/config.hpp"
 #include "lib/ring/dirty_set.hpp"
 #include "lib/ring/ring.hpp"
@@ -179,7 +180,7 @@ struct alignas(64) CoreCells {
 };
 
 /// Between the client core and the application core, which stands in the server core's place for sessions
-/// with gate app: it writes their cells of the server's side. And between it and the mirror core.
+/// with gate app or host: it writes their cells of the server's side. And between it and the mirror core.
 struct ApplicationLane {
     ApplicationLane(const std::string& prefix, const Config& config, int socket);
 
@@ -194,6 +195,7 @@ struct ApplicationLane {
     /// 1 + the service whose application runs at the moment, or 0. Written by the application core.
     std::atomic<std::uint16_t> calling{0};
     CoreCells core;
+    std::vector<HostCell> hosts;  ///< by service; of those with gate host
 };
 
 /// Sessions with these gates lose nothing at a takeover: what was acknowledged, somebody else has.
@@ -237,7 +239,7 @@ struct Lane {
     BackendOptions backend_options;        ///< written by the server core
     NodeCells node;
     CoreCells core[2];
-    std::unique_ptr<ApplicationLane> application;  ///< nullptr where no service has gate app
+    std::unique_ptr<ApplicationLane> application;  ///< nullptr where no service has gate app or host
     std::vector<std::size_t>
         first_backend;                  ///< by service: its first place in `backends`; one more: their end
     std::vector<BackendCell> backends;  ///< service by service, as in the configuration

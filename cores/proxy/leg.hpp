@@ -148,7 +148,7 @@ inline bool is_served(const Leg& leg) {
 inline bool has_peer_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), Gate::peer); }
 
 /// The far end is an application on the application core.
-inline bool has_app_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), Gate::app); }
+inline bool has_app_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), served_here); }
 /// What is acknowledged to the endpoint, the far end says.
 inline bool waits_for_far(const Leg& leg) { return leg.gates != 0; }
 

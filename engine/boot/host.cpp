@@ -33,6 +33,7 @@
 #include "engine/link/link_watch.hpp"
 #include "engine/port/device.hpp"
 #include "engine/port/port.hpp"
+#include "engine/process/port_link.hpp"
 
 namespace holdfast::engine {
 namespace {
@@ -104,22 +105,63 @@ void make_state_dir(const Config& config) {
         throw StartRefused("node.state_dir: " + config.state_dir + " can not be made: " + error.message());
 }
 
-/// The three ports of a node.
+/// Shared memory with the process that serves a service with gate host. Its port is the application core's.
+struct HostPort {
+    HostPort(std::size_t number, const ServiceConfig& service, const Port::Options& options)
+        : port("host" + std::to_string(number), config_of(service), options), link(port.id(), port.pool()) {}
+
+    static PortConfig config_of(const ServiceConfig& service) {
+        std::uint16_t id;
+        if (rte_eth_dev_get_port_by_name(service.host.c_str(), &id) != 0)
+            throw StartRefused("service " + service.name + ": host: there is no " + service.host +
+                               "; give --vdev " + service.host +
+                               ",role=server,id=0,socket=PATH,socket-abstract=no before --");
+        PortConfig config;
+        config.device = service.host;
+        return config;
+    }
+
+    Port port;
+    PortLink link;
+};
+
+/// The three ports of a node, and those to processes.
 struct Ports {
     explicit Ports(const Config& config)
         : options{config.limits.mbufs, config.idle == IdlePolicy::interrupt},
           mirror("mirror", config.mirror, options),
           client("client", config.client, options),
-          server("server", config.server, options) {}
+          server("server", config.server, options) {
+        for (const auto& service : config.services)
+            if (has(service.gate, Gate::host))
+                hosts.try_emplace(service.host, hosts.size(), service, host_options);
+    }
 
     std::array<Port*, port_count> by_role() { return {&mirror, &client, &server}; }
+    std::vector<Port*> all() {
+        std::vector<Port*> ports{&mirror, &client, &server};
+        for (auto& [device, host] : hosts) ports.push_back(&host.port);
+        return ports;
+    }
+
+    /// Which they are, one line each.
+    std::string describe_hosts() const {
+        std::string text;
+        for (const auto& [device, host] : hosts)
+            text += "      port " + host.port.role() + ": " + device + " (" +
+                    std::string(host.port.driver()) + ")\n";
+        return text;
+    }
+
+    static constexpr Port::Options host_options{4095, false};
 
     Port::Options options;
     Port mirror, client, server;
+    std::map<std::string, HostPort> hosts;  ///< by device
 };
 
-protocol::NodeResources resources(const Config& config, const Ports& ports,
-                                  app::ApplicationFactory applications, Instant now) {
+protocol::NodeResources resources(const Config& config, Ports& ports, app::ApplicationFactory applications,
+                                  Instant now) {
     protocol::NodeResources r;
     r.config = config;
     r.name_prefix = "hf";
@@ -135,6 +177,7 @@ protocol::NodeResources resources(const Config& config, const Ports& ports,
     r.seed = random_number();
     r.started_at = now;
     r.make_application = std::move(applications);
+    r.host_link = [&ports](const ServiceConfig& s) -> host::Link& { return ports.hosts.at(s.host).link; };
     return r;
 }
 
@@ -249,7 +292,8 @@ class Machine {
 bool stop_ports(Ports& ports) {
     std::string text;
     std::uint32_t leaked = 0;
-    for (Port* port : ports.by_role()) {
+    for (auto& [device, host] : ports.hosts) host.link.release();
+    for (Port* port : ports.all()) {
         port->stop();
         leaked += port->leaked_mbufs();
         text += (text.empty() ? "" : ", ") + port->role() + " " + std::to_string(port->leaked_mbufs());
@@ -273,7 +317,8 @@ int run_node(const Arguments& arguments, const Config& config) {
     const Clock clock;
     Ports ports(config);
     std::cerr << describe_layout(lcores, {&ports.mirror, &ports.client, &ports.server},
-                                 config.has_applications());
+                                 config.has_applications())
+              << ports.describe_hosts();
     if (!clock.uses_tsc()) say("no invariant TSC, the clock is CLOCK_MONOTONIC");
     if (arguments.eal_has("--no-telemetry"))
         say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");
@@ -281,7 +326,7 @@ int run_node(const Arguments& arguments, const Config& config) {
     make_state_dir(config);
     {
         const PreferNumaNode memory(ports.client.socket());
-        for (Port* port : ports.by_role()) port->start();
+        for (Port* port : ports.all()) port->start();
         Machine machine(config, ports, std::move(applications), clock);
         say("node " + config.node_name + " runs, detection time " +
             std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");

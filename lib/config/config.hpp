@@ -13,7 +13,7 @@
 namespace holdfast {
 
 /// Which predefined operations must be done before an acknowledgment leaves; a set of bits.
-enum class Gate : std::uint8_t { none = 0, peer = 1, app = 2, standby = 4 };
+enum class Gate : std::uint8_t { none = 0, peer = 1, app = 2, standby = 4, host = 8 };
 
 constexpr Gate operator|(Gate a, Gate b) {
     return static_cast<Gate>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
@@ -21,6 +21,9 @@ constexpr Gate operator|(Gate a, Gate b) {
 constexpr bool has(Gate gates, Gate g) {
     return (static_cast<std::uint8_t>(gates) & static_cast<std::uint8_t>(g)) != 0;
 }
+
+/// Sessions with one of these end here, and have no backend.
+inline constexpr Gate served_here = Gate::app | Gate::host;
 
 /// What runs on the appliance and serves the clients of a service with gate app.
 enum class ApplicationKind : std::uint8_t { none, echo };
@@ -77,11 +80,13 @@ struct ServiceConfig {
 
     std::string name;
     Endpoint address;                ///< virtual address and port that clients connect to
-    std::vector<Endpoint> backends;  ///< at least one, but for gate app, which has none
+    std::vector<Endpoint> backends;  ///< at least one, but for gates app and host, which have none
     Gate gate = Gate::peer;
     ApplicationKind application = ApplicationKind::none;
-    std::string application_library;  ///< in its place: file of a shared library with one
-    bool degrade = false;             ///< gate standby: while none is in sync, go on without it
+    std::string application_library;     ///< in its place: file of a shared library with one
+    std::string host;                    ///< gate host: ethdev name of the link to the process that serves
+    Duration host_timeout = seconds(1);  ///< a process silent for so long is dead
+    bool degrade = false;                ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
     HealthConfig health{};
@@ -167,10 +172,10 @@ struct Config {
     Duration idle_sleep_max = milliseconds(1);
     std::vector<std::uint8_t> key;  ///< contents of guard.key_file, read by the loader
 
-    /// Some service is an application's: the lane has a core for it.
+    /// Some service is an application's, or a process's: the lane has a core for it.
     bool has_applications() const {
         return std::any_of(services.begin(), services.end(),
-                           [](const ServiceConfig& s) { return has(s.gate, Gate::app); });
+                           [](const ServiceConfig& s) { return has(s.gate, served_here); });
     }
 };
 

@@ -128,6 +128,21 @@ void check_snat(const Config& c, Problems& problems) {
             problems.add("port.server.snat", off_network(address, c.server, "port.server", ""));
 }
 
+/// Each process has shared memory of its own.
+void check_host_device(const Config& c, std::size_t i, const std::string& section, Problems& problems) {
+    const auto& device = c.services[i].host;
+    if (device.empty()) return;
+    for (const auto* port : {&c.client, &c.server, &c.mirror})
+        if (port->device == device)
+            problems.add(
+                section + ".host",
+                "\"" + device + "\"" + " is a port of the node; give the process a device of its own");
+    for (std::size_t j = 0; j < i; ++j)
+        if (c.services[j].host == device)
+            problems.add(section + ".host", "\"" + device + "\"" + " leads to the process of service[" +
+                                                std::to_string(j) + "]; give each its own");
+}
+
 void check_service_name(const Config& c, std::size_t i, const std::string& section, Problems& problems) {
     const std::string& name = c.services[i].name;
     const auto first = std::ranges::find(c.services, name, &ServiceConfig::name) - c.services.begin();
@@ -150,9 +165,10 @@ void check_service(const Config& c, std::size_t i, Problems& problems) {
         problems.add(section + ".backends", "there are " + std::to_string(s.backends.size()) +
                                                 "; choose at most " +
                                                 std::to_string(ServiceConfig::backends_max));
-    if (s.backends.empty() && !has(s.gate, Gate::app))
+    if (s.backends.empty() && !has(s.gate, served_here))
         problems.add(section + ".backends", "is empty; give at least one backend");
     check_gates(s, section, problems);
+    check_host_device(c, i, section, problems);
     for (const auto& b : s.backends) {
         if (!c.server.reaches(b.address))
             problems.add(section + ".backends",

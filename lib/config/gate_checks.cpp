@@ -3,17 +3,48 @@
 namespace holdfast {
 namespace {
 
-/// Keys that speak of backends, beside an application that takes their place.
-void check_backend_keys(const ServiceConfig& s, const std::string& section, Problems& problems) {
+/// Keys that speak of backends, beside gate `here`, which has none.
+void check_backend_keys(const ServiceConfig& s, const std::string& section, const std::string& here,
+                        Problems& problems) {
     if (!s.backends.empty())
         problems.add(section + ".backends",
-                     "stand beside gate \"app\", whose application serves the clients itself; leave one out");
+                     "stand beside gate \"" + here + "\", which serves the clients itself; leave one out");
     if (s.proxy_protocol != 0)
         problems.add(section + ".proxy_protocol",
-                     "tells backends of clients, and gate \"app\" has none; leave it out");
+                     "tells backends of clients, and gate \"" + here + "\" has none; leave it out");
     if (s.health.interval > Duration{})
         problems.add(section + ".health_interval_ms",
-                     "checks backends, and gate \"app\" has none; leave it out");
+                     "checks backends, and gate \"" + here + "\" has none; leave it out");
+}
+
+/// An application from a file.
+void check_library(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    if (s.application_library.empty()) return;
+    if (s.application_library.front() != '/')
+        problems.add(section + ".application_library",
+                     "is no absolute path; name the file as in \"/usr/lib/holdfast/libupper.so\"");
+    if (s.application != ApplicationKind::none)
+        problems.add(section + ".application_library",
+                     "stands beside application; one of them serves the clients, leave the other out");
+    if (!has(s.gate, Gate::app))
+        problems.add(section + ".application_library",
+                     "runs with gate \"app\" alone; set gate = [\"app\"] or leave the library out");
+}
+
+/// Gate host and its link.
+void check_host(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    const bool host = has(s.gate, Gate::host);
+    if (host && has(s.gate, Gate::peer | Gate::app))
+        problems.add(section + ".gate",
+                     "holds \"host\" beside \"app\" or \"peer\", but one alone serves a session; "
+                     "leave the others out");
+    if (host && s.host.empty())
+        problems.add(section + ".host",
+                     "is missing, and gate \"host\" waits for the process there; name the ethdev that "
+                     "leads to it, as in \"net_memif1\"");
+    if (!host && !s.host.empty())
+        problems.add(section + ".host",
+                     "is about gate \"host\", which is not set; set it or leave the key out");
 }
 
 }  // namespace
@@ -24,22 +55,14 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
         problems.add(section + ".gate",
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
-    if (standby && !app)
+    if (standby && !has(s.gate, served_here))
         problems.add(
             section + ".gate",
             "holds \"standby\" without \"app\": bytes on their way to a backend are not mirrored; use "
             "[\"peer\"], which needs no more, or [\"app\", \"standby\"]");
-    const bool library = !s.application_library.empty();
-    if (library && s.application_library.front() != '/')
-        problems.add(section + ".application_library",
-                     "is no absolute path; name the file as in \"/usr/lib/holdfast/libupper.so\"");
-    if (library && s.application != ApplicationKind::none)
-        problems.add(section + ".application_library",
-                     "stands beside application; one of them serves the clients, leave the other out");
-    if (library && !app)
-        problems.add(section + ".application_library",
-                     "runs with gate \"app\" alone; set gate = [\"app\"] or leave the library out");
-    if (app && s.application == ApplicationKind::none && !library)
+    check_host(s, section, problems);
+    check_library(s, section, problems);
+    if (app && s.application == ApplicationKind::none && s.application_library.empty())
         problems.add(section + ".application",
                      "is missing, and gate \"app\" waits for it; name one, as in \"echo\"");
     if (!app && s.application != ApplicationKind::none)
@@ -48,7 +71,7 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
     if (s.degrade && !standby)
         problems.add(section + ".degrade",
                      "is about gate \"standby\", which is not set; set it or leave degrade out");
-    if (app) check_backend_keys(s, section, problems);
+    if (has(s.gate, served_here)) check_backend_keys(s, section, app ? "app" : "host", problems);
 }
 
 }  // namespace holdfast

@@ -95,7 +95,7 @@ std::string assign(std::vector<Route>& to, const KnobValue& v) {
 }
 
 constexpr std::pair<std::string_view, Gate> gate_names[] = {
-    {"peer", Gate::peer}, {"app", Gate::app}, {"standby", Gate::standby}};
+    {"peer", Gate::peer}, {"app", Gate::app}, {"standby", Gate::standby}, {"host", Gate::host}};
 
 std::string assign(Gate& to, const KnobValue& v) {
     const auto& names = std::get<std::vector<std::string>>(v);
@@ -106,7 +106,8 @@ std::string assign(Gate& to, const KnobValue& v) {
         if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
         if (row == std::end(gate_names))
             return quoted(name) +
-                   " is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] or [\"none\"]";
+                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each of the last two also with "
+                   "\"standby\", or [\"none\"]";
         if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
         to = to | row->second;
     }
@@ -331,14 +332,22 @@ constexpr Knob rows[] = {
     {"service", "address", required, 0, 0, in_service<&ServiceConfig::address>(),
      "virtual address and port that clients connect to"},
     {"service", "backends", optional, 0, 0, in_service<&ServiceConfig::backends>(),
-     "addresses and ports of the servers; at least one, but with gate \"app\", which has none"},
+     "addresses and ports of the servers; at least one, but with gates \"app\" and \"host\", which have "
+     "none"},
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
-     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), both "
-     "\"app\" and \"standby\" (and that the standby has it), or \"none\""},
+     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), "
+     "\"host\" "
+     "(another process's confirmation), \"standby\" beside one of these two (and that the standby has it), "
+     "or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\""},
     {"service", "application_library", optional, 0, 0, in_service<&S::application_library>(),
      "file of a shared library with an application, instead of one that is built in"},
+    {"service", "host", optional, 0, 0, in_service<&S::host>(),
+     "ethdev name (net_memif1) of the shared memory with the process that serves the clients, with gate "
+     "\"host\"; each service has its own"},
+    {"service", "host_timeout_ms", optional, 100, 60'000, service_ms<&S::host_timeout>(),
+     "a process of gate \"host\" that says nothing for so long counts as dead, until it says hello again"},
     {"service", "degrade", optional, 0, 0, in_service<&S::degrade>(),
      "with gate \"standby\": while no standby is in sync, acknowledge and reply without, unprotected, "
      "instead "

@@ -35,6 +35,8 @@ namespace holdfast {
       "b = 1 + the service whose application it is in, or 0")                                             \
     X(gate_holds, "no standby is in sync, and sessions wait for one: a = how many")                       \
     X(gate_opens, "no session waits for a standby any more")                                              \
+    X(host_attached, "a process attached, and gets the sessions of its service: a = service")             \
+    X(host_lost, "the process of a service was lost, for the reason; its sessions wait: a = service")     \
     X(backend_up, "a backend is up again, for the reason: a = service, b = backend")                      \
     X(backend_down, "a backend is down and gets no sessions, for the reason: a = service, b = backend")   \
     X(backend_drained, "a backend gets no new sessions, as an operator asked: a = service, b = backend")  \

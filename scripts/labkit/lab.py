@@ -142,7 +142,7 @@ class Lab:
             memif_socket.unlink(missing_ok=True)  # a killed listener leaves its socket, and could not bind again
 
         argv = [str(self._engine / "holdfast"), *nodeconf.eal_options(self.name, node, options, memif_socket),
-                "--", "--config", str(configuration)]
+                *nodeconf.host_options(table, node, self.directory), "--", "--config", str(configuration)]
         log = self.log_of(node)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:

@@ -105,6 +105,20 @@ def eal_options(lab: str, node: str, options: NodeOptions, memif_socket: pathlib
     return argv
 
 
+def host_options(table: Table, node: str, directory: pathlib.Path) -> list[str]:
+    """Shared memory with the processes of services with gate host."""
+    argv: list[str] = []
+    for device in (service["host"] for service in table["service"] if "host" in service):
+        argv += ["--vdev", f"{device},role=server,id=0,socket={host_socket(directory, node, device)},"
+                           "socket-abstract=no,zero-copy=no"]
+    return argv
+
+
+def host_socket(directory: pathlib.Path, node: str, device: str) -> pathlib.Path:
+    """Where a node listens for the process that serves a service with gate host."""
+    return directory / f"{device}-{node}.sock"
+
+
 def merge(into: Table, extra: Table) -> Table:
     """Extra settings win; tables are merged key by key, everything else is replaced."""
     for key, value in extra.items():

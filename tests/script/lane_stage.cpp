@@ -110,7 +110,7 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     s.gate = o.gate;
     if (has(o.gate, Gate::app) && s.application == ApplicationKind::none)
         s.application = ApplicationKind::echo;
-    for (unsigned i = 0; i < o.backends && !has(o.gate, Gate::app); ++i) s.backends.push_back(backend(i));
+    for (unsigned i = 0; i < o.backends && !has(o.gate, served_here); ++i) s.backends.push_back(backend(i));
     c.services = {s};
     c.tcp = o.tcp;
     c.limits = o.limits;
@@ -120,7 +120,8 @@ Config LaneStage::make_config(const LaneOptions& o) const {
     return c;
 }
 
-LaneStage::LaneStage(const LaneOptions& options, const app::ApplicationFactory& application)
+LaneStage::LaneStage(const LaneOptions& options, const app::ApplicationFactory& application,
+                     const app::HostLinks& host_link)
     : config_(make_config(options)),
       begin_(start_of_time(tcp::Secrets(config_.key), client_endpoint(0))),
       now_(begin_),
@@ -135,9 +136,9 @@ LaneStage::LaneStage(const LaneOptions& options, const app::ApplicationFactory& 
       server_core_(Side::server, config_, port_settings(config_, Side::server), pools_[1].get(), lane_,
                    server_control_, secrets_, unique_prefix(), SOCKET_ID_ANY, 2, begin_) {
     if (lane_.application) {
-        echoes_ = !application;
+        echoes_ = has(options.gate, Gate::app) && !application;
         application_core_.emplace(config_, pools_[0].get(), lane_,
-                                  echoes_ ? app::make_application : application, begin_);
+                                  echoes_ ? app::make_application : application, host_link, begin_);
     }
     if (options.exact_frames)
         for (auto& pool : pools_) pool.end_exactly();
@@ -452,7 +453,7 @@ void LaneStage::install_application(const std::vector<proxy::ApplicationEntry>& 
 void LaneStage::install(const SessionRecord& record, const std::vector<ProgressRecord>& progress) {
     lane_.records[record.id.slot] = record;
     lane_.install[0].push({proxy::InstallKind::install, {}, record.id, 0, {}});
-    if (!has(static_cast<Gate>(record.gates), Gate::app))
+    if (!has(static_cast<Gate>(record.gates), served_here))
         lane_.install[1].push({proxy::InstallKind::install, {}, record.id, 0, {}});
     for (const auto& p : progress)
         lane_.install[index(p.side)].push({proxy::InstallKind::progress, {}, p.id, 0, p});
@@ -479,10 +480,11 @@ void LaneStage::expect_count(Side side, std::string_view counter, std::uint64_t 
 }
 
 void LaneStage::expect_application_count(std::string_view counter, std::uint64_t expected, Where where) {
-    const auto actual = find_counter(application_core_->counters(), app::counter_rows, counter);
+    auto actual = find_counter(application_core_->counters(), app::counter_rows, counter);
+    if (!actual) actual = find_counter(application_core_->host_counters(), app::host_counter_rows, counter);
     if (!actual) throw Departure("no counter is called " + std::string(counter));
     if (*actual != expected)
-        depart("app." + std::string(counter) + " is " + std::to_string(*actual) + " and not " +
+        depart("app or host." + std::string(counter) + " is " + std::to_string(*actual) + " and not " +
                    std::to_string(expected) + "\n" + transcript(),
                where);
 }

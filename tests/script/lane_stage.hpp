@@ -55,8 +55,10 @@ struct Standby {
 
 class LaneStage : public PeerStage {
   public:
-    /// `application` is that of a service with gate app; by default its own, which is echo.
-    explicit LaneStage(const LaneOptions& options = {}, const app::ApplicationFactory& application = {});
+    /// `application` is that of a service with gate app; by default its own, which is echo. `host_link` leads
+    /// to the process of one with gate host.
+    explicit LaneStage(const LaneOptions& options = {}, const app::ApplicationFactory& application = {},
+                       const app::HostLinks& host_link = {});
     /// Departs when frames came that the story did not expect, or mbufs are missing.
     ~LaneStage() override;
 

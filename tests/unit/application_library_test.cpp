@@ -27,6 +27,8 @@ class FakeChannel final : public app::Channel {
     void abort(SessionId) override {}
     bool store(std::span<const std::uint8_t>) override { return false; }
     void retry(SessionId) override {}
+    void deliver(SessionId, app::Offset) override {}
+    void commit_end(SessionId) override {}
 };
 
 std::string refusal(const std::string& path) {

@@ -31,6 +31,16 @@ TEST_CASE("gates: an application takes the place of backends") {
     CHECK(parsed("gate = [\"app\"]\napplication = \"echo\"\n").services[0].gate == Gate::app);
 }
 
+TEST_CASE("gates: another process takes the place of backends") {
+    const auto c = parsed("gate = [\"host\", \"standby\"]\nhost = \"net_memif1\"\nhost_timeout_ms = 300\n");
+    const auto& s = c.services[0];
+    CHECK(s.gate == (Gate::host | Gate::standby));
+    CHECK(s.host == "net_memif1");
+    CHECK(s.host_timeout == milliseconds(300));
+    CHECK(c.has_applications());
+    CHECK(parsed("gate = [\"host\"]\nhost = \"net_memif1\"\n").services[0].host_timeout == seconds(1));
+}
+
 TEST_CASE("gates: what does not go together is named with its mend") {
     const auto [lines, message] = GENERATE(table<const char*, const char*>({
         {"gate = [\"app\", \"peer\"]\napplication = \"echo\"\n",
@@ -42,8 +52,8 @@ TEST_CASE("gates: what does not go together is named with its mend") {
         {"gate = [\"app\"]\napplication = \"ecco\"\n",
          "c.toml:35: service[0].application: \"ecco\" is no application; use \"none\" or \"echo\""},
         {"gate = [\"app\"]\napplication = \"echo\"\nbackends = [\"10.77.2.20:80\"]\n",
-         "c.toml:36: service[0].backends: stand beside gate \"app\", whose application serves the clients "
-         "itself; leave one out"},
+         "c.toml:36: service[0].backends: stand beside gate \"app\", which serves the clients itself; leave "
+         "one out"},
         {"gate = [\"app\"]\napplication = \"echo\"\nproxy_protocol = 1\n",
          "c.toml:36: service[0].proxy_protocol: tells backends of clients, and gate \"app\" has none; leave "
          "it "
@@ -76,6 +86,22 @@ TEST_CASE("gates: what does not go together is named with its mend") {
          "c.toml:35: service[0].degrade: is about gate \"standby\", which is not set; set it or leave "
          "degrade "
          "out"},
+        {"gate = [\"host\", \"app\"]\nhost = \"net_memif1\"\napplication = \"echo\"\n",
+         "c.toml:34: service[0].gate: holds \"host\" beside \"app\" or \"peer\", but one alone serves a "
+         "session; leave the "
+         "others out"},
+        {"gate = [\"host\"]\n",
+         "c.toml:31: service[0].host: is missing, and gate \"host\" waits for the process there; name the "
+         "ethdev that leads to "
+         "it, as in \"net_memif1\""},
+        {"backends = [\"10.77.2.20:80\"]\nhost = \"net_memif1\"\n",
+         "c.toml:35: service[0].host: is about gate \"host\", which is not set; set it or leave the key out"},
+        {"gate = [\"host\"]\nhost = \"net_memif1\"\nbackends = [\"10.77.2.20:80\"]\n",
+         "c.toml:36: service[0].backends: stand beside gate \"host\", which serves the clients itself; leave "
+         "one out"},
+        {"gate = [\"host\"]\nhost = \"net_af_xdp0\"\n",
+         "c.toml:35: service[0].host: \"net_af_xdp0\" is a port of the node; give the process a device of "
+         "its own"},
         {"gate = [\"peer\"]\n", "c.toml:31: service[0].backends: is empty; give at least one backend"},
     }));
     CHECK(with(lines) == message);

@@ -61,10 +61,10 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
         {"heartbeat_ms", "\"\\u001b[2J\"",
          "c.toml:39: guard.\\x1b[2J: unknown key; remove it, or see holdfast --config-keys"},
         {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
-        {"[\"peer\"]", "[\"host\"]",
-         "c.toml:35: service[0].gate: \"host\" is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] "
-         "or "
-         "[\"none\"]"},
+        {"[\"peer\"]", "[\"peers\"]",
+         "c.toml:35: service[0].gate: \"peers\" is no gate; use [\"peer\"], [\"app\"], [\"host\"], each of "
+         "the "
+         "last two also with \"standby\", or [\"none\"]"},
         {"[\"peer\"]", "[]",
          "c.toml:35: service[0].gate: is empty; use [\"none\"] if an acknowledgment waits for nothing"},
         {"[\"peer\"]", "\"peer\"",
