@@ -106,7 +106,8 @@ std::string assign(Gate& to, const KnobValue& v) {
         if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
         if (row == std::end(gate_names))
             return quoted(name) +
-                   " is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] or [\"none\"]";
+                   " is no gate; use [\"peer\"], [\"peer\", \"standby\"], [\"app\"], [\"app\", \"standby\"] "
+                   "or [\"none\"]";
         if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
         to = to | row->second;
     }
@@ -339,8 +340,9 @@ constexpr Knob rows[] = {
     {"service", "backends", optional, 0, 0, in_service<&ServiceConfig::backends>(),
      "addresses and ports of the servers; at least one, but with gate \"app\", which has none"},
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
-     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), both "
-     "\"app\" and \"standby\" (and that the standby has it), or \"none\""},
+     "what an acknowledgment waits for: \"peer\" (the far end's) or \"app\" (the application's commit), "
+     "either "
+     "with \"standby\" (and that the standby has it), or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\""},
     {"service", "mirror_payload", optional, 0, 0, in_service<&S::mirror_payload>(),

@@ -62,9 +62,8 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
          "c.toml:39: guard.\\x1b[2J: unknown key; remove it, or see holdfast --config-keys"},
         {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
         {"[\"peer\"]", "[\"host\"]",
-         "c.toml:35: service[0].gate: \"host\" is no gate; use [\"peer\"], [\"app\"], [\"app\", \"standby\"] "
-         "or "
-         "[\"none\"]"},
+         "c.toml:35: service[0].gate: \"host\" is no gate; use [\"peer\"], [\"peer\", \"standby\"], "
+         "[\"app\"], [\"app\", \"standby\"] or [\"none\"]"},
         {"[\"peer\"]", "[]",
          "c.toml:35: service[0].gate: is empty; use [\"none\"] if an acknowledgment waits for nothing"},
         {"[\"peer\"]", "\"peer\"",
