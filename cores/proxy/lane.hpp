@@ -140,6 +140,17 @@ struct StoredWord {
     }
 };
 
+/// Bytes on their way to an endpoint: from the core that sends them to the mirror core, and on the other node
+/// from the mirror core to the core that would send them there.
+struct PayloadEntry {
+    JournalKind kind{};
+    std::uint8_t reserved[3] = {};
+    std::uint32_t epoch = 0;
+    std::uint64_t sequence = 0;  ///< counts entries of the ring since the epoch began
+    PayloadRecord record;
+};
+static_assert(sizeof(PayloadEntry) % 4 == 0);
+
 /// From the mirror core of a standby to its protocol cores.
 enum class InstallKind : std::uint8_t { install, progress, remove };
 struct InstallEntry {
@@ -176,7 +187,7 @@ struct alignas(64) CoreCells {
     std::atomic<std::uint32_t> sessions{0};
     std::atomic<std::uint32_t> held_mbufs{0};  ///< mbufs held by legs of this core
     std::atomic<bool> cookies{false};          ///< client core: SYNs are answered by cookies
-    std::atomic<std::uint32_t> waiting{0};     ///< application core: sessions that no standby lets go on
+    std::atomic<std::uint32_t> waiting{0};     ///< sessions, or legs, that no standby lets go on
 };
 
 /// Between the client core and the application core, which stands in the server core's place for sessions
@@ -196,6 +207,17 @@ struct ApplicationLane {
     std::atomic<std::uint16_t> calling{0};
     CoreCells core;
     std::vector<HostCell> hosts;  ///< by service; of those with gate host
+};
+
+/// Where payload is mirrored: rings between the protocol cores and the mirror core.
+struct PayloadLane {
+    PayloadLane(const std::string& prefix, std::uint32_t slots, int socket);
+
+    Ring<PayloadEntry> journal[2];  ///< by writing Side, to the mirror core
+    Ring<PayloadEntry> install[2];  ///< by receiving Side, from the mirror core
+    /// Gate standby, by Side of the endpoint that they go to, then slot: bytes below are stored at the
+    /// standby, or need not be. Written by that side's core.
+    ZeroedArray<std::atomic<Position>> stored[2];
 };
 
 /// Sessions with these gates lose nothing at a takeover: what was acknowledged, somebody else has.
@@ -240,6 +262,7 @@ struct Lane {
     NodeCells node;
     CoreCells core[2];
     std::unique_ptr<ApplicationLane> application;  ///< nullptr where no service has gate app or host
+    std::unique_ptr<PayloadLane> payload;          ///< nullptr where no service has its payload mirrored
     std::vector<std::size_t>
         first_backend;                  ///< by service: its first place in `backends`; one more: their end
     std::vector<BackendCell> backends;  ///< service by service, as in the configuration

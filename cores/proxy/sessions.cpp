@@ -35,7 +35,8 @@ Sessions::Sessions(const SessionsSettings& settings)
       admission_(settings.config, settings.name_prefix + "_adm", settings.socket),
       backends_(settings.config, settings.secrets, settings.lane),
       tried_(is_client() ? 0 : settings.config.limits.sessions),
-      checks_(is_client() ? std::vector<HealthCheck>() : make_checks(settings.config)) {
+      checks_(is_client() ? std::vector<HealthCheck>() : make_checks(settings.config)),
+      payload_(settings.lane.payload ? std::make_unique<Payload>(settings) : nullptr) {
     for (const auto& source : settings.config.snat) sources_[source.is_v4() ? 0 : 1].push_back(source);
     touched_.reserve(legs_.size());
     retry_.reserve(legs_.size());
@@ -238,9 +239,10 @@ std::uint32_t Sessions::advance(Instant now) {
     run_checks();
     if (active_) take_over_some();
     follow_mirror();
+    const auto stored = follow_stored();
     if (is_client()) answer_stored();
     // What only tries again is no work: whoever is to make room may need the CPU.
-    const auto work = static_cast<std::uint32_t>(touched_.size() - before);
+    const auto work = static_cast<std::uint32_t>(touched_.size() - before) + stored;
     retrying_.swap(retry_);
     for (const auto slot : retrying_) {
         legs_[slot].retry = false;
@@ -293,7 +295,10 @@ void Sessions::take_message(const Message& m) {
         case MessageKind::refused: refuse_client(slot); break;
         case MessageKind::established: server_established(slot); break;
         case MessageKind::data: take_data(slot, std::move(packet)); break;
-        case MessageKind::fin: tcp::enqueue_fin(leg->tcb); break;
+        case MessageKind::fin:
+            tcp::enqueue_fin(leg->tcb);
+            cover_payload(slot);
+            break;
         case MessageKind::reset: reset_leg(slot); break;
         case MessageKind::translate: forward_translated(slot, std::move(packet)); break;
         case MessageKind::anchor:
@@ -363,6 +368,7 @@ void Sessions::fire(std::uint32_t slot) {
         case Phase::resuming: break;
         case Phase::translated:
             if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
+            if (leg.phase == Phase::translated && now_ >= leg.heard->payload_at) repeat_held(slot);
             run_prefix(slot);
             end_if_silent(slot);
             if (leg.phase == Phase::translated && is_client()) try_anchor(slot);
@@ -429,6 +435,7 @@ void Sessions::free_leg(std::uint32_t slot) {
     leave_half_open(slot);
     unlist(slot);
     note_over(slot);
+    end_payload({slot, inherited.waiting ? inherited.generation : leg.generation});
     if (inherited.waiting) {
         inherited.waiting = false;
         flows_.erase_at(inherited.flow, slot);
@@ -463,6 +470,7 @@ void Sessions::clear_cell(std::uint32_t slot) {
     c.fin.store(0, std::memory_order_relaxed);
     c.opened_sequence.store(0, std::memory_order_relaxed);
     c.opened_epoch.store(0, std::memory_order_release);
+    if (payload_) payload_->gate.clear(slot);
 }
 
 void Sessions::set_view(std::uint32_t slot, View view) {

@@ -47,6 +47,19 @@ void check_host(const ServiceConfig& s, const std::string& section, Problems& pr
                      "is about gate \"host\", which is not set; set it or leave the key out");
 }
 
+/// What is mirrored of the bytes on their way to a backend, and which gates go with it.
+void check_payload(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    if (s.mirror_payload == MirrorPayload::none) return;
+    if (has(s.gate, served_here))
+        problems.add(section + ".mirror_payload",
+                     "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; "
+                     "leave it out");
+    else if (s.gate == Gate::none)
+        problems.add(section + ".mirror_payload",
+                     "protects nothing that gate \"none\" has acknowledged already; use gate = [\"peer\"] or "
+                     "leave it out");
+}
+
 }  // namespace
 
 void check_gates(const ServiceConfig& s, const std::string& section, Problems& problems) {
@@ -55,11 +68,16 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
         problems.add(section + ".gate",
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
-    if (standby && !has(s.gate, served_here))
+    const bool mirrored = s.mirror_payload != MirrorPayload::none;
+    if (standby && !has(s.gate, served_here) && !has(s.gate, Gate::peer))
+        problems.add(section + ".gate",
+                     "holds \"standby\" alone: a session with a backend needs the backend's word, too; use "
+                     "[\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]");
+    else if (standby && !has(s.gate, served_here) && !mirrored)
         problems.add(
-            section + ".gate",
-            "holds \"standby\" without \"app\": bytes on their way to a backend are not mirrored; use "
-            "[\"peer\"], which needs no more, or [\"app\", \"standby\"]");
+            section + ".mirror_payload",
+            "is \"none\", so gate \"standby\" has nothing to wait for; set it to \"tails\" or \"all\", "
+            "or use [\"peer\"]");
     check_host(s, section, problems);
     check_library(s, section, problems);
     if (app && s.application == ApplicationKind::none && s.application_library.empty())
@@ -71,6 +89,7 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
     if (s.degrade && !standby)
         problems.add(section + ".degrade",
                      "is about gate \"standby\", which is not set; set it or leave degrade out");
+    check_payload(s, section, problems);
     if (has(s.gate, served_here)) check_backend_keys(s, section, app ? "app" : "host", problems);
 }
 
