@@ -66,7 +66,12 @@ Config Rig::config(const RigOptions& options) {
     c.mirror.address = {Site::mirror(options.node_id), 16};
     c.mirror_link.peer = Site::mirror(1 - options.node_id);
     for (unsigned i = 0; i < Site::snat_count; ++i) c.snat.push_back(Site::snat(i));
-    c.services.push_back({"bench", Site::service(), {Site::backend()}, options.gate});
+    ServiceConfig bench;
+    bench.name = "bench";
+    bench.address = Site::service();
+    bench.backends = {Site::backend()};
+    bench.gate = options.gate;
+    c.services.push_back(bench);
     c.guard.reference = {Site::backend().address};
     c.limits.sessions = options.slots;
     c.limits.mbufs = options.mbufs;

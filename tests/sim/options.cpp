@@ -31,7 +31,11 @@ Config plain_config(unsigned machine, const Site& site) {
     c.server = port_config(machine, 1, Site::server_virtual_mac());
     c.mirror = port_config(machine, 2, {});
     c.snat = {site.snat()};
-    c.services.push_back({"web", site.virtual_address(), {{site.server_host(), 80}}, Gate::peer});
+    ServiceConfig web;
+    web.name = "web";
+    web.address = site.virtual_address();
+    web.backends = {{site.server_host(), 80}};
+    c.services.push_back(web);
     c.mirror_link.peer = address(3, 3 - machine);
     c.guard.reference = {site.server_host()};
     c.guard.heartbeat = milliseconds(10);

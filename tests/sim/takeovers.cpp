@@ -5,8 +5,9 @@
 namespace holdfast::sim {
 namespace {
 
-/// Conversations that are drawn before a case counts as out of reach.
-constexpr unsigned attempts_max = 500;
+/// Conversations that are drawn before a case counts as out of reach. What few of them get into may need some that
+/// the next cases draw, too.
+constexpr unsigned attempts_max = 4000, seeds_per_case = 500;
 
 /// What the standby need not know: a client whose cookie came back, before its server has answered.
 bool may_be_lost(const TakeoverCase& c) { return c.cookies && c.states.server == State::syn_received; }
@@ -81,7 +82,7 @@ Outcome run_takeover_case(std::uint64_t number, bool verbose) {
     Outcome outcome;
     if (!exists(c)) return outcome;
     for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-        const auto seed = number * attempts_max + attempt;
+        const auto seed = number * seeds_per_case + attempt;
         const auto options = options_of(c, seed);
         if (verbose) std::printf("%s\n%s\n", c.to_string().c_str(), options.to_string().c_str());
         outcome = World(options, verbose).run();

@@ -31,10 +31,11 @@ sim::MachineOptions machine_options(unsigned number, bool alone) {
     c.services.clear();
     for (std::uint16_t i = 0; i < std::size(talks); ++i) {
         const auto port = static_cast<std::uint16_t>(first_port + i);
-        c.services.push_back({"service" + std::to_string(i),
-                              {sim::Site{}.virtual_address().address, port},
-                              {{sim::Site{}.server_host(), port}},
-                              Gate::peer});
+        ServiceConfig service;
+        service.name = "service" + std::to_string(i);
+        service.address = {sim::Site{}.virtual_address().address, port};
+        service.backends = {{sim::Site{}.server_host(), port}};
+        c.services.push_back(service);
     }
     ServiceConfig echo;
     echo.name = "echo";
