@@ -35,19 +35,11 @@ std::string own_cpus() {
 void start_eal(const std::string& socket) {
     // Drivers keep pointers into the arguments.
     static std::vector<std::string> arguments;
-    arguments = {"host",
-                 "--no-huge",
-                 "--no-pci",
-                 "--no-shconf",
-                 "--no-telemetry",
-                 "-m",
-                 "64",
+    arguments = {"host", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "64",
                  "--log-level=error",
-                 "--lcores",
-                 "0@(" + own_cpus() + ")",
-                 "--file-prefix",
-                 "host-" + std::to_string(getpid()),
-                 "--vdev",
+                 // An appliance that is not there yet is no news.
+                 "--log-level=pmd.net.memif:critical", "--lcores", "0@(" + own_cpus() + ")", "--file-prefix",
+                 "host-" + std::to_string(getpid()), "--vdev",
                  "net_memif0,role=client,id=0,socket-abstract=no,zero-copy=no,socket=" + socket};
     std::vector<char*> pointers;
     for (auto& a : arguments) pointers.push_back(a.data());

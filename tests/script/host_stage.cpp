@@ -8,6 +8,12 @@ void PlayedProcess::bytes(host::Session s, std::uint64_t offset, std::span<const
     told.bytes.insert(told.bytes.end(), more.begin(), more.end());
 }
 
+void PlayedProcess::ended(host::Session s, std::uint64_t end) {
+    auto& told = sessions.at(s.slot);
+    expect_equal(end, told.received(), "the end of what the process is given");
+    told.end = end;
+}
+
 void HostStage::start_process() {
     kill_process();
     cable().up = true;

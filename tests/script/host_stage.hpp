@@ -32,7 +32,7 @@ class PlayedProcess final : public host::Handler {
 
     void opened(const host::Opened& o) override { sessions[o.session.slot] = Told{o, {}, {}, 0, false}; }
     void bytes(host::Session s, std::uint64_t offset, std::span<const std::uint8_t> more) override;
-    void ended(host::Session s, std::uint64_t end) override { sessions[s.slot].end = end; }
+    void ended(host::Session s, std::uint64_t end) override;
     void writable(host::Session s) override { ++sessions[s.slot].times_writable; }
     void closed(host::Session s) override { sessions[s.slot].closed = true; }
     void detached() override { ++times_detached; }

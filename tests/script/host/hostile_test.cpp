@@ -12,7 +12,8 @@ using host::Kind;
 /// A process that says frames of the story's making.
 class Liar : public HostStage {
   public:
-    Liar() : process_(cable(), 1) {
+    explicit Liar(const LaneOptions& options = {.gate = Gate::host})
+        : HostStage(options), process_(cable(), 1) {
         cable().up = true;
         say({Kind::hello, 0, 0, {}, host::protocol_version, 0, {}});
         attachment = host::read(process_.next())->attachment;
@@ -116,6 +117,28 @@ STORY("host: replies behind a gap wait, and those said twice are taken once", "[
     lane.client().sends(ack(201));
     lane.after(2000_ms);
     lane.client().expects_nothing();
+}
+
+STORY("host: a confirmation waits for the replies that it belongs to", "[host]") {
+    Liar lane({.gate = Gate::host, .limits = {64, 2u << 20, 1023, 256, 1024, 1u << 12}});
+    std::vector<std::uint8_t> bytes(5000);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = lane.server().byte_at(1 + i);
+    const auto say_from = [&](std::size_t offset) {
+        for (; offset < bytes.size(); offset += 1000)
+            lane.say(lane.answer(
+                offset, offset + 1000 >= bytes.size() ? 1000 : 0,
+                std::span(bytes).subspan(offset, std::min<std::size_t>(1000, bytes.size() - offset))));
+    };
+    say_from(0);
+    for (Position at = 1; at < 4097;) {
+        const auto seen = lane.client().takes();
+        expect_equal(seen.ack, 1, "the ACK");
+        at = seen.end;
+    }
+    lane.client().sends(ack(4097));
+    say_from(4096);
+    lane.client().expects(data(4097, 5001).ack(1001));
+    lane.client().sends(ack(5001));
 }
 
 STORY("host: an end of replies is an end", "[host]") {

@@ -152,6 +152,23 @@ STORY("host: a process ends a session by RST", "[host]") {
     lane.expect_application_count("sessions_aborted", 1);
 }
 
+STORY("host: an end that was not confirmed comes again, behind the bytes before it", "[host]") {
+    HostStage lane;
+    lane.start_process();
+    lane.establish_application();
+    lane.client().sends(data(1, 1001).fin());
+    lane.run();
+    expect_equal(lane.told().end.value(), 1000, "its end");
+    lane.confirm(300);
+    lane.client().expects(ack(301));
+    lane.start_process();
+    expect_bytes(lane, 301, 1001);
+    expect_equal(lane.told().end.value(), 1000, "its end");
+    lane.process().client.confirm(lane.session(), 1000);
+    lane.confirm_end();
+    lane.client().expects(ack(1002));
+}
+
 STORY("host: a FIN waits for the process, and comes again to the next one", "[host]") {
     HostStage lane;
     lane.start_process();
