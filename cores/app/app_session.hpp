@@ -1,7 +1,7 @@
 // One session as the application core holds it.
 #pragma once
 
-#include "cores/app/reply_buffer.hpp"
+#include "lib/table/block_buffer.hpp"
 #include "lib/session/record.hpp"
 
 struct rte_mbuf;
@@ -59,7 +59,7 @@ struct AppSession {
     std::uint32_t mbufs = 0;
     Position received = 1, taken = 1, committed = 1;
 
-    ReplyBuffer replies;
+    BlockBuffer replies;
     Position una = 1, passed = 1;
 
     Extent allowed;    ///< has taken effect: what may be acknowledged and sent. Stored: complete

@@ -136,7 +136,7 @@ class AppSessions final {
     proxy::Lane& lane_;
     proxy::ApplicationLane& app_;
     PacketPool pool_;
-    ReplyPool replies_;
+    BlockPool replies_;
     ZeroedArray<AppSession> sessions_;
     std::vector<std::unique_ptr<Channel>> channels_;          ///< by service; nullptr for those without
     std::vector<std::unique_ptr<Application>> applications_;  ///< the same

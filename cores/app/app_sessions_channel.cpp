@@ -94,7 +94,7 @@ std::size_t AppSessions::room_of(const AppSession& s) const {
     const auto held = s.replies.end() - std::min(s.replies.begin(), s.una);
     const std::uint64_t max = s_.config.limits.reply_bytes;
     if (s.finished || held >= max) return 0;
-    return std::min<std::uint64_t>(max - held, std::uint64_t{replies_.free_count()} * ReplyPool::block_size);
+    return std::min<std::uint64_t>(max - held, std::uint64_t{replies_.free_count()} * BlockPool::block_size);
 }
 
 }  // namespace holdfast::app

@@ -1,4 +1,4 @@
-// Replies until their client has acknowledged them, in blocks of one pool that all sessions share.
+// Bytes of streams, each without holes, in blocks of one pool that all streams share.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,15 @@
 #include "lib/base/seq_num.hpp"
 #include "lib/table/zeroed_array.hpp"
 
-namespace holdfast::app {
+namespace holdfast {
 
 /// Blocks of bytes, taken and given back by number.
-class ReplyPool {
+class BlockPool {
   public:
     static constexpr std::uint32_t block_size = 1024, none = 0xffffffff;
 
     /// Room for `bytes`, rounded down to whole blocks. Throws std::bad_alloc.
-    explicit ReplyPool(std::uint64_t bytes);
+    explicit BlockPool(std::uint64_t bytes);
 
     /// none when all are taken.
     std::uint32_t take();
@@ -36,8 +36,8 @@ class ReplyPool {
     std::uint32_t used_ = 0;
 };
 
-/// The replies [begin, end) of one session. All bytes zero is not an empty one: start() makes it.
-class ReplyBuffer {
+/// The bytes [begin, end) of one stream. All bytes zero is not an empty one: start() makes it.
+class BlockBuffer {
   public:
     /// Empty, the next byte is at `position`. What it held must have been cleared.
     void start(Position position);
@@ -45,21 +45,21 @@ class ReplyBuffer {
     Position end() const { return end_; }
 
     /// Returns how many bytes had room in the pool.
-    std::size_t append(ReplyPool& pool, std::span<const std::uint8_t> bytes);
+    std::size_t append(BlockPool& pool, std::span<const std::uint8_t> bytes);
     /// Copies `out.size()` bytes from `position` on, which are all held.
-    void copy(ReplyPool& pool, Position position, std::span<std::uint8_t> out) const;
+    void copy(BlockPool& pool, Position position, std::span<std::uint8_t> out) const;
     /// Forgets what lies below `position`, which lies in [begin, end].
-    void drop_until(ReplyPool& pool, Position position);
+    void drop_until(BlockPool& pool, Position position);
     /// Forgets what lies at or above `position`, which lies in [begin, end].
-    void cut(ReplyPool& pool, Position position);
-    void clear(ReplyPool& pool) { drop_until(pool, end_); }
+    void cut(BlockPool& pool, Position position);
+    void clear(BlockPool& pool) { drop_until(pool, end_); }
 
   private:
-    void give_back_from(ReplyPool& pool, std::uint32_t block);
+    void give_back_from(BlockPool& pool, std::uint32_t block);
 
     Position base_ = 1;  ///< of the first byte of the first block
     Position begin_ = 1, end_ = 1;
-    std::uint32_t first_ = ReplyPool::none, last_ = ReplyPool::none;
+    std::uint32_t first_ = BlockPool::none, last_ = BlockPool::none;
 };
 
-}  // namespace holdfast::app
+}  // namespace holdfast

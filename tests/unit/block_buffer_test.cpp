@@ -1,5 +1,5 @@
-// Replies in blocks of a pool that sessions share.
-#include "cores/app/reply_buffer.hpp"
+// Bytes of streams in blocks of a pool that they share.
+#include "lib/table/block_buffer.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -8,7 +8,6 @@
 #include "lib/base/random.hpp"
 
 using namespace holdfast;
-using namespace holdfast::app;
 
 namespace {
 
@@ -20,7 +19,7 @@ std::vector<std::uint8_t> bytes(Position begin, std::size_t n) {
     return out;
 }
 
-bool holds_true_bytes(const ReplyBuffer& b, ReplyPool& pool) {
+bool holds_true_bytes(const BlockBuffer& b, BlockPool& pool) {
     std::vector<std::uint8_t> out(b.end() - b.begin());
     b.copy(pool, b.begin(), out);
     return out == bytes(b.begin(), out.size());
@@ -28,9 +27,9 @@ bool holds_true_bytes(const ReplyBuffer& b, ReplyPool& pool) {
 
 }  // namespace
 
-TEST_CASE("replies: what was appended is there until it is dropped, over block borders", "[app]") {
-    ReplyPool pool(4 * ReplyPool::block_size);
-    ReplyBuffer b;
+TEST_CASE("blocks: what was appended is there until it is dropped, over block borders", "[table]") {
+    BlockPool pool(4 * BlockPool::block_size);
+    BlockBuffer b;
     b.start(1);
     CHECK(b.append(pool, bytes(1, 1500)) == 1500);
     CHECK(pool.free_count() == 2);
@@ -45,9 +44,9 @@ TEST_CASE("replies: what was appended is there until it is dropped, over block b
     CHECK(pool.free_count() == 4);
 }
 
-TEST_CASE("replies: who holds nothing holds no block", "[app]") {
-    ReplyPool pool(2 * ReplyPool::block_size);
-    ReplyBuffer b;
+TEST_CASE("blocks: who holds nothing holds no block", "[table]") {
+    BlockPool pool(2 * BlockPool::block_size);
+    BlockBuffer b;
     b.start(77);
     b.append(pool, bytes(77, 10));
     CHECK(pool.free_count() == 1);
@@ -58,9 +57,9 @@ TEST_CASE("replies: who holds nothing holds no block", "[app]") {
     CHECK(holds_true_bytes(b, pool));
 }
 
-TEST_CASE("replies: a pool that is used up takes what fits", "[app]") {
-    ReplyPool pool(2 * ReplyPool::block_size);
-    ReplyBuffer a, b;
+TEST_CASE("blocks: a pool that is used up takes what fits", "[table]") {
+    BlockPool pool(2 * BlockPool::block_size);
+    BlockBuffer a, b;
     a.start(1);
     b.start(1);
     CHECK(a.append(pool, bytes(1, 100)) == 100);
@@ -71,10 +70,10 @@ TEST_CASE("replies: a pool that is used up takes what fits", "[app]") {
     CHECK(holds_true_bytes(b, pool));
 }
 
-TEST_CASE("replies: the end can be cut off", "[app]") {
-    ReplyPool pool(8 * ReplyPool::block_size);
+TEST_CASE("blocks: the end can be cut off", "[table]") {
+    BlockPool pool(8 * BlockPool::block_size);
     const Position cut = GENERATE(1u, 500u, 1024u, 1025u, 2049u, 3000u, 3001u);
-    ReplyBuffer b;
+    BlockBuffer b;
     b.start(1);
     b.append(pool, bytes(1, 3000));
     b.cut(pool, cut);
@@ -86,9 +85,9 @@ TEST_CASE("replies: the end can be cut off", "[app]") {
     CHECK(pool.free_count() == 8);
 }
 
-TEST_CASE("replies: many buffers in any order keep their own bytes", "[app]") {
-    ReplyPool pool(64 * ReplyPool::block_size);
-    std::vector<ReplyBuffer> buffers(7);
+TEST_CASE("blocks: many buffers in any order keep their own bytes", "[table]") {
+    BlockPool pool(64 * BlockPool::block_size);
+    std::vector<BlockBuffer> buffers(7);
     for (auto& b : buffers) b.start(1);
     Random random(5);
     for (int i = 0; i < 5000; ++i) {
