@@ -145,6 +145,20 @@ void state(Io& io, S& s) {
     io.bytes(s.bytes.data(), std::min<std::size_t>(s.size, s.bytes.size()));
 }
 
+template <class Io, class P>
+void payload(Io& io, P& p) {
+    identity(io, p.id);
+    io.number(p.side);
+    io.number(p.over);
+    io.number(p.una);
+    io.number(p.edge);
+    io.number(p.ack);
+    io.number(p.window);
+    io.number(p.begin);
+    io.number(p.size);
+    io.bytes(p.bytes.data(), std::min<std::size_t>(p.size, p.bytes.size()));
+}
+
 struct Fields {
     template <class Io, class R>
     static void visit(Io& io, R& r) {
@@ -184,12 +198,16 @@ struct Fields {
             state(io, r.record);
         } else if constexpr (std::is_same_v<T, Described>) {
             state(io, r.record);
+        } else if constexpr (std::is_same_v<T, Payload>) {
+            io.number(r.sequence);
+            payload(io, r.record);
         } else {
             io.number(r.sequence[0]);
             io.number(r.sequence[1]);
             io.number(r.ready);
-            // A node of version 3 has no applications.
-            if (io.has_version(4)) io.number(r.sequence[2]);
+            // A node of version 3 has no applications and mirrors no payload.
+            if (!io.has_version(4)) return;
+            for (auto i = index(Journal::application); i < journal_count; ++i) io.number(r.sequence[i]);
         }
     }
 };
@@ -234,6 +252,12 @@ bool sane(const Record& r) {
                (!a->record.client_fin || a->record.committed >= 2);
     if (const auto* s = std::get_if<State>(&r)) return s->record.size <= state_record_max;
     if (const auto* d = std::get_if<Described>(&r)) return d->record.size <= description_max;
+    if (const auto* p = std::get_if<Payload>(&r)) {
+        const auto& f = p->record;
+        return side_ok(f.side) && f.size <= payload_record_max && position_possible(f.una) &&
+               position_possible(f.edge) && position_possible(f.ack) && position_possible(f.window) &&
+               position_possible(f.begin);
+    }
     if (const auto* h = std::get_if<Hello>(&r)) return clock_possible(h->shared_clock_ns);
     if (const auto* f = std::get_if<Refused>(&r)) return f->reason < Refusal::count_;
     return true;

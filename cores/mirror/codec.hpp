@@ -86,8 +86,13 @@ struct Described {
     StateRecord record;
 };
 
+struct Payload {
+    std::uint64_t sequence = 0;
+    PayloadRecord record;
+};
+
 using Record = std::variant<Hello, Refused, EpochStart, SnapshotEnd, Opened, Progress, Closed, Confirm,
-                            Application, State, Described>;
+                            Application, State, Described, Payload>;
 
 /// Writes `record` to `out` (record_size_max bytes); returns its size.
 std::size_t encode(const Record& record, std::span<std::uint8_t> out);

@@ -35,10 +35,12 @@ std::uint64_t configuration_hash(const Config& c) {
         h = mix64(h ^ static_cast<std::uint64_t>(s.application) << 1 ^ (s.degrade ? 1 : 0));
         // What a server got in front of its client's bytes is not in the record: it follows from it and this.
         h = mix64(h ^ s.proxy_protocol);
+        h = mix64(h ^ static_cast<std::uint64_t>(s.mirror_payload));
         for (const auto& b : s.backends) h = text_hash(h, b.to_string());
     }
     // A standby has room for what the active holds.
     if (c.has_applications()) h = mix64(h ^ std::uint64_t{c.limits.replies} << 32 ^ c.limits.reply_bytes);
+    if (c.mirrors_payload()) h = mix64(h ^ std::uint64_t{c.limits.payloads} << 32 ^ c.limits.payload_bytes);
     for (const auto& a : c.snat) h = text_hash(h, a.to_string());
     h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease.ns));
     h = mix64(h ^ static_cast<std::uint64_t>(c.guard.lease_margin.ns));
@@ -188,7 +190,9 @@ bool MirrorCore::may_read() const {
 bool MirrorCore::installs_have_room() const {
     // One record makes at most three entries for each core.
     return lane_.install[0].free_count() >= 4 && lane_.install[1].free_count() >= 4 &&
-           (!lane_.application || lane_.application->install.free_count() >= 4);
+           (!lane_.application || lane_.application->install.free_count() >= 4) &&
+           (!lane_.payload ||
+            (lane_.payload->install[0].free_count() >= 4 && lane_.payload->install[1].free_count() >= 4));
 }
 
 bool MirrorCore::take_opened(const mirror::Opened& o) {
@@ -232,6 +236,22 @@ bool MirrorCore::take_closed(const mirror::Closed& c) {
     return true;
 }
 
+/// What is on its way to an endpoint: the core that would send it stores it.
+bool MirrorCore::take_payload(const mirror::Payload& p) {
+    const auto& r = p.record;
+    stored_[index(payload_journal_of(r.side))] = p.sequence;
+    if (!lane_.payload) return false;
+    if (r.id.slot >= lane_.slots) {
+        counters_.add(Counter::records_out_of_range);
+        return true;
+    }
+    auto& e = install_payload_;
+    e.kind = JournalKind::progress;
+    e.record = r;
+    lane_.payload->install[index(r.side)].push(e);
+    return true;
+}
+
 /// A journal's epoch begins, or its snapshot ends.
 void MirrorCore::take_marks(Journal journal, bool ends, std::uint64_t sequence) {
     if (journal == Journal::application) {
@@ -240,6 +260,12 @@ void MirrorCore::take_marks(Journal journal, bool ends, std::uint64_t sequence) 
         return push_install(ends ? AppEntryKind::snapshot_end : AppEntryKind::epoch_start, connection_,
                             sequence);
     }
+    for (const auto side : {Side::client, Side::server})
+        if (journal == payload_journal_of(side) && lane_.payload) {
+            install_payload_.kind = ends ? JournalKind::snapshot_end : JournalKind::epoch_start;
+            install_payload_.record.size = 0;
+            lane_.payload->install[index(side)].push(install_payload_);
+        }
     if (!ends) return;
     stored_[index(journal)] = sequence;
     ended_[index(journal)] = true;
@@ -247,15 +273,15 @@ void MirrorCore::take_marks(Journal journal, bool ends, std::uint64_t sequence) 
 
 void MirrorCore::take_confirm(const mirror::Confirm& c, Instant now) {
     counters_.add(Counter::confirmations_received);
-    for (std::size_t i = 0; i < journals(); ++i)
+    for (std::size_t i = 0; i < journal_count; ++i)
         if (c.sequence[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) {
             lane_.node.confirmed[i].store(c.sequence[i], std::memory_order_release);
             confirmed_at_ = now;
         }
     ++progress_;
     bool whole = true;
-    for (std::size_t i = 0; i < journals(); ++i)
-        whole = whole && snapshot_end_[i] != 0 && c.sequence[i] >= snapshot_end_[i];
+    for (std::size_t i = 0; i < journal_count; ++i)
+        whole = whole && (!is_written(i) || (snapshot_end_[i] != 0 && c.sequence[i] >= snapshot_end_[i]));
     if (state_ == MirrorState::syncing && whole && c.ready != 0) {
         state_ = MirrorState::in_sync;
         told_ = mirror::Refusal::none;
@@ -293,6 +319,7 @@ bool MirrorCore::take(const mirror::Record& record, Instant now) {
     }
     if (const auto* a = std::get_if<mirror::Application>(&record)) return take_application(*a);
     if (const auto* s = std::get_if<mirror::State>(&record)) return take_state(*s);
+    if (const auto* p = std::get_if<mirror::Payload>(&record)) return take_payload(*p);
     if (const auto* o = std::get_if<mirror::Opened>(&record)) {
         stored_[index(Side::client)] = o->sequence;
         return take_opened(*o);
@@ -403,6 +430,14 @@ bool MirrorCore::write_entry(const proxy::ApplicationEntry& e, Instant now) {
     return write_record(record, journal, e.kind == AppEntryKind::snapshot_end, e.sequence, now);
 }
 
+bool MirrorCore::write_entry(const proxy::PayloadEntry& e, Instant now) {
+    mirror::Record record = mirror::Payload{e.sequence, e.record};
+    const auto journal = payload_journal_of(e.record.side);
+    if (e.kind == JournalKind::epoch_start) record = mirror::EpochStart{journal, e.epoch};
+    if (e.kind == JournalKind::snapshot_end) record = mirror::SnapshotEnd{journal, e.sequence};
+    return write_record(record, journal, e.kind == JournalKind::snapshot_end, e.sequence, now);
+}
+
 bool MirrorCore::write_record(const mirror::Record& record, Journal journal, bool snapshot_end,
                               std::uint64_t sequence, Instant now) {
     std::uint8_t bytes[mirror::record_size_max];
@@ -437,13 +472,27 @@ std::uint32_t MirrorCore::drain_journal(Journal journal, Ring<Entry>& ring, Entr
 std::uint32_t MirrorCore::drain_journals(Instant now) {
     auto n = drain_journal(Journal::client, lane_.journal[0], held_[0], now) +
              drain_journal(Journal::server, lane_.journal[1], held_[1], now);
-    if (!lane_.application) return n;
-    if (role_ == proxy::Role::standby) return n + pass_descriptions(now);
-    return n + drain_journal(Journal::application, lane_.application->journal, held_application_, now);
+    if (lane_.application && role_ == proxy::Role::standby) n += pass_descriptions(now);
+    else if (lane_.application)
+        n += drain_journal(Journal::application, lane_.application->journal, held_application_, now);
+    // Bytes come last: a session's record does not wait for another one's payload.
+    if (lane_.payload)
+        for (const auto side : {Side::client, Side::server})
+            n += drain_journal(payload_journal_of(side), lane_.payload->journal[index(side)],
+                               held_payload_[index(side)], now);
+    return n;
+}
+
+/// Whether some core of this lane writes that journal.
+bool MirrorCore::is_written(std::size_t journal) const {
+    if (journal == index(Journal::application)) return lane_.application != nullptr;
+    return journal < index(Journal::application) || lane_.payload != nullptr;
 }
 
 bool MirrorCore::all_ended() const {
-    return std::all_of(ended_, ended_ + journals(), [](bool ended) { return ended; });
+    for (std::size_t i = 0; i < journal_count; ++i)
+        if (is_written(i) && !ended_[i]) return false;
+    return true;
 }
 
 /// After the snapshot: sessions that it did not name are gone from the active, and go from here.
@@ -477,7 +526,7 @@ void MirrorCore::confirm(Instant now) {
 bool MirrorCore::awaits_confirmation() const {
     if (role_ != proxy::Role::active || (state_ != MirrorState::syncing && state_ != MirrorState::in_sync))
         return false;
-    for (std::size_t i = 0; i < journals(); ++i)
+    for (std::size_t i = 0; i < journal_count; ++i)
         if (written_[i] > lane_.node.confirmed[i].load(std::memory_order_relaxed)) return true;
     return false;
 }

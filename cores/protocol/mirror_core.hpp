@@ -46,9 +46,10 @@ class MirrorCore {
     bool take_opened(const mirror::Opened& o);
     bool take_progress(const mirror::Progress& p);
     bool take_closed(const mirror::Closed& c);
+    bool take_payload(const mirror::Payload& p);
     void take_marks(Journal journal, bool ends, std::uint64_t sequence);
     bool all_ended() const;
-    std::size_t journals() const { return lane_.application ? journal_count : journal_count - 1; }
+    bool is_written(std::size_t journal) const;
     bool awaits_confirmation() const;
     bool standby_stalls(Instant now);
     void take_confirm(const mirror::Confirm& c, Instant now);
@@ -62,6 +63,7 @@ class MirrorCore {
     std::uint32_t drain_journal(Journal journal, Ring<Entry>& ring, Entry& held, Instant now);
     bool write_entry(const proxy::JournalEntry& e, Instant now);
     bool write_entry(const proxy::ApplicationEntry& e, Instant now);
+    bool write_entry(const proxy::PayloadEntry& e, Instant now);
     bool write_record(const mirror::Record& record, Journal journal, bool snapshot_end,
                       std::uint64_t sequence, Instant now);
 
@@ -97,6 +99,7 @@ class MirrorCore {
     bool epoch_seen_[journal_count] = {};  ///< these and the next by Journal
     proxy::JournalEntry held_[2];          ///< popped and not yet written
     proxy::ApplicationEntry held_application_;
+    proxy::PayloadEntry held_payload_[2];
     bool has_held_[journal_count] = {};
     std::uint64_t snapshot_end_[journal_count] = {}, written_[journal_count] = {};  ///< sequences
     Instant confirmed_at_{};  ///< since then records wait for their confirmation
@@ -108,6 +111,7 @@ class MirrorCore {
     std::uint64_t application_end_ = 0;  ///< sequence of its snapshot's end; 0: not come yet
     Instant refused_until_{};
     proxy::ApplicationEntry install_application_{};  ///< being handed over; large
+    proxy::PayloadEntry install_payload_{};          ///< the same
     std::uint32_t sweep_next_ = 0;
     /// The cores have taken all that was handed to them before drain `drains_`, and have done with it.
     std::uint32_t drains_ = 0;

@@ -66,6 +66,15 @@ namespace holdfast::proxy {
     X(icmp_error_blind, "ICMP errors about segments that are not in flight: not believed (RFC 5927)")     \
     X(icmp_error_noted, "ICMP errors that ask for nothing: a destination out of reach, a size known")     \
     X(stale_message, "messages between cores for a session that was gone")                                \
+    X(payload_mirrored, "bytes on their way to an endpoint that were handed to the mirror, too")          \
+    X(payload_over_limit,                                                                                 \
+      "pieces of payload not mirrored: limits.payload_bytes or limits.payloads is reached")               \
+    X(payload_refused, "pieces of payload not mirrored: the ring to the mirror was full")                 \
+    X(payload_stored, "records of payload that this node stored for the active")                          \
+    X(payload_no_room, "records of payload that it could not store")                                      \
+    X(payload_sent, "segments of stored payload sent after a takeover")                                   \
+    X(payload_repeated, "times that stored payload was sent again, as nobody acknowledged it")            \
+    X(payload_given_up, "sessions whose stored payload nobody acknowledged: the endpoints' own is left")  \
     X(prefix_repeated, "PROXY headers sent again because the server had not acknowledged them")           \
     X(health_checks, "checks whether a backend accepts connections")                                      \
     X(health_failed, "checks that a backend refused or did not answer in time")                           \

@@ -8,8 +8,8 @@ namespace {
 /// The mirror's rings hold whole groups of records: they do not shrink with the lane's.
 std::uint32_t mirror_ring(const Config& config) { return std::max<std::uint32_t>(config.limits.ring, 256); }
 
-/// Entries with a piece of a reply are large: some hundred are what a cycle needs.
-constexpr std::uint32_t application_ring = 512;
+/// Entries with bytes are large: some hundred are what a cycle needs.
+constexpr std::uint32_t application_ring = 512, payload_ring = 512;
 
 std::vector<std::size_t> first_backends(const Config& config) {
     std::vector<std::size_t> first{0};
@@ -27,6 +27,10 @@ ApplicationLane::ApplicationLane(const std::string& prefix, const Config& config
       install(prefix + "_ia", application_ring, socket),
       hosts(config.services.size()) {}
 
+PayloadLane::PayloadLane(const std::string& prefix, int socket)
+    : journal{{prefix + "_pjc", payload_ring, socket}, {prefix + "_pjs", payload_ring, socket}},
+      install{{prefix + "_pic", payload_ring, socket}, {prefix + "_pis", payload_ring, socket}} {}
+
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
     : slots(config.limits.sessions),
       records(slots),
@@ -39,6 +43,7 @@ Lane::Lane(const std::string& prefix, const Config& config, int socket)
       backend_options(config),
       application(config.has_applications() ? std::make_unique<ApplicationLane>(prefix, config, socket)
                                             : nullptr),
+      payload(config.mirrors_payload() ? std::make_unique<PayloadLane>(prefix, socket) : nullptr),
       first_backend(first_backends(config)),
       backends(first_backend.back()) {}
 

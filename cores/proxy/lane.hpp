@@ -140,6 +140,17 @@ struct StoredWord {
     }
 };
 
+/// Bytes on their way to an endpoint: from the core that sends them to the mirror core, and on the other node
+/// from the mirror core to the core that would send them there.
+struct PayloadEntry {
+    JournalKind kind{};
+    std::uint8_t reserved[3] = {};
+    std::uint32_t epoch = 0;
+    std::uint64_t sequence = 0;  ///< counts entries of the ring since the epoch began
+    PayloadRecord record;
+};
+static_assert(sizeof(PayloadEntry) % 4 == 0);
+
 /// From the mirror core of a standby to its protocol cores.
 enum class InstallKind : std::uint8_t { install, progress, remove };
 struct InstallEntry {
@@ -198,6 +209,14 @@ struct ApplicationLane {
     std::vector<HostCell> hosts;  ///< by service; of those with gate host
 };
 
+/// Where payload is mirrored: rings between the protocol cores and the mirror core.
+struct PayloadLane {
+    PayloadLane(const std::string& prefix, int socket);
+
+    Ring<PayloadEntry> journal[2];  ///< by writing Side, to the mirror core
+    Ring<PayloadEntry> install[2];  ///< by receiving Side, from the mirror core
+};
+
 /// Sessions with these gates lose nothing at a takeover: what was acknowledged, somebody else has.
 constexpr bool survives(Gate gates) { return has(gates, Gate::peer) || has(gates, Gate::standby); }
 
@@ -240,6 +259,7 @@ struct Lane {
     NodeCells node;
     CoreCells core[2];
     std::unique_ptr<ApplicationLane> application;  ///< nullptr where no service has gate app or host
+    std::unique_ptr<PayloadLane> payload;          ///< nullptr where no service has its payload mirrored
     std::vector<std::size_t>
         first_backend;                  ///< by service: its first place in `backends`; one more: their end
     std::vector<BackendCell> backends;  ///< service by service, as in the configuration

@@ -54,6 +54,9 @@ struct Heard {
         Instant::never();  ///< gate none: until then both ends must have shown that they agree
     Instant time_refused = Instant::never();  ///< since then its timestamps seem to run too fast
     std::uint8_t probes = 0;                  ///< unanswered
+    std::uint8_t payload_tries = 0;           ///< how often what is held was sent again
+    Position payload_sent = 0;                ///< end of what was sent of that
+    Instant payload_at = Instant::never();    ///< when it is sent again
     bool reset_seen = false;
 
     /// It has closed: nothing that it was heard to send lies beyond its FIN. Somebody else's, in the middle,
@@ -177,7 +180,8 @@ inline Instant deadline_of(const Leg& leg) {
         case Phase::answering:
         case Phase::connecting: return earlier(earlier(at, t.snd.timer_at), leg.give_up_at);
         case Phase::translated:
-            return earlier(earlier(at, leg.takeover_probe_at), earlier(leg.prefix_at, leg.silent_at));
+            return earlier(earlier(earlier(at, leg.takeover_probe_at), leg.heard->payload_at),
+                           earlier(leg.prefix_at, leg.silent_at));
         case Phase::dead: return earlier(at, leg.dead_until);
         case Phase::opening: return earlier(at, leg.give_up_at);
         case Phase::free:

@@ -35,7 +35,8 @@ Sessions::Sessions(const SessionsSettings& settings)
       admission_(settings.config, settings.name_prefix + "_adm", settings.socket),
       backends_(settings.config, settings.secrets, settings.lane),
       tried_(is_client() ? 0 : settings.config.limits.sessions),
-      checks_(is_client() ? std::vector<HealthCheck>() : make_checks(settings.config)) {
+      checks_(is_client() ? std::vector<HealthCheck>() : make_checks(settings.config)),
+      payload_(settings.lane.payload ? std::make_unique<Payload>(settings) : nullptr) {
     for (const auto& source : settings.config.snat) sources_[source.is_v4() ? 0 : 1].push_back(source);
     touched_.reserve(legs_.size());
     retry_.reserve(legs_.size());
@@ -363,6 +364,7 @@ void Sessions::fire(std::uint32_t slot) {
         case Phase::resuming: break;
         case Phase::translated:
             if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
+            if (leg.phase == Phase::translated && now_ >= leg.heard->payload_at) repeat_held(slot);
             run_prefix(slot);
             end_if_silent(slot);
             if (leg.phase == Phase::translated && is_client()) try_anchor(slot);
@@ -429,6 +431,7 @@ void Sessions::free_leg(std::uint32_t slot) {
     leave_half_open(slot);
     unlist(slot);
     note_over(slot);
+    end_payload({slot, inherited.waiting ? inherited.generation : leg.generation});
     if (inherited.waiting) {
         inherited.waiting = false;
         flows_.erase_at(inherited.flow, slot);

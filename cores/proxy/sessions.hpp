@@ -8,6 +8,7 @@
 //     sessions_health.cpp    checks of backends            sessions_prefix.cpp     the PROXY header
 //     sessions_cookie.cpp    SYN cookies             sessions_ahead.cpp      what waits above a hole
 //     sessions_app.cpp       with an application at the far end
+//     sessions_payload.cpp   payload for the mirror  sessions_held.cpp      payload from it, after a takeover
 #pragma once
 
 #include <array>
@@ -21,6 +22,8 @@
 #include "cores/proxy/health_check.hpp"
 #include "cores/proxy/lane.hpp"
 #include "cores/proxy/leg.hpp"
+#include "cores/proxy/payload_journal.hpp"
+#include "cores/proxy/payload_store.hpp"
 #include "lib/base/random.hpp"
 #include "lib/report/event.hpp"
 #include "lib/table/flow_table.hpp"
@@ -152,6 +155,21 @@ class Sessions {
     void resume_leg(std::uint32_t slot, const Message& m);
     void reset_unproven(std::uint32_t slot);
     bool contradicts_stored(std::uint32_t slot, const wire::Frame& frame);
+
+    // sessions_payload.cpp
+    void mirror_payload(std::uint32_t slot, Position begin, std::span<const std::uint8_t> bytes);
+    void mirror_queue(std::uint32_t slot);
+    bool release_payload(std::uint32_t slot);
+    void end_payload(SessionId id);
+    PayloadContext payload_context(std::uint32_t slot);
+    std::uint32_t full_size(std::uint32_t slot) const;
+
+    // sessions_held.cpp
+    void take_payload();
+    void send_held(std::uint32_t slot);
+    void repeat_held(std::uint32_t slot);
+    wire::TcpHeader held_header(std::uint32_t slot, const HeldPayload& held);
+    void forget_held(std::uint32_t slot);
 
     // sessions_connect.cpp
     void take_open(SessionId id);
@@ -323,6 +341,15 @@ class Sessions {
     std::uint32_t half_open_ = 0;
     bool cookies_ = false;     ///< SYNs are answered by cookies
     Instant cookies_until_{};  ///< cookies that are still good may be out until then
+
+    /// Where payload is mirrored: as the active tells of it, and as this node, a standby, holds it.
+    struct Payload {
+        Payload(const SessionsSettings& s);
+        PayloadJournal journal;
+        PayloadStore store;
+        PayloadEntry entry{};  ///< being read; large
+    };
+    std::unique_ptr<Payload> payload_;  ///< nullptr where no service has its payload mirrored
 
     std::uint32_t mirror_epoch_ = 0;
     std::uint64_t journal_sequence_ = 0;

@@ -94,6 +94,7 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     recount(slot);
     unlist(slot);
     note_over(slot);
+    end_payload(id_of(slot));
     leg.phase = Phase::dead;
     leg.dead_until = now_ + quarantine;
     leg.progress_at = Instant::never();

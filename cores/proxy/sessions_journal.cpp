@@ -26,6 +26,7 @@ void Sessions::follow_mirror() {
         epoch_start_pending_ = epoch != 0;
         snapshot_end_pending_ = false;
         snapshot_next_ = epoch != 0 ? 0 : none;
+        if (payload_) payload_->journal.follow(epoch);
     }
     if (mirror_epoch_ != 0) continue_snapshot();
 }
@@ -44,6 +45,7 @@ bool Sessions::write_journal(JournalEntry& entry) {
 
 void Sessions::continue_snapshot() {
     JournalEntry entry;
+    if (payload_ && !payload_->journal.begin_epoch()) return;
     if (epoch_start_pending_) {
         entry.kind = JournalKind::epoch_start;
         if (!write_journal(entry)) return;
@@ -62,12 +64,14 @@ void Sessions::continue_snapshot() {
         const bool has_progress = leg.phase == Phase::terminated || leg.phase == Phase::translated ||
                                   (leg.phase == Phase::installed && leg.hints->version > 0);
         if (has_progress) journal_progress(slot);
+        if (has_progress) mirror_queue(slot);
     }
     if (snapshot_next_ != none && snapshot_next_ >= legs_.size()) {
         snapshot_next_ = none;
         snapshot_end_pending_ = true;
     }
     if (!snapshot_end_pending_) return;
+    if (payload_ && !payload_->journal.end_snapshot()) return;
     entry.kind = JournalKind::snapshot_end;
     snapshot_end_pending_ = !write_journal(entry);
 }
@@ -153,8 +157,9 @@ void Sessions::journal_progress(std::uint32_t slot) {
     }
     if (t.rcv.ts_recent_valid) p.ts_recent = t.rcv.ts_recent;
     else if (leg.hints != nullptr) p.ts_recent = leg.hints->ts_recent;
-    if (write_journal(entry)) s_.counters.add(Counter::progress_sent);
-    else leg.progress_at = now_ + 1_ms;
+    const bool written = write_journal(entry);
+    if (written) s_.counters.add(Counter::progress_sent);
+    if (!release_payload(slot) || !written) leg.progress_at = now_ + 1_ms;
 }
 
 }  // namespace holdfast::proxy

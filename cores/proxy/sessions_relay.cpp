@@ -92,6 +92,7 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
         s_.counters.add(Counter::payload_for_ended_leg);
         return;
     }
+    mirror_payload(slot, queue_end, {payload(packet.get()), meta(packet.get()).payload_len});
     tcp::enqueue(t, std::move(packet), context_);
     note_payload(slot);
 }

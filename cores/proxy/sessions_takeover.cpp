@@ -19,6 +19,7 @@ constexpr std::uint32_t takeovers_per_cycle = 64;
 }  // namespace
 
 void Sessions::take_installs() {
+    take_payload();
     auto& ring = s_.lane.install[index(s_.side)];
     for (;;) {
         const auto n = ring.pop(std::span(installs_));
@@ -174,6 +175,7 @@ void Sessions::become_active() {
 void Sessions::drop_table() {
     s_.counters.add(Counter::sessions_dropped, used_);
     for (std::uint32_t slot = 0; slot < legs_.size(); ++slot) free_leg(slot);
+    if (payload_) payload_->store.clear();
     drop_messages();
     storing_.clear();
     storing_head_ = 0;
@@ -291,6 +293,7 @@ void Sessions::take_over(std::uint32_t slot) {
     cell(slot).fin.store(leg.fin_received ? 1 : 0, std::memory_order_relaxed);
     set_view(slot, View::translated);
     takeover_probe(slot);
+    send_held(slot);
     touch(slot);
 }
 

@@ -142,6 +142,7 @@ void Sessions::hear(std::uint32_t slot, const wire::Frame& f) {
     own.fin.store(h.closed() || leg.fin_received ? 1 : 0, std::memory_order_relaxed);
     own.heard.store(heard_mark(has_gaps(h) ? heard_with_gaps : heard_whole), std::memory_order_release);
     s_.lane.dirty[index(s_.side)].mark(slot);
+    send_held(slot);
 }
 
 void Sessions::in_translated(std::uint32_t slot, const wire::Frame& f, Packet packet) {
@@ -263,6 +264,7 @@ void Sessions::forward_translated(std::uint32_t slot, Packet packet) {
     const auto begin = to_position(l.iss, h.seq, known_ack(leg));
     auto* m = packet.get();
     tcp::describe_payload(m, f, begin);
+    mirror_payload(slot, begin, {payload(m), f.payload_len});
     auto& heard = *leg.heard;
     if (meta(m).end() >= heard.tail_end) {
         heard.tail_end = meta(m).end();
@@ -363,6 +365,7 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     t.soft.rtt.rto = 200_ms;
     leg.far_changed = true;
     leg.phase = Phase::terminated;
+    forget_held(slot);
     leg.takeover_probe_at = Instant::never();
     // The old active may have died between the ends' last words and the record of them: ask soon whether they
     // live.

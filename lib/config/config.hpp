@@ -28,6 +28,13 @@ inline constexpr Gate served_here = Gate::app | Gate::host;
 /// What runs on the appliance and serves the clients of a service with gate app.
 enum class ApplicationKind : std::uint8_t { none, echo };
 
+/// Which bytes on their way to the far end a standby holds, too, until the far end has acknowledged them.
+enum class MirrorPayload : std::uint8_t {
+    none,
+    tails,  ///< of segments that are not full: nothing follows that would tell of their loss
+    all,
+};
+
 /// One DPDK port and the addresses that live on it.
 struct PortConfig {
     static constexpr std::size_t routes_max = 64;
@@ -86,6 +93,7 @@ struct ServiceConfig {
     std::string application_library;     ///< in its place: file of a shared library with one
     std::string host;                    ///< gate host: ethdev name of the link to the process that serves
     Duration host_timeout = seconds(1);  ///< a process silent for so long is dead
+    MirrorPayload mirror_payload = MirrorPayload::none;
     bool degrade = false;                ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
@@ -143,13 +151,15 @@ struct TcpConfig {
 };
 
 struct LimitsConfig {
-    std::uint32_t sessions = 16384;          ///< per lane
-    std::uint32_t session_bytes = 2u << 20;  ///< bytes one direction of a session may hold
-    std::uint32_t mbufs = 32768;             ///< per port pool
-    std::uint32_t ring = 4096;               ///< entries of each ring between cores; a power of two
-    std::uint32_t half_open = 1024;          ///< half-open sessions of a lane beyond which SYNs get cookies
-    std::uint32_t reply_bytes = 64u << 10;   ///< bytes of an application's replies that a session may hold
-    std::uint32_t replies = 64u << 20;       ///< bytes of all replies that a lane may hold
+    std::uint32_t sessions = 16384;           ///< per lane
+    std::uint32_t session_bytes = 2u << 20;   ///< bytes one direction of a session may hold
+    std::uint32_t mbufs = 32768;              ///< per port pool
+    std::uint32_t ring = 4096;                ///< entries of each ring between cores; a power of two
+    std::uint32_t half_open = 1024;           ///< half-open sessions of a lane beyond which SYNs get cookies
+    std::uint32_t reply_bytes = 64u << 10;    ///< bytes of an application's replies that a session may hold
+    std::uint32_t replies = 64u << 20;        ///< bytes of all replies that a lane may hold
+    std::uint32_t payload_bytes = 64u << 10;  ///< mirrored bytes of a direction that a standby may hold
+    std::uint32_t payloads = 64u << 20;       ///< mirrored bytes of all sessions of a lane
 };
 
 enum class IdlePolicy : std::uint8_t { busy, adaptive, interrupt };
@@ -176,6 +186,11 @@ struct Config {
     bool has_applications() const {
         return std::any_of(services.begin(), services.end(),
                            [](const ServiceConfig& s) { return has(s.gate, served_here); });
+    }
+    /// Some service has its payload mirrored: the lane has rings for it.
+    bool mirrors_payload() const {
+        return std::any_of(services.begin(), services.end(),
+                           [](const ServiceConfig& s) { return s.mirror_payload != MirrorPayload::none; });
     }
 };
 

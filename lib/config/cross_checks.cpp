@@ -252,6 +252,11 @@ void check_limits(const LimitsConfig& l, Problems& problems) {
     if (l.replies < l.reply_bytes)
         problems.add("limits.replies", "is less than what one session may hold; choose at least " +
                                            std::to_string(l.reply_bytes) + " or lower limits.reply_bytes");
+    // Half of it is for each direction, and a session takes whole blocks.
+    if (l.payloads / 4 < l.payload_bytes)
+        problems.add("limits.payloads", "is less than four times limits.payload_bytes; choose at least " +
+                                            std::to_string(std::uint64_t{l.payload_bytes} * 4) +
+                                            " or lower limits.payload_bytes");
     // One stalled transfer of full-sized segments must leave half of the port's buffers to the others.
     constexpr std::uint64_t segment_bytes = 1448;
     const std::uint64_t most = std::uint64_t{l.mbufs} * segment_bytes / 2;

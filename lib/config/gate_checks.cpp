@@ -47,6 +47,19 @@ void check_host(const ServiceConfig& s, const std::string& section, Problems& pr
                      "is about gate \"host\", which is not set; set it or leave the key out");
 }
 
+/// What is mirrored of the bytes on their way to a backend, and which gates go with it.
+void check_payload(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    if (s.mirror_payload == MirrorPayload::none) return;
+    if (has(s.gate, served_here))
+        problems.add(section + ".mirror_payload",
+                     "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; leave it "
+                     "out");
+    else if (s.gate == Gate::none)
+        problems.add(section + ".mirror_payload",
+                     "protects nothing that gate \"none\" has acknowledged already; use gate = [\"peer\"] or "
+                     "leave it out");
+}
+
 }  // namespace
 
 void check_gates(const ServiceConfig& s, const std::string& section, Problems& problems) {
@@ -71,6 +84,7 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
     if (s.degrade && !standby)
         problems.add(section + ".degrade",
                      "is about gate \"standby\", which is not set; set it or leave degrade out");
+    check_payload(s, section, problems);
     if (has(s.gate, served_here)) check_backend_keys(s, section, app ? "app" : "host", problems);
 }
 

@@ -139,6 +139,11 @@ std::string assign(Balance& to, const KnobValue& v) {
     return assign_word(to, v, balance_names, "way to choose a backend");
 }
 
+constexpr std::string_view mirror_payload_names[] = {"none", "tails", "all"};
+std::string assign(MirrorPayload& to, const KnobValue& v) {
+    return assign_word(to, v, mirror_payload_names, "choice of bytes");
+}
+
 constexpr std::string_view application_names[] = {"none", "echo"};
 std::string assign(ApplicationKind& to, const KnobValue& v) {
     return assign_word(to, v, application_names, "application");
@@ -170,6 +175,7 @@ std::string print(Gate v) {
     return names.empty() ? "[\"none\"]" : print(names);
 }
 std::string print(ApplicationKind v) { return quoted(application_names[static_cast<std::size_t>(v)]); }
+std::string print(MirrorPayload v) { return quoted(mirror_payload_names[static_cast<std::size_t>(v)]); }
 std::string print(IdlePolicy v) { return quoted(idle_names[static_cast<std::size_t>(v)]); }
 std::string print(Balance v) { return quoted(balance_names[static_cast<std::size_t>(v)]); }
 
@@ -348,6 +354,9 @@ constexpr Knob rows[] = {
      "\"host\"; each service has its own"},
     {"service", "host_timeout_ms", optional, 100, 60'000, service_ms<&S::host_timeout>(),
      "a process of gate \"host\" that says nothing for so long counts as dead, until it says hello again"},
+    {"service", "mirror_payload", optional, 0, 0, in_service<&S::mirror_payload>(),
+     "bytes on their way to the far end that the standby holds, too, and sends itself after a takeover: "
+     "\"none\", \"tails\" (what stands in segments that are not full) or \"all\"; the same on both nodes"},
     {"service", "degrade", optional, 0, 0, in_service<&S::degrade>(),
      "with gate \"standby\": while no standby is in sync, acknowledge and reply without, unprotected, "
      "instead "
@@ -450,6 +459,11 @@ constexpr Knob rows[] = {
      "bytes of an application's replies that a session may hold until its client has acknowledged them"},
     {"limits", "replies", optional, 1 << 16, 1 << 30, at<&C::limits, &LimitsConfig::replies>(),
      "bytes of replies that all sessions of a lane may hold together"},
+    {"limits", "payload_bytes", optional, 1 << 12, 1 << 24, at<&C::limits, &LimitsConfig::payload_bytes>(),
+     "bytes of one direction of a session that a standby may hold until their receiver has acknowledged "
+     "them; the same on both nodes"},
+    {"limits", "payloads", optional, 1 << 16, 1 << 30, at<&C::limits, &LimitsConfig::payloads>(),
+     "bytes that a standby may hold of all sessions of a lane together; the same on both nodes"},
     {"limits", "mbufs", optional, 8192, 1 << 22, at<&C::limits, &LimitsConfig::mbufs>(),
      "packet buffers of each port"},
     {"limits", "ring", optional, 64, 1 << 20, at<&C::limits, &LimitsConfig::ring>(),

@@ -18,9 +18,19 @@ constexpr Side other(Side s) { return s == Side::client ? Side::server : Side::c
 constexpr std::size_t index(Side s) { return static_cast<std::size_t>(s); }
 
 /// Who writes records of his own, in an order of his own: a lane's cores.
-enum class Journal : std::uint8_t { client = 0, server = 1, application = 2 };
-inline constexpr std::size_t journal_count = 3;
+enum class Journal : std::uint8_t {
+    client = 0,
+    server = 1,
+    application = 2,
+    client_payload = 3,
+    server_payload = 4
+};
+inline constexpr std::size_t journal_count = 5;
 constexpr Journal journal_of(Side s) { return static_cast<Journal>(s); }
+/// Of the bytes on their way to that side's endpoints.
+constexpr Journal payload_journal_of(Side s) {
+    return s == Side::client ? Journal::client_payload : Journal::server_payload;
+}
 constexpr std::size_t index(Journal j) { return static_cast<std::size_t>(j); }
 
 /// Identity of a session within a pair of nodes: a slot is used again, a (slot, generation) never.
@@ -115,6 +125,25 @@ struct StateRecord {
     std::array<std::uint8_t, state_record_max> bytes;
 };
 static_assert(std::is_trivially_copyable_v<StateRecord>);
+
+/// Bytes on their way to an endpoint that one record carries at most.
+inline constexpr std::size_t payload_record_max = 1024;
+
+/// `Payload`: bytes on their way to an endpoint, written by the core that sends them. They follow what is
+/// held of the leg; where they do not, they take its place.
+struct PayloadRecord {
+    SessionId id;
+    Side side{};             ///< whose endpoint they are for
+    bool over = false;       ///< nothing of the leg is to be held any more; the rest says nothing
+    std::uint16_t size = 0;  ///< of `bytes`
+    Position una = 1;        ///< the endpoint has acknowledged what lies below: it need not be held
+    Position edge = 1;       ///< right edge of its window
+    Position ack = 1;        ///< what we acknowledged to it
+    Position window = 1;     ///< right edge that we granted it
+    Position begin = 1;      ///< where `bytes` stand
+    std::array<std::uint8_t, payload_record_max> bytes;
+};
+static_assert(std::is_trivially_copyable_v<PayloadRecord>);
 
 /// `Closed`: the session is gone; its tuples stay quarantined.
 struct ClosedRecord {

@@ -391,6 +391,7 @@ void LaneStage::retake() {
 void LaneStage::connect_standby() {
     for (auto& list : standby.records) list.clear();
     standby.application.clear();
+    for (auto& list : standby.payload) list.clear();
     for (auto& confirmed : lane_.node.confirmed) confirmed = 0;
     lane_.node.mirror_epoch = ++mirror_epochs_;
     if (has_application() && standby.describes) describe_standby();
@@ -409,31 +410,44 @@ void LaneStage::confirm_all() {
     for (int i = 0; i < 2; ++i)
         if (!standby.records[i].empty()) lane_.node.confirmed[i] = standby.records[i].back().sequence;
     if (!standby.application.empty()) lane_.node.confirmed[2] = standby.application.back().sequence;
+    for (const auto side : {Side::client, Side::server})
+        if (const auto& list = standby.payload[index(side)]; !list.empty())
+            lane_.node.confirmed[index(payload_journal_of(side))] = list.back().sequence;
     settle();
 }
 
-/// Takes what the journals hold; true when a confirmation is news.
+/// Confirms what came of a journal; true when that is news.
+template <class Entry>
+bool LaneStage::confirm_newest(Journal journal, const std::vector<Entry>& records) {
+    if (!standby.confirms || records.empty()) return false;
+    const auto newest = records.back().sequence;
+    return lane_.node.confirmed[index(journal)].exchange(newest) != newest;
+}
+
+/// Takes what a journal holds; true when a confirmation is news.
+template <class Entry>
+bool LaneStage::serve_journal(Journal journal, Ring<Entry>& ring, std::vector<Entry>& records) {
+    Entry e;
+    while (ring.pop(e))
+        if (e.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) records.push_back(e);
+    return confirm_newest(journal, records);
+}
+
 bool LaneStage::serve_standby() {
     bool news = false;
-    proxy::JournalEntry e;
-    for (int i = 0; i < 2; ++i) {
-        while (lane_.journal[i].pop(e))
-            if (e.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.records[i].push_back(e);
-        if (!standby.confirms || standby.records[i].empty()) continue;
-        const auto sequence = standby.records[i].back().sequence;
-        news = news || lane_.node.confirmed[i] != sequence;
-        lane_.node.confirmed[i] = sequence;
+    for (const auto side : {Side::client, Side::server}) {
+        const auto i = index(side);
+        news = serve_journal(journal_of(side), lane_.journal[i], standby.records[i]) || news;
+        if (lane_.payload)
+            news = serve_journal(payload_journal_of(side), lane_.payload->journal[i], standby.payload[i]) ||
+                   news;
     }
     if (!has_application()) return news;
     proxy::ApplicationEntry a;
     while (lane_.application->journal.pop(a))
         if (a.kind == proxy::AppEntryKind::described) standby.told.push_back(a);
         else if (a.epoch == mirror_epochs_ && lane_.node.mirror_epoch != 0) standby.application.push_back(a);
-    if (!standby.confirms || standby.application.empty()) return news;
-    const auto sequence = standby.application.back().sequence;
-    news = news || lane_.node.confirmed[2] != sequence;
-    lane_.node.confirmed[2] = sequence;
-    return news;
+    return confirm_newest(Journal::application, standby.application) || news;
 }
 
 void LaneStage::describe_standby() {
@@ -443,6 +457,11 @@ void LaneStage::describe_standby() {
     e.record.size = static_cast<std::uint16_t>(standby.description.size());
     std::copy(standby.description.begin(), standby.description.end(), e.record.bytes.begin());
     install_application({e});
+}
+
+void LaneStage::install_payload(Side side, const std::vector<proxy::PayloadEntry>& entries) {
+    for (const auto& e : entries) lane_.payload->install[index(side)].push(e);
+    settle();
 }
 
 void LaneStage::install_application(const std::vector<proxy::ApplicationEntry>& entries) {

@@ -49,6 +49,7 @@ struct Standby {
     std::vector<proxy::JournalEntry> records[2];       ///< by writing side, oldest first
     std::vector<proxy::ApplicationEntry> application;  ///< of the application core
     std::vector<proxy::ApplicationEntry> told;  ///< the node is one: what its applications say that they hold
+    std::vector<proxy::PayloadEntry> payload[2];       ///< by writing side, marks of the epoch among them
     /// Newest record of a kind, or nothing.
     const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
 };
@@ -106,6 +107,8 @@ class LaneStage : public PeerStage {
     void install_application(const std::vector<proxy::ApplicationEntry>& entries);
     /// The application of the node's standby says what it holds.
     void describe_standby();
+    /// The same of payload on its way to the ends.
+    void install_payload(Side side, const std::vector<proxy::PayloadEntry>& entries);
 
     // ---- facts ----
     /// Names of the peers in the order in which segments left for them.
@@ -179,6 +182,10 @@ class LaneStage : public PeerStage {
     Peer* find_peer(Side side, const sim::Segment& s);
     void check(const Peer& to, const Peer& far, const Seen& s) const;
     bool serve_standby();
+    template <class Entry>
+    bool confirm_newest(Journal journal, const std::vector<Entry>& records);
+    template <class Entry>
+    bool serve_journal(Journal journal, Ring<Entry>& ring, std::vector<Entry>& records);
 
     Config config_;
     Instant begin_, now_;

@@ -1,0 +1,69 @@
+// What the standby holds of the bytes on their way to this side's endpoints: the active's account of it, and
+// the records that tell the standby.
+#pragma once
+
+#include <span>
+
+#include "cores/proxy/counters.hpp"
+#include "cores/proxy/lane.hpp"
+
+namespace holdfast::proxy {
+
+/// A leg as bytes leave on it. Positions as in PayloadRecord.
+struct PayloadContext {
+    SessionId id;
+    Position una = 1, edge = 1, ack = 1, window = 1;
+};
+
+/// One writer of payload records: the core of `side`. Of each leg it keeps one range without a hole, the end
+/// of what is on its way. It is bounded by leg and in all, and the standby never needs more room than this
+/// account allows: records and account go the same way, in order.
+class PayloadJournal {
+  public:
+    /// References outlive the journal.
+    PayloadJournal(Side side, const LimitsConfig& limits, Ring<PayloadEntry>& ring, ProxyCounters& counters,
+                   std::uint32_t slots);
+
+    /// The mirror's epoch, 0 = no standby: what an earlier one was told is void.
+    void follow(std::uint32_t epoch);
+    /// Writes the epoch's first entry, if it is due. False when the ring is full.
+    bool begin_epoch();
+    /// Writes the end of the snapshot. False when the ring is full.
+    bool end_snapshot();
+
+    /// The bytes from `begin` on follow on the leg. They are told in whole or not at all; if not, a counter
+    /// says why.
+    void add(const PayloadContext& leg, Position begin, std::span<const std::uint8_t> bytes);
+    /// What lies below `una` has been acknowledged. False when that is yet to be told: the ring is full.
+    bool release(const PayloadContext& leg);
+    /// The leg needs nothing of this any more. May be said again while the ring is full.
+    void end(SessionId id);
+
+  private:
+    /// What the standby was told to hold of a leg: [begin, end).
+    struct Told {
+        std::uint32_t generation = 0;
+        std::uint32_t epoch = 0;
+        Position begin = 0, end = 0;
+    };
+    bool runs() const { return epoch_ != 0 && !start_pending_; }
+    bool is_told(SessionId id) const {
+        const auto& t = told_[id.slot];
+        return runs() && t.epoch == epoch_ && t.generation == id.generation && t.begin < t.end;
+    }
+    void account(Told& told, Position begin, Position end);
+    bool write(JournalKind kind);
+    PayloadRecord& fill(const PayloadContext& leg, Position begin);
+
+    const Side side_;
+    const std::uint32_t leg_max_, blocks_max_;
+    Ring<PayloadEntry>& ring_;
+    ProxyCounters& counters_;
+    ZeroedArray<Told> told_;
+    PayloadEntry entry_{};  ///< being written; large
+    std::uint32_t blocks_ = 0, epoch_ = 0;
+    std::uint64_t sequence_ = 0;
+    bool start_pending_ = false;
+};
+
+}  // namespace holdfast::proxy

@@ -1,0 +1,45 @@
+// A session of a service whose payload is mirrored: its active, and the node that takes over.
+#pragma once
+
+#include "tests/script/lane_stage.hpp"
+
+namespace holdfast::script {
+
+inline LaneOptions mirroring(MirrorPayload what) {
+    LaneOptions o;
+    o.service.mirror_payload = what;
+    o.standby_connected = true;
+    return o;
+}
+
+/// The node that has stored what `old` told its standby, and the ends as they are. It takes over at once.
+class Heir : public LaneStage {
+  public:
+    explicit Heir(LaneStage& old) : LaneStage(as_standby(old)) {
+        for (auto [from, to] : {std::pair{&old.client(), &client()}, std::pair{&old.server(), &server()}}) {
+            to->knowledge() = from->knows();
+            from->ignores_rest();
+        }
+        main().server_bound = true;
+        std::vector<ProgressRecord> hints;
+        for (const auto side : {Side::client, Side::server})
+            if (const auto* p = old.standby.newest(side, proxy::JournalKind::progress); p != nullptr)
+                hints.push_back(p->progress);
+        install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+        for (const auto side : {Side::client, Side::server})
+            install_payload(side, old.standby.payload[index(side)]);
+        become_active(2);
+    }
+
+  private:
+    static LaneOptions as_standby(const LaneStage& old) {
+        LaneOptions o;
+        o.gate = old.config().services[0].gate;
+        o.service = old.config().services[0];
+        o.limits = old.config().limits;
+        o.starts_as_standby = true;
+        return o;
+    }
+};
+
+}  // namespace holdfast::script
