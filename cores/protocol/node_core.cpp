@@ -286,8 +286,10 @@ void NodeCore::report_cookies(Instant now) {
 
 /// Sessions whose gate needs a standby, while none is in sync. At most once a second, as above.
 void NodeCore::report_gates(Instant now) {
-    if (!lane_.application || now < gates_at_) return;
-    const auto waiting = lane_.application->core.waiting.load(std::memory_order_relaxed);
+    if (now < gates_at_) return;
+    std::uint32_t waiting = 0;
+    for (const auto& core : lane_.core) waiting += core.waiting.load(std::memory_order_relaxed);
+    if (lane_.application) waiting += lane_.application->core.waiting.load(std::memory_order_relaxed);
     if ((waiting > 0) == gates_told_) return;
     gates_at_ = now + seconds(1);
     gates_told_ = waiting > 0;

@@ -75,6 +75,8 @@ namespace holdfast::proxy {
     X(payload_sent, "segments of stored payload sent after a takeover")                                   \
     X(payload_repeated, "times that stored payload was sent again, as nobody acknowledged it")            \
     X(payload_given_up, "sessions whose stored payload nobody acknowledged: the endpoints' own is left")  \
+    X(gate_waits, "legs whose bytes began to wait for a standby: none is in sync")                        \
+    X(gate_degraded, "pieces of payload that passed gate standby without one: service.degrade")           \
     X(prefix_repeated, "PROXY headers sent again because the server had not acknowledged them")           \
     X(health_checks, "checks whether a backend accepts connections")                                      \
     X(health_failed, "checks that a backend refused or did not answer in time")                           \

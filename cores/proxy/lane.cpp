@@ -27,9 +27,10 @@ ApplicationLane::ApplicationLane(const std::string& prefix, const Config& config
       install(prefix + "_ia", application_ring, socket),
       hosts(config.services.size()) {}
 
-PayloadLane::PayloadLane(const std::string& prefix, int socket)
+PayloadLane::PayloadLane(const std::string& prefix, std::uint32_t slots, int socket)
     : journal{{prefix + "_pjc", payload_ring, socket}, {prefix + "_pjs", payload_ring, socket}},
-      install{{prefix + "_pic", payload_ring, socket}, {prefix + "_pis", payload_ring, socket}} {}
+      install{{prefix + "_pic", payload_ring, socket}, {prefix + "_pis", payload_ring, socket}},
+      stored{ZeroedArray<std::atomic<Position>>(slots), ZeroedArray<std::atomic<Position>>(slots)} {}
 
 Lane::Lane(const std::string& prefix, const Config& config, int socket)
     : slots(config.limits.sessions),
@@ -43,7 +44,7 @@ Lane::Lane(const std::string& prefix, const Config& config, int socket)
       backend_options(config),
       application(config.has_applications() ? std::make_unique<ApplicationLane>(prefix, config, socket)
                                             : nullptr),
-      payload(config.mirrors_payload() ? std::make_unique<PayloadLane>(prefix, socket) : nullptr),
+      payload(config.mirrors_payload() ? std::make_unique<PayloadLane>(prefix, slots, socket) : nullptr),
       first_backend(first_backends(config)),
       backends(first_backend.back()) {}
 

@@ -187,7 +187,7 @@ struct alignas(64) CoreCells {
     std::atomic<std::uint32_t> sessions{0};
     std::atomic<std::uint32_t> held_mbufs{0};  ///< mbufs held by legs of this core
     std::atomic<bool> cookies{false};          ///< client core: SYNs are answered by cookies
-    std::atomic<std::uint32_t> waiting{0};     ///< application core: sessions that no standby lets go on
+    std::atomic<std::uint32_t> waiting{0};     ///< sessions, or legs, that no standby lets go on
 };
 
 /// Between the client core and the application core, which stands in the server core's place for sessions
@@ -211,10 +211,13 @@ struct ApplicationLane {
 
 /// Where payload is mirrored: rings between the protocol cores and the mirror core.
 struct PayloadLane {
-    PayloadLane(const std::string& prefix, int socket);
+    PayloadLane(const std::string& prefix, std::uint32_t slots, int socket);
 
     Ring<PayloadEntry> journal[2];  ///< by writing Side, to the mirror core
     Ring<PayloadEntry> install[2];  ///< by receiving Side, from the mirror core
+    /// Gate standby, by Side of the endpoint that they go to, then slot: bytes below are stored at the
+    /// standby, or need not be. Written by that side's core.
+    ZeroedArray<std::atomic<Position>> stored[2];
 };
 
 /// Sessions with these gates lose nothing at a takeover: what was acknowledged, somebody else has.

@@ -152,6 +152,10 @@ inline bool has_peer_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gat
 
 /// The far end is an application on the application core.
 inline bool has_app_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), served_here); }
+/// And the standby has to have stored what is on its way to the far end.
+inline bool has_stored_gate(const Leg& leg) {
+    return has_peer_gate(leg) && has(static_cast<Gate>(leg.gates), Gate::standby);
+}
 /// What is acknowledged to the endpoint, the far end says.
 inline bool waits_for_far(const Leg& leg) { return leg.gates != 0; }
 

@@ -66,7 +66,10 @@ void PayloadJournal::add(const PayloadContext& leg, Position begin, std::span<co
     auto& told = told_[leg.id.slot];
     // What an earlier session of the slot held, the standby forgets when it hears of this one.
     if (told.epoch != epoch_) told = Told{};
-    if (told.generation != leg.id.generation) account(told, begin, begin);
+    if (told.generation != leg.id.generation) {
+        account(told, begin, begin);
+        told.sequence = 0;
+    }
     told.epoch = epoch_;
     told.generation = leg.id.generation;
     // A translated segment may say again what was said before.
@@ -93,11 +96,12 @@ void PayloadJournal::add(const PayloadContext& leg, Position begin, std::span<co
         write(JournalKind::progress);
         bytes = bytes.subspan(size);
     }
+    told.sequence = sequence_;
 }
 
 bool PayloadJournal::release(const PayloadContext& leg) {
     auto& told = told_[leg.id.slot];
-    if (!is_told(leg.id) || leg.una <= told.begin) return true;
+    if (!holds(leg.id) || leg.una <= told.begin) return true;
     fill(leg, told.end);
     if (!write(JournalKind::progress)) return false;
     account(told, std::min(leg.una, told.end), told.end);
@@ -106,7 +110,7 @@ bool PayloadJournal::release(const PayloadContext& leg) {
 
 void PayloadJournal::end(SessionId id) {
     auto& told = told_[id.slot];
-    if (!is_told(id)) return;
+    if (!holds(id)) return;
     fill({id}, told.end).over = true;
     if (write(JournalKind::progress)) account(told, told.end, told.end);
 }

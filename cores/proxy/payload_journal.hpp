@@ -36,6 +36,10 @@ class PayloadJournal {
     void add(const PayloadContext& leg, Position begin, std::span<const std::uint8_t> bytes);
     /// What lies below `una` has been acknowledged. False when that is yet to be told: the ring is full.
     bool release(const PayloadContext& leg);
+    /// The last record of the leg in this epoch; 0 = none.
+    std::uint64_t told(SessionId id) const { return is_of(id) ? told_[id.slot].sequence : 0; }
+    /// The last record of all.
+    std::uint64_t written() const { return sequence_; }
     /// The leg needs nothing of this any more. May be said again while the ring is full.
     void end(SessionId id);
 
@@ -45,12 +49,15 @@ class PayloadJournal {
         std::uint32_t generation = 0;
         std::uint32_t epoch = 0;
         Position begin = 0, end = 0;
+        std::uint64_t sequence = 0;  ///< of the last record with bytes
     };
     bool runs() const { return epoch_ != 0 && !start_pending_; }
-    bool is_told(SessionId id) const {
+    /// The entry is this session's, in this epoch.
+    bool is_of(SessionId id) const {
         const auto& t = told_[id.slot];
-        return runs() && t.epoch == epoch_ && t.generation == id.generation && t.begin < t.end;
+        return runs() && t.epoch == epoch_ && t.generation == id.generation;
     }
+    bool holds(SessionId id) const { return is_of(id) && told_[id.slot].begin < told_[id.slot].end; }
     void account(Told& told, Position begin, Position end);
     bool write(JournalKind kind);
     PayloadRecord& fill(const PayloadContext& leg, Position begin);

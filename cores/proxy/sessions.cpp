@@ -239,9 +239,10 @@ std::uint32_t Sessions::advance(Instant now) {
     run_checks();
     if (active_) take_over_some();
     follow_mirror();
+    const auto stored = follow_stored();
     if (is_client()) answer_stored();
     // What only tries again is no work: whoever is to make room may need the CPU.
-    const auto work = static_cast<std::uint32_t>(touched_.size() - before);
+    const auto work = static_cast<std::uint32_t>(touched_.size() - before) + stored;
     retrying_.swap(retry_);
     for (const auto slot : retrying_) {
         legs_[slot].retry = false;
@@ -294,7 +295,10 @@ void Sessions::take_message(const Message& m) {
         case MessageKind::refused: refuse_client(slot); break;
         case MessageKind::established: server_established(slot); break;
         case MessageKind::data: take_data(slot, std::move(packet)); break;
-        case MessageKind::fin: tcp::enqueue_fin(leg->tcb); break;
+        case MessageKind::fin:
+            tcp::enqueue_fin(leg->tcb);
+            cover_payload(slot);
+            break;
         case MessageKind::reset: reset_leg(slot); break;
         case MessageKind::translate: forward_translated(slot, std::move(packet)); break;
         case MessageKind::anchor:
@@ -466,6 +470,7 @@ void Sessions::clear_cell(std::uint32_t slot) {
     c.fin.store(0, std::memory_order_relaxed);
     c.opened_sequence.store(0, std::memory_order_relaxed);
     c.opened_epoch.store(0, std::memory_order_release);
+    if (payload_) payload_->gate.clear(slot);
 }
 
 void Sessions::set_view(std::uint32_t slot, View view) {

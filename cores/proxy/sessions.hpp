@@ -9,6 +9,7 @@
 //     sessions_cookie.cpp    SYN cookies             sessions_ahead.cpp      what waits above a hole
 //     sessions_app.cpp       with an application at the far end
 //     sessions_payload.cpp   payload for the mirror  sessions_held.cpp      payload from it, after a takeover
+//     sessions_stored.cpp    gate standby
 #pragma once
 
 #include <array>
@@ -24,6 +25,7 @@
 #include "cores/proxy/leg.hpp"
 #include "cores/proxy/payload_journal.hpp"
 #include "cores/proxy/payload_store.hpp"
+#include "cores/proxy/stored_gate.hpp"
 #include "lib/base/random.hpp"
 #include "lib/report/event.hpp"
 #include "lib/table/flow_table.hpp"
@@ -163,6 +165,13 @@ class Sessions {
     void end_payload(SessionId id);
     PayloadContext payload_context(std::uint32_t slot);
     std::uint32_t full_size(std::uint32_t slot) const;
+
+    // sessions_stored.cpp
+    std::uint32_t follow_stored();
+    void cover_payload(std::uint32_t slot);
+    void begin_stored(std::uint32_t slot, Position position);
+    Position stored_by_standby(std::uint32_t slot) const;
+    StoredGate::Records payload_records() const;
 
     // sessions_held.cpp
     void take_payload();
@@ -347,6 +356,7 @@ class Sessions {
         Payload(const SessionsSettings& s);
         PayloadJournal journal;
         PayloadStore store;
+        StoredGate gate;
         PayloadEntry entry{};  ///< being read; large
     };
     std::unique_ptr<Payload> payload_;  ///< nullptr where no service has its payload mirrored

@@ -8,7 +8,8 @@ namespace holdfast::proxy {
 
 Sessions::Payload::Payload(const SessionsSettings& s)
     : journal(s.side, s.config.limits, s.lane.payload->journal[index(s.side)], s.counters, s.lane.slots),
-      store(s.config.limits, s.counters) {}
+      store(s.config.limits, s.counters),
+      gate(s.lane.payload->stored[index(s.side)]) {}
 
 /// Payload of a full segment from the other leg's endpoint.
 std::uint32_t Sessions::full_size(std::uint32_t slot) const {
@@ -21,12 +22,24 @@ std::uint32_t Sessions::full_size(std::uint32_t slot) const {
 PayloadContext Sessions::payload_context(std::uint32_t slot) {
     const auto& leg = legs_[slot];
     const auto& t = leg.tcb.soft;
+    // Before anything has left on it a leg has granted nothing.
+    const auto window = std::max(t.rcv.edge_sent, Position{1});
     if (leg.phase == Phase::terminated)
-        return {id_of(slot), t.snd.una, t.snd.edge, t.rcv.ledger.acknowledged(), t.rcv.edge_sent};
-    const auto told =
-        std::min(leg.heard->seq_edge, other_cell(slot).acknowledged.load(std::memory_order_acquire));
-    return {id_of(slot), known_una(slot), std::max(leg.heard->edge, known_una(slot)),
-            std::max(leg.hints->ack, told), std::max(t.rcv.edge_sent, Position{1})};
+        return {id_of(slot), t.snd.una, t.snd.edge, t.rcv.ledger.acknowledged(), window};
+    const auto& theirs = other_cell(slot);
+    const auto una = known_una(slot);
+    // Until the endpoint was heard, what the other one sends tells of its window.
+    auto edge = std::max(leg.heard->edge, una);
+    if (!leg.heard->any) edge = std::max(edge, theirs.received.load(std::memory_order_acquire));
+    const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
+    PayloadContext context{id_of(slot), una, edge,
+                           std::max(leg.hints->ack, std::min(leg.heard->seq_edge, acknowledged)), window};
+    if (const auto* held = payload_->store.find(context.id); held != nullptr) {
+        context.edge = std::max(context.edge, held->edge);
+        context.ack = std::max(context.ack, held->ack);
+        context.window = std::max(context.window, held->window);
+    }
+    return context;
 }
 
 /// The bytes from `begin` on are on their way to the endpoint. Of a segment that is not full nothing that
@@ -55,6 +68,7 @@ void Sessions::mirror_queue(std::uint32_t slot) {
             payload_->journal.add(payload_context(slot), at, {piece.data(), size});
         }
     }
+    cover_payload(slot);
 }
 
 /// What has been acknowledged meanwhile the standby need not hold. False when there is no room to say so.

@@ -94,6 +94,7 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
     }
     mirror_payload(slot, queue_end, {payload(packet.get()), meta(packet.get()).payload_len});
     tcp::enqueue(t, std::move(packet), context_);
+    cover_payload(slot);
     note_payload(slot);
 }
 
@@ -123,13 +124,14 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     const auto& theirs = other_cell(slot);
     const auto edge = theirs.edge.load(std::memory_order_acquire);
     const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
+    const auto passed = has_stored_gate(leg) ? std::min(acknowledged, stored_by_standby(slot)) : acknowledged;
     // What was clamped is released when the bytes themselves have come: look again then.
-    leg.far_changed = !rcv.ledger.release_until(waits_for_far(leg) ? acknowledged : rcv.ledger.received());
+    leg.far_changed = !rcv.ledger.release_until(waits_for_far(leg) ? passed : rcv.ledger.received());
     if (leg.far_changed) s_.tcp_counters.add(tcp::Counter::release_clamped);
     // Windows are tied: never past what the far end granted, but for a lead that was asked for, nor past what
     // we are willing to hold.
     const auto limit =
-        std::min<Position>(edge + s_.config.tcp.window_lead, acknowledged + s_.config.limits.session_bytes);
+        std::min<Position>(edge + s_.config.tcp.window_lead, passed + s_.config.limits.session_bytes);
     rcv.edge_limit = std::max(rcv.edge_limit, limit);
     const auto requests = theirs.probe_requests.load(std::memory_order_relaxed);
     if (requests != leg.probe_requests_seen) {

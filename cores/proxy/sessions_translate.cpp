@@ -366,6 +366,7 @@ void Sessions::anchor_leg(std::uint32_t slot, Position from_endpoint, Position t
     leg.far_changed = true;
     leg.phase = Phase::terminated;
     forget_held(slot);
+    begin_stored(slot, to_endpoint);
     leg.takeover_probe_at = Instant::never();
     // The old active may have died between the ends' last words and the record of them: ask soon whether they
     // live.

@@ -68,11 +68,16 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
         problems.add(section + ".gate",
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
-    if (standby && !has(s.gate, served_here))
+    const bool mirrored = s.mirror_payload != MirrorPayload::none;
+    if (standby && !has(s.gate, served_here | Gate::peer))
+        problems.add(section + ".gate",
+                     "holds \"standby\" alone: a session with a backend needs the backend's word, too; use "
+                     "[\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]");
+    else if (standby && has(s.gate, Gate::peer) && !mirrored)
         problems.add(
-            section + ".gate",
-            "holds \"standby\" without \"app\": bytes on their way to a backend are not mirrored; use "
-            "[\"peer\"], which needs no more, or [\"app\", \"standby\"]");
+            section + ".mirror_payload",
+            "is \"none\", so gate \"standby\" has nothing to wait for; set it to \"tails\" or \"all\", "
+            "or use [\"peer\"]");
     check_host(s, section, problems);
     check_library(s, section, problems);
     if (app && s.application == ApplicationKind::none && s.application_library.empty())

@@ -106,8 +106,7 @@ std::string assign(Gate& to, const KnobValue& v) {
         if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
         if (row == std::end(gate_names))
             return quoted(name) +
-                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each of the last two also with "
-                   "\"standby\", or [\"none\"]";
+                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each also with \"standby\", or [\"none\"]";
         if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
         to = to | row->second;
     }
@@ -343,7 +342,7 @@ constexpr Knob rows[] = {
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
      "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), "
      "\"host\" "
-     "(another process's confirmation), \"standby\" beside one of these two (and that the standby has it), "
+     "(another process's confirmation), \"standby\" beside one of these (and that the standby has it), "
      "or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\""},

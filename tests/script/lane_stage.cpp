@@ -328,7 +328,7 @@ void LaneStage::check(const Peer& to, const Peer& far, const Seen& s) const {
         wrong("TSval goes back");
     const std::size_t mss = to.offer.mss - (k.timestamps ? 12u : 0u);
     if (s.raw.payload.size() > mss) wrong("larger than the MSS");
-    if (!checks_ || config_.services[0].gate != Gate::peer) return;
+    if (!checks_ || !has(config_.services[0].gate, Gate::peer)) return;
     if (s.ack > std::max<Position>(far.knows().acked, 1)) wrong("R1: an ACK that the far end has not given");
     const auto edge = s.ack + s.window;
     if (edge > far.knows().edge)

@@ -194,6 +194,13 @@ std::string print(const WireOptions& w) {
     return text;
 }
 
+std::string payload_text(const Config& c) {
+    const auto what = c.services[0].mirror_payload;
+    if (what == MirrorPayload::none) return {};
+    return std::string(", mirrors ") + (what == MirrorPayload::tails ? "tails" : "all") + " up to " +
+           std::to_string(c.limits.payload_bytes) + " of " + std::to_string(c.limits.payloads);
+}
+
 std::string print(const MachineOptions& m) {
     const auto& c = m.config;
     std::string text =
@@ -205,11 +212,11 @@ std::string print(const MachineOptions& m) {
         std::to_string(c.tcp.rto_min.to_ms()) + " ms, time wait " + std::to_string(c.tcp.time_wait.to_ms()) +
         " ms, idle probe " + std::to_string(c.tcp.idle_probe.to_ms()) + " ms\n    sessions " +
         std::to_string(c.limits.sessions) + ", session bytes " + std::to_string(c.limits.session_bytes) +
-        ", mbufs " + std::to_string(c.limits.mbufs) + ", ring " + std::to_string(c.limits.ring) +
-        ", clock offset " + std::to_string(m.clock_offset.to_ms()) + " ms, drift " +
-        std::to_string(m.clock_drift) + " ppm, cycle delay " + std::to_string(m.cycle_delay.to_us()) +
-        " us, store delay " + std::to_string(m.store_delay.to_us()) + " us" +
-        (m.notices_links ? ", notices links" : "");
+        payload_text(c) + ", mbufs " + std::to_string(c.limits.mbufs) + ", ring " +
+        std::to_string(c.limits.ring) + ", clock offset " + std::to_string(m.clock_offset.to_ms()) +
+        " ms, drift " + std::to_string(m.clock_drift) + " ppm, cycle delay " +
+        std::to_string(m.cycle_delay.to_us()) + " us, store delay " + std::to_string(m.store_delay.to_us()) +
+        " us" + (m.notices_links ? ", notices links" : "");
     for (std::size_t i = 0; i < port_count; ++i) {
         const auto& n = m.ports[i];
         text +=
@@ -367,6 +374,21 @@ void use_headers(Options& o) {
     for (auto& m : o.machines) m.config.services[0].proxy_protocol = 2;
 }
 
+/// In one seed of three payload is mirrored: tails or all of it, with room for much or next to nothing. Drawn
+/// from a number of its own.
+void draw_payload(Options& o) {
+    Random random(mix64(o.seed ^ 0x9a11));
+    if (random.below(3) != 0) return;
+    const auto what = random.below(2) == 0 ? MirrorPayload::tails : MirrorPayload::all;
+    const auto bytes = 1u << random.between(12, 18);
+    const auto all = bytes * 4u << random.below(4);
+    for (auto& m : o.machines) {
+        m.config.services[0].mirror_payload = what;
+        m.config.limits.payload_bytes = bytes;
+        m.config.limits.payloads = all;
+    }
+}
+
 Options draw_options(std::uint64_t seed) {
     Options o = plain_options(seed, draw_site(seed));
     Random random(mix64(seed ^ 0x401dfa57));
@@ -389,6 +411,7 @@ Options draw_options(std::uint64_t seed) {
     draw_headers(seed, o);
     draw_cookies(o);
     draw_ecn(o);
+    draw_payload(o);
     return o;
 }
 

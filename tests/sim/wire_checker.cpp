@@ -29,6 +29,7 @@ struct WireChecker::View {
 WireChecker::WireChecker(Scheduler& scheduler, Journal& journal, const Options& options,
                          std::vector<Track>& tracks, const std::array<std::unique_ptr<Machine>, 2>& machines)
     : cookies_(options.cookies),
+      mirrors_payload_(options.machines[0].config.mirrors_payload()),
       scheduler_(scheduler),
       journal_(journal),
       site_(options.site),
@@ -126,6 +127,7 @@ void WireChecker::check_ack(const View& v) {
     const Position ack = v.ack();
     const auto withheld = distance(ack, v.from() == nullptr ? ack : v.from()->next());
     if (withheld > 0) peak_withheld_ = std::max(peak_withheld_, static_cast<std::uint64_t>(withheld));
+    const auto said = v.leg.ack;
     v.leg.ack = std::max(v.leg.ack, distance(0, ack) > 0 ? ack : 0);
     if (distance(0, ack) <= 0 && !v.s.has(flag::syn)) return;
     if (by_cookie(v) && ack == 1) return;
@@ -140,7 +142,9 @@ void WireChecker::check_ack(const View& v) {
     // So is a PROXY header that asks a server that may not have it, as long as nobody was heard.
     const bool header = header_size_ > 0 && distance(v.end(), 1) >= 0 && !heard;
     const bool probe = v.s.has(flag::syn) || (old && (v.s.payload.size() <= 1 || header));
-    if (distance(v.to.una(), ack) > 0 && !probe && (!heard || distance(*heard, ack) > 0))
+    // Payload that a standby held comes with what its endpoint was told before.
+    const bool held = mirrors_payload_ && !v.s.payload.empty() && distance(said, ack) <= 0;
+    if (distance(v.to.una(), ack) > 0 && !probe && !held && (!heard || distance(*heard, ack) > 0))
         violate(v, "T1",
                 "ACK " + std::to_string(ack) + " advances, but this node has heard " +
                     (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");

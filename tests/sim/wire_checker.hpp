@@ -46,7 +46,8 @@ class WireChecker {
     void violate(const View& v, const std::string& rule, const std::string& text) const;
     std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
 
-    bool cookies_;  ///< clients may get SYN cookies
+    bool cookies_;          ///< clients may get SYN cookies
+    bool mirrors_payload_;  ///< a standby may send what it held
     Scheduler& scheduler_;
     Journal& journal_;
     Site site_;

@@ -77,8 +77,12 @@ TEST_CASE("gates: what does not go together is named with its mend") {
         {"gate = [\"none\", \"app\"]\napplication = \"echo\"\n",
          "c.toml:34: service[0].gate: holds \"none\" beside another gate; leave one of them out"},
         {"backends = [\"10.77.2.20:80\"]\ngate = [\"standby\"]\n",
-         "c.toml:35: service[0].gate: holds \"standby\" without \"app\": bytes on their way to a backend are "
-         "not mirrored; use [\"peer\"], which needs no more, or [\"app\", \"standby\"]"},
+         "c.toml:35: service[0].gate: holds \"standby\" alone: a session with a backend needs the backend's "
+         "word, too; use [\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]"},
+        {"backends = [\"10.77.2.20:80\"]\ngate = [\"peer\", \"standby\"]\n",
+         "c.toml:31: service[0].mirror_payload: is \"none\", so gate \"standby\" has nothing to wait for; "
+         "set it "
+         "to \"tails\" or \"all\", or use [\"peer\"]"},
         {"backends = [\"10.77.2.20:80\"]\napplication = \"echo\"\n",
          "c.toml:35: service[0].application: runs with gate \"app\" alone; set gate = [\"app\"] or leave the "
          "application out"},
@@ -102,9 +106,33 @@ TEST_CASE("gates: what does not go together is named with its mend") {
         {"gate = [\"host\"]\nhost = \"net_af_xdp0\"\n",
          "c.toml:35: service[0].host: \"net_af_xdp0\" is a port of the node; give the process a device of "
          "its own"},
+        {"gate = [\"app\"]\napplication = \"echo\"\nmirror_payload = \"all\"\n",
+         "c.toml:36: service[0].mirror_payload: is about bytes on their way to a backend, and gates \"app\" "
+         "and \"host\" have none; leave it out"},
+        {"backends = [\"10.77.2.20:80\"]\ngate = [\"none\"]\nmirror_payload = \"all\"\n",
+         "c.toml:36: service[0].mirror_payload: protects nothing that gate \"none\" has acknowledged "
+         "already; "
+         "use gate = [\"peer\"] or leave it out"},
+        {"backends = [\"10.77.2.20:80\"]\nmirror_payload = \"some\"\n",
+         "c.toml:35: service[0].mirror_payload: \"some\" is no choice of bytes; use \"none\", \"tails\" or "
+         "\"all\""},
         {"gate = [\"peer\"]\n", "c.toml:31: service[0].backends: is empty; give at least one backend"},
     }));
     CHECK(with(lines) == message);
+}
+
+TEST_CASE("gates: payload may be mirrored behind gate peer") {
+    CHECK_FALSE(parsed(service).mirrors_payload());
+    const auto c = parsed("backends = [\"10.77.2.20:80\"]\nmirror_payload = \"tails\"\n");
+    CHECK(c.services[0].mirror_payload == MirrorPayload::tails);
+    CHECK(c.mirrors_payload());
+    CHECK(parsed("backends = [\"10.77.2.20:80\"]\ngate = [\"peer\", \"standby\"]\nmirror_payload = \"all\"\n")
+              .services[0]
+              .gate == (Gate::peer | Gate::standby));
+    CHECK(
+        said("[limits]", "[limits]\npayload_bytes = 65536\npayloads = 131072") ==
+        "c.toml:53: limits.payloads: is less than four times limits.payload_bytes; choose at least 262144 or "
+        "lower limits.payload_bytes");
 }
 
 TEST_CASE("gates: replies of one session fit into those of the lane") {

@@ -46,6 +46,21 @@ StateRecord state_record() {
     return r;
 }
 
+PayloadRecord payload_record() {
+    PayloadRecord r;
+    r.id = {0xa1a2a3a4, 0xa5a6a7a8};
+    r.side = Side::server;
+    r.over = true;
+    r.una = 0x3132333435363738;
+    r.edge = 0x3334353637383940;
+    r.ack = 0x3536373839404142;
+    r.window = 0x3738394041424344;
+    r.begin = 0x3940414243444546;
+    r.size = 3;
+    r.bytes = {0xb1, 0xb2, 0xb3};
+    return r;
+}
+
 /// One record of every type, no field zero and no two alike.
 std::vector<Record> one_of_each() {
     return {
@@ -56,10 +71,11 @@ std::vector<Record> one_of_each() {
         Opened{0x6162636465666768, test::session_record()},
         Progress{0x7172737475767778, test::progress_record()},
         Closed{9, {{10, 11}, 1}},
-        Confirm{{12, 13, 14}, 1},
+        Confirm{{12, 13, 14, 15, 16}, 1},
         Application{0x8182838485868788, application_record()},
         State{0x9192939495969798, state_record()},
-        Described{state_record()}};
+        Described{state_record()},
+        Payload{0x9192939495969798, payload_record()}};
 }
 
 std::string hex(const Bytes& bytes) {
@@ -82,7 +98,7 @@ Bytes from_hex(const std::string& text) {
 std::string dump() {
     static constexpr const char* names[] = {"hello",       "refused",  "epoch start", "snapshot end",
                                             "opened",      "progress", "closed",      "confirm",
-                                            "application", "state",    "described"};
+                                            "application", "state",    "described",   "payload"};
     static_assert(std::size(names) == std::variant_size_v<Record>);
     std::string text;
     for (const auto& record : one_of_each())
@@ -162,10 +178,11 @@ TEST_CASE("mirror codec: records of versions 2 and 3 are read; sessions of 2 hav
             CHECK(opened->record.ecn[0] == (version >= 3 && test::session_record().ecn[0]));
             CHECK(opened->record.ecn[1] == (version >= 3 && test::session_record().ecn[1]));
         }
-        if (const auto* confirm = std::get_if<Confirm>(&d.record)) CHECK(confirm->sequence[2] == 0);
+        if (const auto* confirm = std::get_if<Confirm>(&d.record))
+            CHECK((confirm->sequence[2] == 0 && confirm->sequence[4] == 0));
     }
-    // Application, State and Described came with version 4.
-    CHECK(records == std::variant_size_v<Record> - 3);
+    // Application, State, Described and Payload came with version 4.
+    CHECK(records == std::variant_size_v<Record> - 4);
 }
 
 TEST_CASE("mirror codec: records stay as small as the design says", "[mirror]") {
@@ -262,7 +279,7 @@ TEST_CASE("mirror codec: impossible values are refused though their CRC is good"
     const auto refused = [](const Record& record) {
         return decode(encoded(record)).verdict == Verdict::malformed;
     };
-    CHECK(refused(EpochStart{static_cast<Journal>(3), 1}));
+    CHECK(refused(EpochStart{static_cast<Journal>(journal_count), 1}));
     CHECK(refused(SnapshotEnd{static_cast<Journal>(255), 1}));
     for (const auto member :
          {&ApplicationRecord::committed, &ApplicationRecord::una, &ApplicationRecord::begin})
@@ -279,6 +296,13 @@ TEST_CASE("mirror codec: impossible values are refused though their CRC is good"
     CHECK(refused(State{1, state}));
     state.size = description_max + 1;
     CHECK(refused(Described{state}));
+    for (const auto member : {&PayloadRecord::una, &PayloadRecord::edge, &PayloadRecord::ack,
+                              &PayloadRecord::window, &PayloadRecord::begin})
+        for (const Position position : {Position{0}, Position{1} << 62}) {
+            auto r = payload_record();
+            r.*member = position;
+            CHECK(refused(Payload{1, r}));
+        }
     CHECK(refused(Refused{Refusal::count_}));
     auto p = test::progress_record();
     p.side = static_cast<Side>(2);
