@@ -12,7 +12,7 @@ namespace holdfast::protocol {
 
 class CoreWatch {
   public:
-    /// Cores in the order of Journal. `lane` outlives it; a core that does not move for `stall_max` is
+    /// Cores in the order of the first journals, which are theirs. `lane` outlives it; a core that does not move for `stall_max` is
     /// stalled.
     CoreWatch(const proxy::Lane& lane, Duration stall_max, Instant now);
 
@@ -24,17 +24,18 @@ class CoreWatch {
     std::optional<Journal> take_stalled(Instant now);
 
   private:
+    static constexpr std::size_t cores_max = index(Journal::application) + 1;
     struct Seen {
         std::uint64_t cycles = 0;
         Instant moved_at{};
         bool told = false;
     };
     std::uint64_t cycles(std::size_t core) const;
-    std::size_t cores() const { return lane_.application ? journal_count : journal_count - 1; }
+    std::size_t cores() const { return lane_.application ? cores_max : cores_max - 1; }
 
     const proxy::Lane& lane_;
     Duration stall_max_;
-    std::array<Seen, journal_count> seen_;
+    std::array<Seen, cores_max> seen_;
     std::uint64_t both_ = 0;                    ///< grows when both have moved
     std::array<std::uint64_t, 2> both_seen_{};  ///< of server and application core, when it grew
 };
