@@ -26,14 +26,14 @@ _LOST = {"request": ("server", f"tcp dport {_PORT}"), "answer": ("client", f"tcp
 
 
 def settings(mirror_payload: str) -> nodeconf.Table:
-    """A detection longer than the least timeout of Linux, 200 ms: without help a sender waits for its second one."""
+    """A detection longer than what Linux does of its own: a probe after 200 ms, its first timeout after 400."""
     def service(name: str, vip: str, server: str) -> nodeconf.Table:
         return {"name": name, "address": nodeconf.endpoint(vip, _PORT), "backends": [nodeconf.endpoint(server, _PORT)],
                 "gate": ["peer"], "mirror_payload": mirror_payload}
 
     return {"service": [service("peer", topology.VIP, topology.SERVER_ADDRESS),
                         service("peer-66", topology.VIP6, topology.SERVER_ADDRESS6)],
-            "guard": {"lease_ms": 230, "lease_margin_ms": 50}}
+            "guard": {"lease_ms": 400, "lease_margin_ms": 50}}
 
 
 def hold(lab: Lab, lost: str) -> None:
@@ -78,7 +78,7 @@ class Pause:
 
     @property
     def beyond(self) -> float:
-        return self.since_kill - self.detection
+        return max(0.0, self.since_kill - self.detection)
 
 
 def one_kill(lab: Lab, connections: list[socket.socket], lost: str) -> Pause:

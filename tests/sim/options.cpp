@@ -198,7 +198,8 @@ std::string payload_text(const Config& c) {
     const auto what = c.services[0].mirror_payload;
     if (what == MirrorPayload::none) return {};
     return std::string(", mirrors ") + (what == MirrorPayload::tails ? "tails" : "all") + " up to " +
-           std::to_string(c.limits.payload_bytes) + " of " + std::to_string(c.limits.payloads);
+           std::to_string(c.limits.payload_bytes) + " of " + std::to_string(c.limits.payloads) +
+           (has(c.services[0].gate, Gate::standby) ? ", gate standby" : "");
 }
 
 std::string print(const MachineOptions& m) {
@@ -374,16 +375,18 @@ void use_headers(Options& o) {
     for (auto& m : o.machines) m.config.services[0].proxy_protocol = 2;
 }
 
-/// In one seed of three payload is mirrored: tails or all of it, with room for much or next to nothing. Drawn
-/// from a number of its own.
+/// In one seed of three payload is mirrored: tails or all of it, with room for much or next to nothing; in
+/// half of these acknowledgments wait for the standby, too. Drawn from a number of its own.
 void draw_payload(Options& o) {
     Random random(mix64(o.seed ^ 0x9a11));
     if (random.below(3) != 0) return;
     const auto what = random.below(2) == 0 ? MirrorPayload::tails : MirrorPayload::all;
     const auto bytes = 1u << random.between(12, 18);
     const auto all = bytes * 4u << random.below(4);
+    const bool gate = random.below(2) == 0;
     for (auto& m : o.machines) {
         m.config.services[0].mirror_payload = what;
+        if (gate) m.config.services[0].gate = Gate::peer | Gate::standby;
         m.config.limits.payload_bytes = bytes;
         m.config.limits.payloads = all;
     }
