@@ -94,7 +94,7 @@ struct ServiceConfig {
     std::string host;                    ///< gate host: ethdev name of the link to the process that serves
     Duration host_timeout = seconds(1);  ///< a process silent for so long is dead
     MirrorPayload mirror_payload = MirrorPayload::none;
-    bool degrade = false;                ///< gate standby: while none is in sync, go on without it
+    bool degrade = false;  ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one
     HealthConfig health{};

@@ -51,9 +51,10 @@ void check_host(const ServiceConfig& s, const std::string& section, Problems& pr
 void check_payload(const ServiceConfig& s, const std::string& section, Problems& problems) {
     if (s.mirror_payload == MirrorPayload::none) return;
     if (has(s.gate, served_here))
-        problems.add(section + ".mirror_payload",
-                     "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; leave it "
-                     "out");
+        problems.add(
+            section + ".mirror_payload",
+            "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; leave it "
+            "out");
     else if (s.gate == Gate::none)
         problems.add(section + ".mirror_payload",
                      "protects nothing that gate \"none\" has acknowledged already; use gate = [\"peer\"] or "

@@ -106,7 +106,8 @@ std::string assign(Gate& to, const KnobValue& v) {
         if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
         if (row == std::end(gate_names))
             return quoted(name) +
-                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each also with \"standby\", or [\"none\"]";
+                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each also with \"standby\", or "
+                   "[\"none\"]";
         if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
         to = to | row->second;
     }
