@@ -200,7 +200,9 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     for (const auto& leg : o.record.leg)
         if (leg.local.address.is_v4() != leg.remote.address.is_v4()) return false;
     // Both nodes have the same services.
-    if (has(static_cast<Gate>(o.record.gates), served_here) && !lane_.application) return false;
+    const auto gates = static_cast<Gate>(o.record.gates);
+    if (has(gates, served_here) && !lane_.application) return false;
+    if (has(gates, Gate::peer) && has(gates, Gate::standby) && !lane_.payload) return false;
     switch (image_.opened(o.record)) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;

@@ -51,9 +51,10 @@ void check_host(const ServiceConfig& s, const std::string& section, Problems& pr
 void check_payload(const ServiceConfig& s, const std::string& section, Problems& problems) {
     if (s.mirror_payload == MirrorPayload::none) return;
     if (has(s.gate, served_here))
-        problems.add(section + ".mirror_payload",
-                     "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; "
-                     "leave it out");
+        problems.add(
+            section + ".mirror_payload",
+            "is about bytes on their way to a backend, and gates \"app\" and \"host\" have none; leave it "
+            "out");
     else if (s.gate == Gate::none)
         problems.add(section + ".mirror_payload",
                      "protects nothing that gate \"none\" has acknowledged already; use gate = [\"peer\"] or "
@@ -69,11 +70,11 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
     const bool mirrored = s.mirror_payload != MirrorPayload::none;
-    if (standby && !has(s.gate, served_here) && !has(s.gate, Gate::peer))
+    if (standby && !has(s.gate, served_here | Gate::peer))
         problems.add(section + ".gate",
                      "holds \"standby\" alone: a session with a backend needs the backend's word, too; use "
                      "[\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]");
-    else if (standby && !has(s.gate, served_here) && !mirrored)
+    else if (standby && has(s.gate, Gate::peer) && !mirrored)
         problems.add(
             section + ".mirror_payload",
             "is \"none\", so gate \"standby\" has nothing to wait for; set it to \"tails\" or \"all\", "

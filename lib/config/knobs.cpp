@@ -341,10 +341,10 @@ constexpr Knob rows[] = {
      "addresses and ports of the servers; at least one, but with gates \"app\" and \"host\", which have "
      "none"},
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
-     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit) or "
-     "\"host\" (another process's confirmation), each also with \"standby\" (and that the standby has it), "
-     "or "
-     "\"none\""},
+     "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), "
+     "\"host\" "
+     "(another process's confirmation), \"standby\" beside one of these (and that the standby has it), "
+     "or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\""},
     {"service", "application_library", optional, 0, 0, in_service<&S::application_library>(),

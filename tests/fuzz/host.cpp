@@ -68,6 +68,9 @@ class Program final : private app::Channel {
     app::Offset replied(SessionId id) const override { return sessions_[id.slot].replied; }
     void finish(SessionId id) override { of(id).finished = true; }
     void abort(SessionId id) override { close(id.slot); }
+    // It keeps no state of its own.
+    bool store(std::span<const std::uint8_t>) override { return false; }
+    void retry(SessionId) override {}
     void deliver(SessionId id, app::Offset from) override {
         auto& s = of(id);
         fuzz::require(from >= s.committed && from <= s.received, "bytes are asked for that are not there");
