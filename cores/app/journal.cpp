@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t pending_max = 8192;
 /// Sessions that are given room in one cycle, so that those that came first have it first.
 constexpr std::size_t wakes_max = 64;
+constexpr std::size_t unsettled_max = 4096;
+/// What could not be shipped is tried again after this time.
+constexpr Duration ship_again_after = microseconds(50);
 }  // namespace
 
 Journal::Journal(Channel& channel, journal::Store& store, journal::Contents& contents,
@@ -25,7 +28,9 @@ Journal::Journal(Channel& channel, journal::Store& store, journal::Contents& con
       s_(std::move(settings)),
       live_(s_.sessions),
       record_(journal::record_max),
-      pending_(pending_max) {
+      pending_(pending_max),
+      unsettled_(unsettled_max) {
+    partial_.reserve(journal::record_max + state_record_max);
     waiting_.reserve(s_.sessions);
     waking_.reserve(s_.sessions);
 }
@@ -38,14 +43,17 @@ Journal::Live* Journal::live(SessionId session) {
 
 Journal::Live& Journal::begin(const Opened& o) {
     auto& l = live_[o.session.slot];
-    l = {true, l.waiting, false, o.session.generation, 0, o.client, o.local};
+    l = {true, l.waiting, false, o.session.generation, 0, 0, {}};
+    l.party_size =
+        static_cast<std::uint16_t>(journal::encode(journal::Party{o.client, o.local, s_.service}, l.party));
+    // A standby that was never in sync may use names again that are in the log.
+    const auto* held = contents_.find(o.session);
+    if (held != nullptr && held->party != journal::party_hash(party_of(l))) contents_.forget(o.session.slot);
     return l;
 }
 
-void Journal::opened(const Opened& o) {
-    begin(o);
-    contents_.forget(o.session.slot);
-}
+/// The log may have bytes of it of which nobody was told before a takeover: they come again.
+void Journal::opened(const Opened& o) { begin(o); }
 
 void Journal::resumed(const Resumed& r) {
     auto& l = begin(r.opened);
@@ -74,10 +82,10 @@ bool Journal::append(const Record& r) {
 
 bool Journal::begin_term() {
     if (term_begun_) return true;
-    const auto number = std::max(contents_.terms().last().number, term_number_) + 1;
-    const bool fresh = term_number_ == 0;
-    term_begun_ = append({Kind::term, fresh, {}, number, s_.author, {}});
-    if (term_begun_) term_number_ = number;
+    // A node that follows nobody has no sessions from before.
+    term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}});
+    // In sync, a standby has it: two logs always have something in common.
+    if (term_begun_) committed_ = store_.end();
     return term_begun_;
 }
 
@@ -85,10 +93,7 @@ bool Journal::begin_term() {
 bool Journal::begin_session(SessionId session) {
     if (!begin_term()) return false;
     if (contents_.find(session) != nullptr) return true;
-    const auto& l = live_[session.slot];
-    std::uint8_t party[journal::party_max];
-    const auto n = journal::encode(journal::Party{l.client, l.local, s_.service}, party);
-    if (!append({Kind::opened, false, session, store_.end(), 0, {party, n}})) return false;
+    if (!append({Kind::opened, false, session, store_.end(), 0, party_of(live_[session.slot])})) return false;
     counters_.add(JournalCounter::sessions);
     return true;
 }
@@ -164,7 +169,7 @@ void Journal::wait(SessionId session) {
 
 void Journal::wake() {
     // Without progress there is no more room than there was.
-    const auto progress = store_.durable();
+    const auto progress = store_.durable() + shipped_;
     if (progress == woken_at_) return;
     const auto n = std::min(waiting_.size(), wakes_max);
     if (n == waiting_.size()) woken_at_ = progress;
@@ -179,10 +184,16 @@ void Journal::wake() {
     }
 }
 
+/// While a standby catches up what is committed need not be there: it is not in sync before it is.
+bool Journal::is_safe(journal::LogPosition at) const {
+    return at <= store_.durable() && (!caught_up_ || at <= shipped_);
+}
+
 void Journal::commit_durable() {
     for (; pending_count_ > 0; --pending_count_, pending_head_ = (pending_head_ + 1) % pending_max) {
         const auto& p = pending_[pending_head_];
-        if (p.at > store_.durable()) return;
+        if (!is_safe(p.at)) return;
+        committed_ = p.at;
         if (live(p.session) == nullptr) continue;
         channel_.commit(p.session, p.offset);
         if (p.finish) channel_.finish(p.session);
@@ -190,12 +201,19 @@ void Journal::commit_durable() {
 }
 
 void Journal::advance(Instant now) {
+    now_ = now;
     store_.advance(now);
     counters_.set(JournalCounter::durable, store_.durable());
+    ship();
+    drop_settled();
     commit_durable();
     if (!waiting_.empty()) wake();
 }
 
-Instant Journal::next_deadline() const { return store_.next_deadline(); }
+Instant Journal::next_deadline() const {
+    const auto at = store_.next_deadline();
+    const bool behind = joined_ && (!following_told_ || shipped_ < store_.end());
+    return behind ? earlier(at, now_ + ship_again_after) : at;
+}
 
 }  // namespace holdfast::app

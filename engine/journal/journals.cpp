@@ -45,8 +45,10 @@ app::ApplicationFactory Journals::factory(app::ApplicationFactory others) {
                                               app::Channel& channel) -> std::unique_ptr<app::Application> {
         for (auto& j : journals_)
             if (j->service.name == service.name)
-                return std::make_unique<app::Journal>(channel, j->store, j->contents, j->counters,
-                                                      app::JournalSettings{service.name, j->slots, author_});
+                return std::make_unique<app::Journal>(
+                    channel, j->store, j->contents, j->counters,
+                    app::JournalSettings{service.name, j->slots,
+                                         service.journal_standby == JournalStandby::durable, author_});
         return others(service, channel);
     };
 }

@@ -17,7 +17,7 @@ bool Contents::add(const Record& r, LogPosition at) {
     const bool same = h.known && h.generation == r.session.generation && h.number == r.number;
     if (r.kind == Kind::opened) {
         if (same || r.number != at) return false;
-        h = {true, false, r.session.generation, r.number, 0};
+        h = {true, false, r.session.generation, party_hash(r.body), r.number, 0};
         return true;
     }
     if (!same || h.ended || r.offset != h.offset) return false;

@@ -11,6 +11,7 @@ struct Held {
     bool known = false;
     bool ended = false;  ///< with its end of stream
     std::uint32_t generation = 0;
+    std::uint32_t party = 0;  ///< party_hash() of its client
     std::uint64_t number = 0;
     std::uint64_t offset = 0;  ///< the log has the bytes below
 };
@@ -29,7 +30,7 @@ class Contents {
 
     /// nullptr when the log has nothing of it.
     const Held* find(SessionId id) const;
-    /// A session that begins in the slot has nothing of what was there.
+    /// What is held of the slot's session is another one's.
     void forget(std::uint32_t slot);
     const Terms& terms() const { return terms_; }
     bool holds_data() const { return holds_data_; }

@@ -92,6 +92,10 @@ std::size_t encode(const Party& p, std::span<std::uint8_t> out) {
     return size;
 }
 
+std::uint32_t party_hash(std::span<const std::uint8_t> body) {
+    return rte_hash_crc(body.data(), static_cast<std::uint32_t>(body.size()), 0xffffffff);
+}
+
 std::optional<Party> decode_party(std::span<const std::uint8_t> body) {
     if (body.size() < 2 * endpoint_size) return std::nullopt;
     const auto name = body.subspan(2 * endpoint_size);

@@ -76,6 +76,8 @@ inline constexpr std::size_t party_max = 36 + 63;
 
 /// `service` is at most 63 bytes. Returns the size.
 std::size_t encode(const Party& p, std::span<std::uint8_t> out);
+/// Tells two clients of the same session id apart; of the body of a first record.
+std::uint32_t party_hash(std::span<const std::uint8_t> body);
 std::optional<Party> decode_party(std::span<const std::uint8_t> body);
 
 }  // namespace holdfast::journal

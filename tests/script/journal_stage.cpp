@@ -8,7 +8,7 @@ namespace {
 app::ApplicationFactory journal_on(const std::shared_ptr<JournalDisk>& disk, std::uint64_t author) {
     return [disk, author](const ServiceConfig& service, app::Channel& channel) {
         return std::make_unique<app::Journal>(channel, disk->store, disk->contents, disk->counters,
-                                              app::JournalSettings{service.name, 64, author});
+                                              app::JournalSettings{service.name, 64, false, author});
     };
 }
 

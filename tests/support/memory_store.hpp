@@ -22,6 +22,8 @@ class MemoryStore final : public journal::Store {
     void flush() {
         if (!failing) durable_ = end();
     }
+    /// `log` was changed by hand, and is what the disk has.
+    void cut() { durable_ = log.size(); }
     /// The power fails: what was not durable is gone.
     void lose() { log.resize(durable_); }
 
