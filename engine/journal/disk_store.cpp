@@ -140,6 +140,7 @@ Instant DiskStore::next_deadline() const {
 
 void DiskStore::fail(int error) {
     status_.error.store(error, std::memory_order_relaxed);
+    status_.failures.fetch_add(1, std::memory_order_relaxed);
     retry_at_ = now_ + retry_after;
 }
 

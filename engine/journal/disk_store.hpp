@@ -16,8 +16,9 @@ namespace holdfast::engine {
 
 /// What other threads may know of a store.
 struct StoreStatus {
-    std::atomic<int> error{0};      ///< of the last operation, an errno; 0: the disk works
-    std::atomic<bool> full{false};  ///< its bound is reached: until it is opened with a higher one
+    std::atomic<int> error{0};               ///< of the last operation, an errno; 0: the disk works
+    std::atomic<std::uint64_t> failures{0};  ///< of operations, which are tried again
+    std::atomic<bool> full{false};           ///< its bound is reached: until it is opened with a higher one
 };
 
 struct DiskStoreSettings {

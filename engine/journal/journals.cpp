@@ -54,10 +54,13 @@ app::ApplicationFactory Journals::factory(app::ApplicationFactory others) {
 }
 
 void Journals::for_each_counter(const protocol::CounterVisitor& visit) const {
-    for (const auto& j : journals_)
+    for (const auto& j : journals_) {
         for (std::size_t i = 0; i < app::JournalCounters::size; ++i)
             visit({j->module, app::journal_counter_rows[i].name, app::journal_counter_rows[i].help,
                    j->counters.get(i)});
+        visit({j->module, "disk_failures", "writes, syncs and reads that failed, and are tried again",
+               j->store.status().failures.load(std::memory_order_relaxed)});
+    }
 }
 
 void Journals::poll(Instant now, const std::function<void(const Event&)>& tell) {

@@ -24,7 +24,7 @@ from labtest import check
 from labkit import nodeconf, topology
 from labkit.lab import Lab
 
-_PORT = 8009
+PORT = 8009
 _VIPS = (topology.VIP, topology.VIP6)
 _BYTES_ACKED = 120  # tcpi_bytes_acked in struct tcp_info (linux/tcp.h)
 _BLOCK = 8192
@@ -36,7 +36,7 @@ def directory(lab: Lab, node: str) -> Path:
 
 def settings(lab_data: Path, standby: str) -> nodeconf.Table:
     def service(name: str, vip: str) -> nodeconf.Table:
-        return {"name": name, "address": nodeconf.endpoint(vip, _PORT), "gate": ["app", "standby"], "application": "journal",
+        return {"name": name, "address": nodeconf.endpoint(vip, PORT), "gate": ["app", "standby"], "application": "journal",
                 "journal_dir": str(lab_data / "journal-{node}" / name), "journal_standby": standby}
 
     return {"service": [service("sink", topology.VIP), service("sink6", topology.VIP6)]}
@@ -114,7 +114,7 @@ def compare(writer: Writer, held: list[Journal], at_least: int, whole: bool) -> 
     check(len(sessions) == 1 or (not sessions and at_least == 0), f"{writer.name} is in {len(sessions)} sessions of the journal")
     for journal, number, size, state in sessions:
         held_bytes = journal.read(number)
-        check(len(held_bytes) == size, f"{writer.name}: list says {size} bytes, read gives {len(held_bytes)}")
+        check(len(held_bytes) >= size, f"{writer.name}: list said {size} bytes, read gives {len(held_bytes)}")
         check(len(held_bytes) >= at_least,
               f"{writer.name}: {at_least} bytes were acknowledged, and the journal has {len(held_bytes)}")
         check(held_bytes == bytes(writer.stream.until(len(held_bytes))), f"{writer.name}: wrong bytes in the journal")
@@ -125,7 +125,7 @@ def compare(writer: Writer, held: list[Journal], at_least: int, whole: bool) -> 
 def connect(lab: Lab, vip: str) -> socket.socket:
     client = labtest.socket_in(lab.names.of("client"), socket.AF_INET6 if ":" in vip else socket.AF_INET)
     client.settimeout(60)
-    client.connect((vip, _PORT))
+    client.connect((vip, PORT))
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 
