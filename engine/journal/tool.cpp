@@ -98,7 +98,8 @@ void verify(const std::string& directory) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"What a journal of Holdfast holds. Exit status 1: it is damaged or can not be read."};
+    CLI::App app{
+        "What a journal of Holdfast holds. Exit status 1: it is damaged or can not be read; 2: wrong words."};
     app.set_version_flag("--version", HF_VERSION);
     app.require_subcommand(1);
     std::string directory;
@@ -121,7 +122,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e);
+        return app.exit(e) == 0 ? 0 : 2;
     } catch (const std::exception& e) {
         std::cerr << "holdfast-journal: " << e.what() << "\n";
         return 1;
