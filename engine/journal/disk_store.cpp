@@ -20,6 +20,8 @@ constexpr Duration poll_after = microseconds(50);
 
 DiskStore::DiskStore(const DiskStoreSettings& settings, const journal::RecordVisitor& visit)
     : s_(settings), buffer_(settings.buffer_bytes), batch_max_(1u << 20), read_buffer_(256u << 10) {
+    // A node does not grow: what a very large bound asks for beyond this is left to the heap.
+    segments_.reserve(std::min<std::uint64_t>(s_.bytes_max / s_.segment_bytes + 2, 1u << 16));
     try {
         std::filesystem::create_directories(s_.directory);
         lock_directory();

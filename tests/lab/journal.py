@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -134,8 +135,8 @@ def counter(lab: Lab, node: str, name: str) -> int:
     return sum(row["value"] for row in lab.ask(node, "counters") if re.match(r"journal\.", row["module"]) and row["name"] == name)
 
 
-def judge_kill(lab: Lab, writers: list[Writer]) -> labtest.Takeover:
-    takeover = labtest.kill_active(lab)
+def judge_kill(lab: Lab, writers: list[Writer], how: int) -> labtest.Takeover:
+    takeover = labtest.kill_active(lab, how)
     # No standby is in sync: from here on nothing more is acknowledged, until one is.
     acknowledged = [writer.acknowledged() for writer in writers]
     held = journals(lab, takeover.survivor)
@@ -155,7 +156,7 @@ def test(arguments: argparse.Namespace) -> str:
             writer.start()
         for _ in range(arguments.kills):
             time.sleep(arguments.seconds)
-            takeover = judge_kill(lab, writers)
+            takeover = judge_kill(lab, writers, signal.Signals["SIG" + arguments.signal])
             labtest.rejoin(lab, takeover.victim)
             again += counter(lab, takeover.survivor, "held_again")
         time.sleep(arguments.seconds)
@@ -180,5 +181,6 @@ if __name__ == "__main__":
     options.add_argument("--kills", type=int, default=3)
     options.add_argument("--seconds", type=float, default=2, help="before and after each kill")
     options.add_argument("--rate", type=int, default=100_000, help="bytes per second of each writer")
+    options.add_argument("--signal", choices=("KILL", "TERM"), default="KILL", help="TERM: planned stops")
     options.add_argument("--standby", choices=("memory", "durable"), default="memory", help="journal_standby")
     labtest.main(test, options)
