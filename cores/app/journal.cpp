@@ -84,7 +84,8 @@ bool Journal::begin_term() {
     if (term_begun_) return true;
     // A node that follows nobody has no sessions from before.
     term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}});
-    // In sync, a standby has it: two logs always have something in common.
+    // Whoever was active before may have acknowledged all of the log; and a standby that is in sync has this
+    // record, too: two logs always have something in common.
     if (term_begun_) committed_ = store_.end();
     return term_begun_;
 }

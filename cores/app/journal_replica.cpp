@@ -29,8 +29,6 @@ void put_header(std::span<std::uint8_t> piece, Piece kind, journal::LogPosition 
 void Journal::activated(std::uint64_t term) {
     term_ = term;
     term_begun_ = joined_ = caught_up_ = false;
-    // Whoever was active before may have acknowledged all of it.
-    committed_ = store_.end();
     // A record that did not become whole is one that nobody was told of.
     partial_.clear();
     unsettled_count_ = unsettled_pieces_ = 0;

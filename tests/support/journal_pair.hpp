@@ -43,6 +43,7 @@ struct Carried {
 /// A session as the application core has it.
 struct PairSession {
     app::Offset taken = 0, committed = 0;
+    app::Offset inherited = 0;  ///< committed by the node that was active before
     bool end_told = false, finished = false;
 };
 

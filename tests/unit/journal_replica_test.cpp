@@ -137,6 +137,7 @@ class Pair {
             client.acknowledged = std::max(client.acknowledged, c.committed);
             if (c.finished) client.over = true;
             if (to.standby_durable) judge_durable(to, client);
+            if (c.committed > active().sessions[c.session->slot].inherited) judge_durable(active(), client);
         }
     }
 
@@ -178,6 +179,7 @@ class Pair {
         n.journal->activated(++term_);
         for (auto& [slot, s] : n.sessions) {
             auto& c = clients_[slot];
+            s.inherited = s.committed;
             if (c.over) continue;
             n.journal->resumed({{c.id, *Endpoint::parse("10.0.0.1:1000"), *Endpoint::parse("10.0.0.2:2000")},
                                 s.committed,

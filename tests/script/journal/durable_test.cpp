@@ -81,7 +81,7 @@ STORY("journal: at its bound it takes no more, and what it has stays acknowledge
     lane.flush();
     lane.after(1000_ms);
     lane.client().expects_nothing();
-    lane.expect_journal_count(app::JournalCounter::no_room, 1);
+    expect(lane.disk().counters.get(app::JournalCounter::no_room) > 0, "it is counted");
     expect_equal(lane.disk().stream(lane.record().id).size(), 1000, "bytes in the log");
 }
 
