@@ -197,7 +197,9 @@ void Journal::commit_durable() {
         committed_ = p.at;
         if (live(p.session) == nullptr) continue;
         channel_.commit(p.session, p.offset);
-        if (p.finish) channel_.finish(p.session);
+        if (!p.finish) continue;
+        channel_.commit_end(p.session);
+        channel_.finish(p.session);
     }
 }
 

@@ -24,7 +24,8 @@ struct JournalSettings {
     std::uint64_t author = 0;      ///< of its terms: drawn anew by every start of a node
 };
 
-/// An acknowledgment says: these bytes are durable here. The journal's FIN says that of the whole stream.
+/// An acknowledgment says: these bytes are durable here; that of a FIN, that the end of the stream is known
+/// here for good, too. The journal's own FIN follows it.
 ///
 /// `contents` is what `store` held when it was opened. Both outlive the journal, which alone uses them.
 class Journal final : public Application {
@@ -41,6 +42,7 @@ class Journal final : public Application {
     void advance(Instant now) override;
     Instant next_deadline() const override;
 
+    bool confirms_end() const override { return true; }
     void activated(std::uint64_t term) override;
     std::size_t describe(std::span<std::uint8_t> out) override;
     void standby_joined(std::span<const std::uint8_t> described) override;
@@ -68,7 +70,7 @@ class Journal final : public Application {
         bool finish = false;
     };
 
-    /// A standby: pieces whose bytes are not durable, with the end of the log behind them.
+    /// A standby: pieces that are not confirmed yet, with the end of the log behind them.
     struct Unsettled {
         journal::LogPosition end = 0;
         std::uint64_t pieces = 0;

@@ -77,8 +77,12 @@ bool Journal::stored(std::span<const std::uint8_t> piece) {
         if (piece[0] == static_cast<std::uint8_t>(Piece::follow)) held = follow_from(at);
         else held = at == store_.end() + partial_.size() && take_piece(piece.subspan(piece_header));
     }
-    if (held) note_unsettled();
-    else counters_.add(JournalCounter::pieces_refused);
+    if (held) {
+        note_unsettled();
+        drop_settled();
+    } else {
+        counters_.add(JournalCounter::pieces_refused);
+    }
     return held;
 }
 
@@ -138,7 +142,6 @@ std::size_t Journal::read_record(journal::LogPosition at, std::span<std::uint8_t
 }
 
 void Journal::note_unsettled() {
-    if (!s_.standby_durable) return;
     ++unsettled_pieces_;
     const auto end = store_.end() + partial_.size();
     if (unsettled_count_ == unsettled_.size()) {
@@ -149,9 +152,11 @@ void Journal::note_unsettled() {
     unsettled_[(unsettled_head_ + unsettled_count_++) % unsettled_.size()] = {end, 1};
 }
 
-/// As standby: what is durable is settled.
+/// As standby: what is durable is settled, or what is in memory as long as that has room. A disk that is too
+/// slow so slows down those who write, before the standby has to give up.
 void Journal::drop_settled() {
-    while (unsettled_count_ > 0 && unsettled_[unsettled_head_].end <= store_.durable()) {
+    const auto slack = s_.standby_durable ? 0 : store_.capacity() / 2;
+    while (unsettled_count_ > 0 && unsettled_[unsettled_head_].end <= store_.durable() + slack) {
         unsettled_pieces_ -= unsettled_[unsettled_head_].pieces;
         unsettled_head_ = (unsettled_head_ + 1) % unsettled_.size();
         --unsettled_count_;

@@ -40,6 +40,7 @@ class DiskStore final : public journal::Store {
 
     journal::LogPosition end() const override { return end_; }
     journal::LogPosition durable() const override { return durable_; }
+    std::size_t capacity() const override { return buffer_.size(); }
     bool append(std::span<const std::uint8_t> record) override;
     std::size_t read(journal::LogPosition at, std::span<std::uint8_t> out) override;
     std::size_t read_now(journal::LogPosition at, std::span<std::uint8_t> out) override;

@@ -22,6 +22,8 @@ class Store {
     /// What lies below is on the disk, and stays there when the power fails.
     virtual LogPosition durable() const = 0;
 
+    /// Bytes that may wait for the disk.
+    virtual std::size_t capacity() const = 0;
     /// Appends a whole record, or nothing: then there is no room in memory (the disk is slow, full or fails)
     /// or within the store's bound.
     virtual bool append(std::span<const std::uint8_t> record) = 0;

@@ -44,7 +44,7 @@ struct Carried {
 struct PairSession {
     app::Offset taken = 0, committed = 0;
     app::Offset inherited = 0;  ///< committed by the node that was active before
-    bool end_told = false, finished = false;
+    bool end_told = false, end_committed = false, finished = false;
 };
 
 class PairNode final : public app::Channel {
@@ -89,6 +89,13 @@ class PairNode final : public app::Channel {
     std::size_t reply(SessionId, std::span<const std::uint8_t>) override { return 0; }
     std::size_t room(SessionId) const override { return 0; }
     app::Offset replied(SessionId) const override { return 0; }
+    void commit_end(SessionId id) override {
+        auto& s = sessions.at(id.slot);
+        wrong_commit = wrong_commit || !s.end_told || s.committed != s.taken;
+        s.end_committed = true;
+        touched.insert(id.slot);
+    }
+    void deliver(SessionId, app::Offset) override {}
     void finish(SessionId id) override {
         sessions.at(id.slot).finished = true;
         touched.insert(id.slot);

@@ -30,6 +30,7 @@ class MemoryStore final : public journal::Store {
     journal::LogPosition end() const override { return log.size(); }
     journal::LogPosition durable() const override { return durable_; }
 
+    std::size_t capacity() const override { return buffer; }
     bool append(std::span<const std::uint8_t> record) override {
         if (end() + record.size() - durable_ > buffer || log.size() + record.size() > max) return false;
         log.insert(log.end(), record.begin(), record.end());

@@ -85,15 +85,13 @@ class Pair {
         for (const auto slot : n.touched) {
             const auto& s = n.sessions[slot];
             if (n.joined)
-                n.mirror.push_back(
-                    {{}, SessionId{slot, 1}, s.committed, s.end_told && s.committed == s.taken, s.finished});
+                n.mirror.push_back({{}, SessionId{slot, 1}, s.committed, s.end_committed, s.finished});
         }
         n.touched.clear();
         if (n.joined && !in_sync_ && !snapshot_sent_ && n.journal->caught_up()) {
             snapshot_sent_ = true;
             for (const auto& [slot, s] : n.sessions)
-                n.mirror.push_back(
-                    {{}, SessionId{slot, 1}, s.committed, s.end_told && s.committed == s.taken, s.finished});
+                n.mirror.push_back({{}, SessionId{slot, 1}, s.committed, s.end_committed, s.finished});
             n.mirror.push_back({});
         }
         for (const auto slot : n.aborted) clients_[slot].aborted = true;
@@ -114,7 +112,7 @@ class Pair {
             } else if (c.session) {
                 auto& s = to.sessions[c.session->slot];
                 s.committed = s.taken = std::max(s.committed, c.committed);
-                s.end_told = s.end_told || c.end;
+                s.end_told = s.end_committed = s.end_committed || c.end;
                 s.finished = s.finished || c.finished;
             }
             if (c.state.empty()) confirmed_.push_back({stored_, c});
@@ -242,6 +240,35 @@ class Pair {
 };
 
 }  // namespace
+
+TEST_CASE("journal: a standby whose disk is slow confirms late, and what it can not keep it refuses",
+          "[journal]") {
+    PairNode node(1);
+    node.store_.buffer = 4000;
+    LogWriter log;
+    log.term(1).opened(3);
+    for (int i = 0; i < 8; ++i) log.data(std::string(500, 'x'));
+    std::array<std::uint8_t, journal::Description::size_max> said;
+    node.journal->describe(said);
+    const auto piece = [&](std::size_t from, std::size_t size) {
+        std::vector<std::uint8_t> out(9);
+        out[0] = 2;
+        for (unsigned i = 0; i < 8; ++i) out[1 + i] = static_cast<std::uint8_t>(from >> 8 * i);
+        out.insert(out.end(), log.bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                   log.bytes.begin() + static_cast<std::ptrdiff_t>(from + size));
+        return node.journal->stored(out);
+    };
+    REQUIRE(piece(0, 1000));
+    REQUIRE(piece(1000, 1000));
+    CHECK(node.journal->unsettled() == 0);
+    REQUIRE(piece(2000, 1000));
+    REQUIRE(piece(3000, 700));
+    CHECK(node.journal->unsettled() == 2);
+    CHECK_FALSE(piece(3700, 800));
+    node.store_.flush();
+    node.journal->advance(Instant{} + seconds(1));
+    CHECK(node.journal->unsettled() == 0);
+}
 
 TEST_CASE("journal: whatever is killed when, the survivor has what was acknowledged", "[journal]") {
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
