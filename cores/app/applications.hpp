@@ -16,7 +16,8 @@ using ApplicationFactory = std::function<std::unique_ptr<Application>(const Serv
 /// The link to the process of a service with gate host. It outlives the application core.
 using HostLinks = std::function<host::Link&(const ServiceConfig&)>;
 
-/// The built-in application of a service, or nullptr for one without. `channel` outlives it.
+/// The built-in application of a service, or nullptr for one without and for a journal, whose disk is the
+/// host's. `channel` outlives it.
 std::unique_ptr<Application> make_application(const ServiceConfig& service, Channel& channel);
 
 }  // namespace holdfast::app

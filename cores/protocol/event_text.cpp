@@ -1,6 +1,7 @@
 #include "cores/protocol/event_text.hpp"
 
 #include <array>
+#include <cerrno>
 
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
@@ -59,6 +60,15 @@ std::string backend_reason(const Event& e) {
     return words.empty() ? "" : ": " + std::string(words);
 }
 
+std::string why_not_written(std::uint64_t error) {
+    switch (error) {
+        case 0: return "journal_max_bytes is reached";
+        case ENOSPC: return "its disk is full";
+        case EIO: return "its disk fails";
+        default: return "error " + std::to_string(error);
+    }
+}
+
 }  // namespace
 
 std::string describe(const Event& e) {
@@ -110,6 +120,9 @@ std::string describe(const Event& e) {
         case EventKind::backend_down: return backend_name(e) + " is down" + backend_reason(e);
         case EventKind::backend_drained: return backend_name(e) + " is drained: it gets no new sessions";
         case EventKind::backend_undrained: return backend_name(e) + " is no longer drained";
+        case EventKind::journal_holds:
+            return "the journal of service " + a + " holds: " + why_not_written(e.b);
+        case EventKind::journal_goes_on: return "the journal of service " + a + " goes on";
         case EventKind::count_: break;
     }
     return "unknown event";

@@ -33,6 +33,7 @@ std::uint64_t configuration_hash(const Config& c) {
         h = text_hash(h, s.address.to_string());
         h = mix64(h ^ static_cast<std::uint64_t>(s.gate));
         h = mix64(h ^ static_cast<std::uint64_t>(s.application) << 1 ^ (s.degrade ? 1 : 0));
+        h = mix64(h ^ static_cast<std::uint64_t>(s.journal_standby));
         // What a server got in front of its client's bytes is not in the record: it follows from it and this.
         h = mix64(h ^ s.proxy_protocol);
         h = mix64(h ^ static_cast<std::uint64_t>(s.mirror_payload));

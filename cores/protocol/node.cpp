@@ -230,7 +230,7 @@ bool Node::drain(std::string_view service, const Endpoint& backend, bool on) {
     return found;
 }
 
-void Node::for_each_counter(const std::function<void(const CounterView&)>& visit) const {
+void Node::for_each_counter(const CounterVisitor& visit) const {
     const auto side = [&](const ProtocolCore& core, const std::array<std::string_view, 4>& modules) {
         visit_counters(visit, modules[0], core.frame_counters(), wire::frame_rows);
         visit_counters(visit, modules[1], core.net_counters(), net::counter_rows);
@@ -245,6 +245,7 @@ void Node::for_each_counter(const std::function<void(const CounterView&)>& visit
     visit_counters(visit, "mirror.tcp", n.tcp_counters(), tcp::counter_rows);
     visit_counters(visit, "mirror", n.mirror_counters(), mirror::counter_rows);
     visit_counters(visit, "guard", n.guard_counters(), guard::counter_rows);
+    if (parts_->r.application_counters) parts_->r.application_counters(visit);
     if (!parts_->application) return;
     visit_counters(visit, "app", parts_->application->counters(), app::counter_rows);
     visit_counters(visit, "host", parts_->application->host_counters(), app::host_counter_rows);

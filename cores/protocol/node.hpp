@@ -19,6 +19,13 @@
 
 namespace holdfast::protocol {
 
+/// One row of the counters listing: module, name, help, value.
+struct CounterView {
+    std::string_view module, name, help;
+    std::uint64_t value = 0;
+};
+using CounterVisitor = std::function<void(const CounterView&)>;
+
 /// Everything a node is made from. Pools need packet_private_size of private area (lib/packet).
 struct NodeResources {
     Config config;
@@ -33,7 +40,8 @@ struct NodeResources {
     std::uint64_t seed = 1;
     Instant started_at{};
     app::ApplicationFactory make_application;  ///< of services with gate app; empty: those that are built in
-    app::HostLinks host_link;                  ///< of services with gate host
+    std::function<void(const CounterVisitor&)> application_counters;  ///< of those; may be empty
+    app::HostLinks host_link;                                         ///< of services with gate host
 };
 
 /// What an operator reads of the node; any thread may call status().
@@ -71,12 +79,6 @@ struct BackendRow {
     std::string_view state;   ///< "up", "down" or "drained"
     std::string_view reason;  ///< why, in words; empty when there is nothing to say
     std::uint32_t sessions = 0;
-};
-
-/// One row of the counters listing: module, name, help, value.
-struct CounterView {
-    std::string_view module, name, help;
-    std::uint64_t value = 0;
 };
 
 class Node {
@@ -121,7 +123,7 @@ class Node {
     /// A drained backend gets no new sessions on this node; what it has lives on. False when no service of
     /// this name has such a backend. One caller at a time.
     bool drain(std::string_view service, const Endpoint& backend, bool on);
-    void for_each_counter(const std::function<void(const CounterView&)>& visit) const;
+    void for_each_counter(const CounterVisitor& visit) const;
     /// Events in order since the last call; one caller only.
     bool next_event(Event& out);
 

@@ -28,6 +28,7 @@
 #include "engine/control/telemetry.hpp"
 #include "engine/control/term_file.hpp"
 #include "engine/control/term_keeper.hpp"
+#include "engine/journal/journals.hpp"
 #include "engine/lcore/clock.hpp"
 #include "engine/lcore/runner.hpp"
 #include "engine/link/link_watch.hpp"
@@ -160,8 +161,8 @@ struct Ports {
     std::map<std::string, HostPort> hosts;  ///< by device
 };
 
-protocol::NodeResources resources(const Config& config, Ports& ports, app::ApplicationFactory applications,
-                                  Instant now) {
+protocol::NodeResources resources(const Config& config, Ports& ports, const Journals& journals,
+                                  app::ApplicationFactory applications, Instant now) {
     protocol::NodeResources r;
     r.config = config;
     r.name_prefix = "hf";
@@ -177,6 +178,7 @@ protocol::NodeResources resources(const Config& config, Ports& ports, app::Appli
     r.seed = random_number();
     r.started_at = now;
     r.make_application = std::move(applications);
+    r.application_counters = [&journals](const auto& visit) { journals.for_each_counter(visit); };
     r.host_link = [&ports](const ServiceConfig& s) -> host::Link& { return ports.hosts.at(s.host).link; };
     return r;
 }
@@ -184,11 +186,13 @@ protocol::NodeResources resources(const Config& config, Ports& ports, app::Appli
 /// A node with its threads. Ends before the ports do.
 class Machine {
   public:
-    Machine(const Config& config, Ports& ports, app::ApplicationFactory applications, const Clock& clock)
+    Machine(const Config& config, Ports& ports, Journals& journals, app::ApplicationFactory applications,
+            const Clock& clock)
         : config_(config),
           clock_(clock),
+          journals_(journals),
           started_at_(clock.now()),
-          node_(resources(config, ports, std::move(applications), started_at_)),
+          node_(resources(config, ports, journals, std::move(applications), started_at_)),
           node_runner_("node", node_.node_core(), &ports.mirror, clock, node_options(config)),
           client_runner_("client", node_.client_core(), &ports.client, clock, lane_options(config)),
           server_runner_("server", node_.server_core(), &ports.server, clock, lane_options(config)),
@@ -265,15 +269,18 @@ class Machine {
 
     void collect_events() {
         Event event;
-        while (node_.next_event(event)) {
-            events_.add(event);
-            const EventRow& row = event_rows[static_cast<std::size_t>(event.kind)];
-            say("event " + std::string(row.name) + ": " + protocol::describe(event));
-        }
+        while (node_.next_event(event)) tell(event);
+        journals_.poll(clock_.now(), [this](const Event& e) { tell(e); });
+    }
+    void tell(const Event& event) {
+        events_.add(event);
+        const EventRow& row = event_rows[static_cast<std::size_t>(event.kind)];
+        say("event " + std::string(row.name) + ": " + protocol::describe(event));
     }
 
     const Config& config_;
     const Clock& clock_;
+    Journals& journals_;
     Instant started_at_;
     protocol::Node node_;
     EventHistory events_{event_history_size};
@@ -324,10 +331,11 @@ int run_node(const Arguments& arguments, const Config& config) {
         say("telemetry is off (--no-telemetry): holdfastctl will not reach this node");
     if (arguments.print_layout) return 0;
     make_state_dir(config);
+    Journals journals(config, random_number());
     {
         const PreferNumaNode memory(ports.client.socket());
         for (Port* port : ports.all()) port->start();
-        Machine machine(config, ports, std::move(applications), clock);
+        Machine machine(config, ports, journals, journals.factory(std::move(applications)), clock);
         say("node " + config.node_name + " runs, detection time " +
             std::to_string((config.guard.lease + config.guard.lease_margin).to_ms()) + " ms");
         machine.run(lcores, stop_signals);

@@ -26,7 +26,10 @@ constexpr bool has(Gate gates, Gate g) {
 inline constexpr Gate served_here = Gate::app | Gate::host;
 
 /// What runs on the appliance and serves the clients of a service with gate app.
-enum class ApplicationKind : std::uint8_t { none, echo };
+enum class ApplicationKind : std::uint8_t { none, echo, journal };
+
+/// Where the standby must have a journal's bytes before they are acknowledged, with gate standby.
+enum class JournalStandby : std::uint8_t { memory, durable };
 
 /// Which bytes on their way to the far end a standby holds, too, until the far end has acknowledged them.
 enum class MirrorPayload : std::uint8_t {
@@ -94,6 +97,9 @@ struct ServiceConfig {
     std::string host;                    ///< gate host: ethdev name of the link to the process that serves
     Duration host_timeout = seconds(1);  ///< a process silent for so long is dead
     MirrorPayload mirror_payload = MirrorPayload::none;
+    std::string journal_dir;                       ///< application journal: its segment files
+    std::uint64_t journal_bytes_max = 1ull << 30;  ///< of its log, on disk
+    JournalStandby journal_standby = JournalStandby::memory;
     bool degrade = false;  ///< gate standby: while none is in sync, go on without it
     Balance balance = Balance::round_robin;
     Duration connect_timeout = seconds(5);  ///< a backend silent for so long makes room for the next one

@@ -276,6 +276,7 @@ void cross_check(const Config& config, Problems& problems) {
                      "is one too many of " + std::to_string(config.services.size()) + "; choose at most " +
                          std::to_string(Config::services_max) + " services");
     for (std::size_t i = 0; i < config.services.size(); ++i) check_service(config, i, problems);
+    check_journal_directories(config.services, problems);
     check_mirror(config, problems);
     check_addresses(config, problems);
     check_lease(config.guard, problems);

@@ -61,7 +61,34 @@ void check_payload(const ServiceConfig& s, const std::string& section, Problems&
                      "leave it out");
 }
 
+void check_journal(const ServiceConfig& s, const std::string& section, Problems& problems) {
+    const bool journal = s.application == ApplicationKind::journal;
+    const ServiceConfig defaults;
+    if (journal && s.journal_dir.empty())
+        problems.add(section + ".journal_dir",
+                     "is missing, and application \"journal\" needs one; name a directory of its own, as in "
+                     "\"/var/lib/holdfast/journal\"");
+    const auto only = [&](bool said, const char* key) {
+        if (!journal && said)
+            problems.add(section + key, "is about application \"journal\", which is not set; leave it out");
+    };
+    only(!s.journal_dir.empty(), ".journal_dir");
+    only(s.journal_bytes_max != defaults.journal_bytes_max, ".journal_max_bytes");
+    only(s.journal_standby != defaults.journal_standby, ".journal_standby");
+    if (journal && s.journal_standby == JournalStandby::durable && !has(s.gate, Gate::standby))
+        problems.add(section + ".journal_standby",
+                     "is about gate \"standby\", which is not set; set it or leave journal_standby out");
+}
+
 }  // namespace
+
+void check_journal_directories(const std::vector<ServiceConfig>& services, Problems& problems) {
+    for (std::size_t i = 0; i < services.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j)
+            if (!services[i].journal_dir.empty() && services[i].journal_dir == services[j].journal_dir)
+                problems.add("service[" + std::to_string(i) + "].journal_dir",
+                             "is that of service " + services[j].name + ", too; give each journal its own");
+}
 
 void check_gates(const ServiceConfig& s, const std::string& section, Problems& problems) {
     const bool app = has(s.gate, Gate::app), standby = has(s.gate, Gate::standby);
@@ -92,6 +119,7 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
                      "is about gate \"standby\", which is not set; set it or leave degrade out");
     check_payload(s, section, problems);
     if (has(s.gate, served_here)) check_backend_keys(s, section, app ? "app" : "host", problems);
+    check_journal(s, section, problems);
 }
 
 }  // namespace holdfast

@@ -144,9 +144,14 @@ std::string assign(MirrorPayload& to, const KnobValue& v) {
     return assign_word(to, v, mirror_payload_names, "choice of bytes");
 }
 
-constexpr std::string_view application_names[] = {"none", "echo"};
+constexpr std::string_view application_names[] = {"none", "echo", "journal"};
 std::string assign(ApplicationKind& to, const KnobValue& v) {
     return assign_word(to, v, application_names, "application");
+}
+
+constexpr std::string_view journal_standby_names[] = {"memory", "durable"};
+std::string assign(JournalStandby& to, const KnobValue& v) {
+    return assign_word(to, v, journal_standby_names, "place at the standby");
 }
 
 // ---- from a value of ours to the file's notation ----
@@ -176,6 +181,7 @@ std::string print(Gate v) {
 }
 std::string print(ApplicationKind v) { return quoted(application_names[static_cast<std::size_t>(v)]); }
 std::string print(MirrorPayload v) { return quoted(mirror_payload_names[static_cast<std::size_t>(v)]); }
+std::string print(JournalStandby v) { return quoted(journal_standby_names[static_cast<std::size_t>(v)]); }
 std::string print(IdlePolicy v) { return quoted(idle_names[static_cast<std::size_t>(v)]); }
 std::string print(Balance v) { return quoted(balance_names[static_cast<std::size_t>(v)]); }
 
@@ -346,7 +352,8 @@ constexpr Knob rows[] = {
      "(another process's confirmation), \"standby\" beside one of these (and that the standby has it), "
      "or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
-     "what serves the clients on this machine, with gate \"app\": \"echo\""},
+     "what serves the clients on this machine, with gate \"app\": \"echo\", or \"journal\", which keeps what "
+     "they send on disk"},
     {"service", "application_library", optional, 0, 0, in_service<&S::application_library>(),
      "file of a shared library with an application, instead of one that is built in"},
     {"service", "host", optional, 0, 0, in_service<&S::host>(),
@@ -357,6 +364,13 @@ constexpr Knob rows[] = {
     {"service", "mirror_payload", optional, 0, 0, in_service<&S::mirror_payload>(),
      "bytes on their way to the far end that the standby holds, too, and sends itself after a takeover: "
      "\"none\", \"tails\" (what stands in segments that are not full) or \"all\"; the same on both nodes"},
+    {"service", "journal_dir", optional, 0, 0, in_service<&S::journal_dir>(),
+     "directory of the journal, of this node and service alone; made if missing"},
+    {"service", "journal_max_bytes", optional, 1 << 20, std::int64_t{1} << 50,
+     in_service<&S::journal_bytes_max>(), "size of the journal on disk at which it takes no more"},
+    {"service", "journal_standby", optional, 0, 0, in_service<&S::journal_standby>(),
+     "with gate \"standby\": bytes are acknowledged when the standby has them in \"memory\", or has them "
+     "\"durable\", too"},
     {"service", "degrade", optional, 0, 0, in_service<&S::degrade>(),
      "with gate \"standby\": while no standby is in sync, acknowledge and reply without, unprotected, "
      "instead "

@@ -131,7 +131,7 @@ class Lab:
         key.touch(mode=0o600)
         key.write_bytes((self.directory / "key").read_bytes())
         configuration = home / "config.toml"
-        table = nodeconf.merge(nodeconf.settings(node, options, home), extra)
+        table = nodeconf.merge(nodeconf.settings(node, options, home), nodeconf.of_node(extra, node))
         configuration.write_text(nodeconf.to_toml(table))
 
         if options.ports == "af_xdp":

@@ -129,6 +129,15 @@ def merge(into: Table, extra: Table) -> Table:
     return into
 
 
+def of_node(table: Any, node: str) -> Any:
+    """The same with the node's name in the place of {node} in every text: what two nodes must not share."""
+    if isinstance(table, dict):
+        return {key: of_node(value, node) for key, value in table.items()}
+    if isinstance(table, list):
+        return [of_node(value, node) for value in table]
+    return table.replace("{node}", node) if isinstance(table, str) else table
+
+
 def read_extra(path: pathlib.Path) -> Table:
     try:
         return tomllib.loads(path.read_text())

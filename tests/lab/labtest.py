@@ -75,11 +75,16 @@ def build_directory() -> Path:
     return _BUILD
 
 
+def lab_name() -> str:
+    """Of the lab that laboratory() brings up."""
+    return os.environ.get("HOLDFAST_LAB", "hft")
+
+
 @contextlib.contextmanager
 def laboratory(arguments: argparse.Namespace, gate: str = "peer", name: str | None = None,
                extra: nodeconf.Table | None = None) -> Iterator[Lab]:
     """A lab of one's own, with `extra` over both nodes' settings; logs and captures of a failed test are kept in lab-logs of the build directory."""
-    lab = Lab(name or os.environ.get("HOLDFAST_LAB", "hft"))
+    lab = Lab(name or lab_name())
     lab.down()
     try:
         lab.up(nodeconf.NodeOptions(arguments.ports, arguments.mirror, topology.Mtu.parse(arguments.mtu), gate), extra=extra)

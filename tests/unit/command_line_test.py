@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Wrong words on command lines, answered by name and with exit status 2: command_line_test.py HOLDFAST HOLDFASTCTL."""
+"""Wrong words on command lines, answered by name and with exit status 2: command_line_test.py HOLDFAST HOLDFASTCTL HOLDFAST-JOURNAL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parents[2]
 SHELL_SCRIPTS = ("check", "fuzz", "install", "sanitize", "sim", "test")
 SCRIPTS = (*SHELL_SCRIPTS, "bench", "lab", "lint", "mutants", "rfc-report", "run")
-_HOLDFAST = _HOLDFASTCTL = ""
+_HOLDFAST = _HOLDFASTCTL = _HOLDFAST_JOURNAL = ""
 
 
 def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,6 +68,28 @@ class Holdfast(unittest.TestCase):
         self.assertEqual(done.stdout, "client net_af_xdp0 1500\nserver net_af_xdp1 1500\nmirror net_af_xdp2 1500\n")
 
 
+class HoldfastJournal(unittest.TestCase):
+    def test_an_empty_directory_is_an_empty_log(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            done = run(_HOLDFAST_JOURNAL, "verify", directory)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("sound: 0 records", done.stdout)
+            done = run(_HOLDFAST_JOURNAL, "read", directory, "0")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("there is no session 0", done.stderr)
+
+    def test_what_is_no_log_is_named_with_status_1(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            (Path(directory) / "00000000000000000000.seg").write_bytes(b"x" * 100)
+            done = run(_HOLDFAST_JOURNAL, "verify", directory)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("00000000000000000000.seg: its header does not check", done.stderr)
+
+    def test_wrong_words(self) -> None:
+        self.assertEqual(run(_HOLDFAST_JOURNAL).returncode, 2)
+        self.assertEqual(run(_HOLDFAST_JOURNAL, "verify", "/nonexistent").returncode, 2)
+
+
 class Scripts(unittest.TestCase):
     """Each has --help, and starts nothing on a word that it does not know."""
 
@@ -87,5 +109,5 @@ class Scripts(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    _HOLDFAST, _HOLDFASTCTL = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    _HOLDFAST, _HOLDFASTCTL, _HOLDFAST_JOURNAL = sys.argv[1:4]
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:])

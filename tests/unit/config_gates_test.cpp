@@ -50,7 +50,8 @@ TEST_CASE("gates: what does not go together is named with its mend") {
          "c.toml:31: service[0].application: is missing, and gate \"app\" waits for it; name one, as in "
          "\"echo\""},
         {"gate = [\"app\"]\napplication = \"ecco\"\n",
-         "c.toml:35: service[0].application: \"ecco\" is no application; use \"none\" or \"echo\""},
+         "c.toml:35: service[0].application: \"ecco\" is no application; use \"none\", \"echo\" or "
+         "\"journal\""},
         {"gate = [\"app\"]\napplication = \"echo\"\nbackends = [\"10.77.2.20:80\"]\n",
          "c.toml:36: service[0].backends: stand beside gate \"app\", which serves the clients itself; leave "
          "one out"},
@@ -133,6 +134,42 @@ TEST_CASE("gates: payload may be mirrored behind gate peer") {
         said("[limits]", "[limits]\npayload_bytes = 65536\npayloads = 131072") ==
         "c.toml:53: limits.payloads: is less than four times limits.payload_bytes; choose at least 262144 or "
         "lower limits.payload_bytes");
+}
+
+TEST_CASE("gates: a journal has its directory, its bound and its place at the standby") {
+    const auto c = parsed(
+        "gate = [\"app\", \"standby\"]\napplication = \"journal\"\njournal_dir = \"/var/lib/j\"\n"
+        "journal_max_bytes = 2097152\njournal_standby = \"durable\"\n");
+    const auto& s = c.services[0];
+    CHECK(s.application == ApplicationKind::journal);
+    CHECK(s.journal_dir == "/var/lib/j");
+    CHECK(s.journal_bytes_max == 2097152);
+    CHECK(s.journal_standby == JournalStandby::durable);
+}
+
+TEST_CASE("gates: what a journal lacks, and what is said without one, is named with its mend") {
+    const auto [lines, message] = GENERATE(table<const char*, const char*>({
+        {"gate = [\"app\"]\napplication = \"journal\"\n",
+         "c.toml:31: service[0].journal_dir: is missing, and application \"journal\" needs one; name a "
+         "directory of its own, as in \"/var/lib/holdfast/journal\""},
+        {"gate = [\"app\"]\napplication = \"echo\"\njournal_dir = \"/j\"\n",
+         "c.toml:36: service[0].journal_dir: is about application \"journal\", which is not set; leave it "
+         "out"},
+        {"gate = [\"app\"]\napplication = \"echo\"\njournal_standby = \"durable\"\n",
+         "c.toml:36: service[0].journal_standby: is about application \"journal\", which is not set; leave "
+         "it "
+         "out"},
+        {"gate = [\"app\"]\napplication = \"journal\"\njournal_dir = \"/j\"\njournal_standby = "
+         "\"durable\"\n",
+         "c.toml:37: service[0].journal_standby: is about gate \"standby\", which is not set; set it or "
+         "leave "
+         "journal_standby out"},
+        {"gate = [\"app\"]\napplication = \"journal\"\njournal_dir = \"/j\"\n\n[[service]]\nname = "
+         "\"two\"\naddress = \"10.77.1.100:81\"\ngate = [\"app\"]\napplication = \"journal\"\njournal_dir = "
+         "\"/j\"\n",
+         "c.toml:43: service[1].journal_dir: is that of service web, too; give each journal its own"},
+    }));
+    CHECK(with(lines) == message);
 }
 
 TEST_CASE("gates: replies of one session fit into those of the lane") {

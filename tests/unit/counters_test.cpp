@@ -6,6 +6,7 @@
 
 #include "cores/app/counters.hpp"
 #include "cores/app/host_counters.hpp"
+#include "cores/app/journal_counters.hpp"
 #include "cores/guard/counters.hpp"
 #include "cores/mirror/counters.hpp"
 #include "cores/net/counters.hpp"
@@ -25,9 +26,16 @@ struct Module {
     std::span<const CounterRow> rows;
 };
 const Module modules[] = {
-    {"frame", wire::frame_rows},    {"net", net::counter_rows},       {"tcp", tcp::counter_rows},
-    {"proxy", proxy::counter_rows}, {"mirror", mirror::counter_rows}, {"guard", guard::counter_rows},
-    {"app", app::counter_rows},     {"host", app::host_counter_rows}, {"runner", engine::runner_counter_rows},
+    {"frame", wire::frame_rows},
+    {"net", net::counter_rows},
+    {"tcp", tcp::counter_rows},
+    {"proxy", proxy::counter_rows},
+    {"mirror", mirror::counter_rows},
+    {"guard", guard::counter_rows},
+    {"app", app::counter_rows},
+    {"host", app::host_counter_rows},
+    {"journal", app::journal_counter_rows},
+    {"runner", engine::runner_counter_rows},
 };
 
 std::string all_rows() {

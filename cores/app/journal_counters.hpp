@@ -1,0 +1,26 @@
+// Counters of one journal, one row each.
+#pragma once
+
+#include "lib/report/counters.hpp"
+
+namespace holdfast::app {
+
+#define HF_JOURNAL_ROWS(X)                                                                                   \
+    X(sessions, "sessions of which something was appended")                                                  \
+    X(bytes, "bytes of streams appended")                                                                    \
+    X(durable, "position of the log up to which it is on disk")                                              \
+    X(held_again, "bytes that came again after a takeover and were there: not appended twice")               \
+    X(no_room, "times that a session had to wait: the disk is slow, full or fails, or the bound is reached") \
+    X(shipped, "bytes of the log handed to the standby")                                                     \
+    X(taken_back,                                                                                            \
+      "bytes of the log that the active does not have, and that were never acknowledged: cut off")           \
+    X(logs_differ, "standbys whose log has nothing in common with this one: never in sync")                  \
+    X(pieces_refused,                                                                                        \
+      "pieces of the active's log that this standby could not take: its disk, or their order")               \
+    X(sessions_short, "sessions ended at a takeover: bytes that were acknowledged are not in this log")
+
+HF_DEFINE_COUNTERS(JournalCounter, journal_counter_rows, HF_JOURNAL_ROWS);
+
+using JournalCounters = Counters<JournalCounter>;
+
+}  // namespace holdfast::app

@@ -1,0 +1,145 @@
+// What a store asks of the kernel.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/journal/disk_store.hpp"
+
+namespace holdfast::engine {
+
+using journal::LogPosition;
+
+std::size_t DiskStore::segment_of(LogPosition at) const {
+    const auto next = std::ranges::upper_bound(segments_, at, {}, &Segment::first);
+    return static_cast<std::size_t>(next - segments_.begin()) - 1;
+}
+
+/// The files become what the store believes of them: at the start, and after truncate(). The newest goes
+/// first, so that whatever ends this halfway leaves a log without a gap.
+void DiskStore::cut_files() {
+    files_stale_ = true;
+    if (file_ >= 0) close(file_);
+    file_ = -1;
+    std::error_code error;
+    auto files = segment_files(s_.directory);
+    for (auto f = files.rbegin(); f != files.rend() && !error; ++f)
+        if (f->first >= durable_) std::filesystem::remove(f->path, error);
+    if (error) return fail(error.value());
+    for (auto& s : segments_) s.created = s.created && s.first < durable_;
+    const auto last =
+        std::find_if(segments_.rbegin(), segments_.rend(), [](const Segment& s) { return s.created; });
+    if (last != segments_.rend()) {
+        file_ = open(segment_path(s_.directory, last->first).c_str(), O_RDWR | O_CLOEXEC);
+        const auto size = journal::segment_header_size + (durable_ - last->first);
+        if (file_ < 0 || ftruncate(file_, static_cast<off_t>(size)) != 0 || fdatasync(file_) != 0)
+            return fail(errno);
+    }
+    if (fsync(directory_) != 0) return fail(errno);
+    files_stale_ = false;
+}
+
+void DiskStore::start_write() {
+    const auto i = segment_of(durable_);
+    auto& segment = segments_[i];
+    if (!segment.created) return open_segment(segment);
+    write_from(segment, i + 1 < segments_.size() ? segments_[i + 1].first : end_);
+}
+
+void DiskStore::open_segment(const Segment& segment) {
+    if (file_ >= 0) close(file_);
+    file_ = -1;
+    path_ = segment_path(s_.directory, segment.first).string();
+    ring_.put(static_cast<std::uint64_t>(Operation::open), 0, [this](io_uring_sqe* sqe) {
+        io_uring_prep_openat(sqe, AT_FDCWD, path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    });
+    in_flight_ = 1;
+    ring_.submit();
+}
+
+/// A batch: from durable_ to `limit` or less, which lie in one segment, and what makes it durable.
+void DiskStore::write_from(const Segment& segment, LogPosition limit) {
+    const auto place = durable_ % buffer_.size();
+    const auto n = std::min({static_cast<std::size_t>(limit - durable_), buffer_.size() - place, batch_max_});
+    const bool first = durable_ == segment.first;
+    const auto at = first ? 0 : journal::segment_header_size + (durable_ - segment.first);
+    journal::encode(journal::SegmentHeader{segment.first, segment.term}, header_);
+    batch_[0] = {header_, first ? sizeof header_ : 0};
+    batch_[1] = {&buffer_[place], n};
+    batch_size_ = batch_[0].iov_len + n;
+    written_ = 0;
+    batch_error_ = 0;
+    ring_.put(static_cast<std::uint64_t>(Operation::write), IOSQE_IO_LINK,
+              [&](io_uring_sqe* sqe) { io_uring_prep_writev(sqe, file_, batch_, 2, at); });
+    const auto sync = [this](unsigned flags, int fd, unsigned how) {
+        ring_.put(static_cast<std::uint64_t>(Operation::sync), flags,
+                  [=](io_uring_sqe* sqe) { io_uring_prep_fsync(sqe, fd, how); });
+    };
+    sync(first ? IOSQE_IO_LINK : 0, file_, IORING_FSYNC_DATASYNC);
+    // The name of a new file must be durable, too.
+    if (first) sync(0, directory_, 0);
+    in_flight_ = first ? 3 : 2;
+    ring_.submit();
+}
+
+void DiskStore::start_read(LogPosition at) {
+    const auto i = segment_of(at);
+    const auto& segment = segments_[i];
+    const auto limit = i + 1 < segments_.size() ? std::min(segments_[i + 1].first, durable_) : durable_;
+    if (read_file_ >= 0) close(read_file_);
+    read_file_ = open(segment_path(s_.directory, segment.first).c_str(), O_RDONLY | O_CLOEXEC);
+    if (read_file_ < 0) {
+        read_error_ = errno;
+        return fail(errno);
+    }
+    read_at_ = at;
+    read_size_ = 0;
+    const auto n = static_cast<unsigned>(std::min<std::uint64_t>(read_buffer_.size(), limit - at));
+    ring_.put(static_cast<std::uint64_t>(Operation::read), 0, [&](io_uring_sqe* sqe) {
+        io_uring_prep_read(sqe, read_file_, read_buffer_.data(), n,
+                           journal::segment_header_size + (at - segment.first));
+    });
+    reading_ = true;
+    ring_.submit();
+}
+
+void DiskStore::reap(bool wait) {
+    ring_.reap(wait, [this](std::uint64_t tag, int result) { take(static_cast<Operation>(tag), result); });
+}
+
+void DiskStore::take(Operation operation, int result) {
+    if (operation == Operation::read) {
+        reading_ = false;
+        read_size_ = result > 0 ? static_cast<std::size_t>(result) : 0;
+        read_error_ = result > 0 ? 0 : result < 0 ? -result : EIO;
+        if (read_error_ != 0) fail(read_error_);
+        return;
+    }
+    --in_flight_;
+    if (operation == Operation::open) {
+        if (result < 0) return fail(-result);
+        file_ = result;
+        segments_[segment_of(durable_)].created = true;
+        return;
+    }
+    if (operation == Operation::write && result > 0) written_ = static_cast<std::size_t>(result);
+    // What follows in a chain that broke is only canceled.
+    if (result < 0 && result != -ECANCELED && batch_error_ == 0) batch_error_ = -result;
+    if (in_flight_ == 0) finish_write();
+}
+
+void DiskStore::finish_write() {
+    constexpr std::size_t batch_default = 1u << 20;
+    if (batch_error_ == 0 && written_ == batch_size_) {
+        durable_ += batch_[1].iov_len;
+        batch_max_ = batch_default;
+        return status_.error.store(0, std::memory_order_relaxed);
+    }
+    if (batch_error_ != 0) return fail(batch_error_);
+    // The disk took the beginning: that alone is made durable next, and the rest says what is wrong.
+    const auto taken = written_ - std::min(written_, batch_[0].iov_len);
+    if (taken == 0) return fail(ENOSPC);
+    batch_max_ = taken;
+}
+
+}  // namespace holdfast::engine
