@@ -1,8 +1,8 @@
 // One session as the application core holds it.
 #pragma once
 
-#include "lib/table/block_buffer.hpp"
 #include "lib/session/record.hpp"
+#include "lib/table/block_buffer.hpp"
 
 struct rte_mbuf;
 

@@ -12,8 +12,8 @@ namespace holdfast::protocol {
 
 class CoreWatch {
   public:
-    /// Cores in the order of the first journals, which are theirs. `lane` outlives it; a core that does not move for `stall_max` is
-    /// stalled.
+    /// Cores in the order of the first journals, which are theirs. `lane` outlives it; a core that does not
+    /// move for `stall_max` is stalled.
     CoreWatch(const proxy::Lane& lane, Duration stall_max, Instant now);
 
     void look(Instant now);

@@ -49,7 +49,7 @@ struct Standby {
     std::vector<proxy::JournalEntry> records[2];       ///< by writing side, oldest first
     std::vector<proxy::ApplicationEntry> application;  ///< of the application core
     std::vector<proxy::ApplicationEntry> told;  ///< the node is one: what its applications say that they hold
-    std::vector<proxy::PayloadEntry> payload[2];       ///< by writing side, marks of the epoch among them
+    std::vector<proxy::PayloadEntry> payload[2];  ///< by writing side, marks of the epoch among them
     /// Newest record of a kind, or nothing.
     const proxy::JournalEntry* newest(Side side, proxy::JournalKind kind) const;
 };

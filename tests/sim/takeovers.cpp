@@ -5,8 +5,8 @@
 namespace holdfast::sim {
 namespace {
 
-/// Conversations that are drawn before a case counts as out of reach. What few of them get into may need some that
-/// the next cases draw, too.
+/// Conversations that are drawn before a case counts as out of reach. What few of them get into may need some
+/// that the next cases draw, too.
 constexpr unsigned attempts_max = 4000, seeds_per_case = 500;
 
 /// What the standby need not know: a client whose cookie came back, before its server has answered.
