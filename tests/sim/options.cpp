@@ -391,6 +391,8 @@ void draw_payload(Options& o) {
     for (auto& m : o.machines) {
         m.config.services[0].mirror_payload = what;
         if (gate) m.config.services[0].gate = Gate::peer | Gate::standby;
+        // A run may end with one node alone: its sessions go on without a standby.
+        m.config.services[0].degrade = gate;
         m.config.limits.payload_bytes = bytes;
         m.config.limits.payloads = all;
     }
