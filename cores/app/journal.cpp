@@ -72,6 +72,12 @@ void Journal::closed(SessionId session) {
     if (auto* l = live(session)) l->open = false;
 }
 
+/// What a client says now is not what it said to the node before: nothing of it may get into the log.
+void Journal::contradicted(SessionId session) {
+    counters_.add(JournalCounter::sessions_contradicted);
+    channel_.abort(session);
+}
+
 bool Journal::append(const Record& r) {
     const auto n = journal::encode(r, contents_.terms().last().author, record_);
     const auto at = store_.end();
@@ -101,13 +107,15 @@ bool Journal::begin_session(SessionId session) {
 
 std::size_t Journal::receive(SessionId session, Offset offset, std::span<const std::uint8_t> bytes) {
     std::size_t taken = 0;
-    if (pending_count_ < pending_max) {
+    // Before anything is looked up: with a fresh term the names of sessions begin anew.
+    if (pending_count_ < pending_max && begin_term()) {
         // Bytes that came before a takeover come again.
         if (const auto* held = contents_.find(session); held != nullptr && held->offset > offset) {
             taken = std::min<std::uint64_t>(bytes.size(), held->offset - offset);
             counters_.add(JournalCounter::held_again, taken);
         }
         if (taken < bytes.size()) taken += append_data(session, offset + taken, bytes.subspan(taken));
+        if (live(session) == nullptr) return 0;
         if (taken > 0) note(session, offset + taken, false);
     }
     if (taken < bytes.size()) wait(session);
@@ -116,6 +124,8 @@ std::size_t Journal::receive(SessionId session, Offset offset, std::span<const s
 
 std::size_t Journal::append_data(SessionId session, Offset offset, std::span<const std::uint8_t> bytes) {
     if (!begin_session(session)) return 0;
+    if (const auto* held = contents_.find(session); held->ended || held->offset != offset)
+        return contradicted(session), 0;
     std::size_t taken = 0;
     while (taken < bytes.size()) {
         const auto body = bytes.subspan(taken, std::min(bytes.size() - taken, journal::body_max));
@@ -137,7 +147,10 @@ void Journal::end_of_stream(SessionId session, Offset end) {
 
 void Journal::append_end(SessionId session) {
     auto& l = live_[session.slot];
+    if (!begin_term()) return wait(session);
     const auto* held = contents_.find(session);
+    if (held != nullptr && held->offset != l.end && (held->ended || held->offset > l.end))
+        return contradicted(session);
     bool there = held != nullptr && held->ended;
     if (!there && pending_count_ < pending_max && begin_session(session))
         there = append({Kind::end, false, session, contents_.find(session)->number, l.end, {}});

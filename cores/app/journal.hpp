@@ -83,6 +83,7 @@ class Journal final : public Application {
     Live* live(SessionId session);
     Live& begin(const Opened& session);
     bool append(const journal::Record& r);
+    void contradicted(SessionId session);
     bool begin_term();
     bool begin_session(SessionId session);
     std::size_t append_data(SessionId session, Offset offset, std::span<const std::uint8_t> bytes);

@@ -17,7 +17,9 @@ namespace holdfast::app {
     X(logs_differ, "standbys whose log has nothing in common with this one: never in sync")                  \
     X(pieces_refused,                                                                                        \
       "pieces of the active's log that this standby could not take: its disk, or their order")               \
-    X(sessions_short, "sessions ended at a takeover: bytes that were acknowledged are not in this log")
+    X(sessions_short, "sessions ended at a takeover: bytes that were acknowledged are not in this log")      \
+    X(sessions_contradicted,                                                                                 \
+      "sessions ended: what the client says differs from what it said before a takeover")
 
 HF_DEFINE_COUNTERS(JournalCounter, journal_counter_rows, HF_JOURNAL_ROWS);
 

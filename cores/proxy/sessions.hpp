@@ -169,6 +169,7 @@ class Sessions {
     // sessions_stored.cpp
     std::uint32_t follow_stored();
     void cover_payload(std::uint32_t slot);
+    bool awaits_stored(std::uint32_t slot) const;
     void begin_stored(std::uint32_t slot, Position position);
     Position stored_by_standby(std::uint32_t slot) const;
     StoredGate::Records payload_records() const;

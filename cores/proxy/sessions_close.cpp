@@ -143,6 +143,10 @@ void Sessions::quarantine_over(std::uint32_t slot) {
     auto& leg = legs_[slot];
     if (leg.phase != Phase::dead || now_ < leg.dead_until) return;
     if (!is_client()) {
+        if (awaits_stored(slot)) {
+            leg.dead_until = now_ + 100_ms;
+            return;
+        }
         if (leg.pending != 0 || !send_message({MessageKind::released, 0, 0, id_of(slot), 0, nullptr, 0, 0}))
             return;
         free_leg(slot);

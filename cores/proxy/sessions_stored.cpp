@@ -21,6 +21,25 @@ StoredGate::Records Sessions::payload_records() const {
     return {payload_->journal.written(), current ? stored : 0};
 }
 
+namespace {
+/// Of what the leg has taken to send, its FIN counts.
+Position taken_end(const Leg& leg) {
+    const auto& snd = leg.tcb.soft.snd;
+    return snd.queue_end + (snd.fin_queued && snd.fin == snd.queue_end ? 1 : 0);
+}
+}  // namespace
+
+/// The other leg is alive, and what it may acknowledge this one is still to say: its endpoint would never
+/// have its ACK if this one were forgotten before.
+bool Sessions::awaits_stored(std::uint32_t slot) const {
+    const auto& leg = legs_[slot];
+    if (!payload_ || !has_stored_gate(leg) ||
+        s_.lane.views[slot].load(std::memory_order_acquire) != View::terminated)
+        return false;
+    const auto stored = s_.lane.payload->stored[index(s_.side)][slot].load(std::memory_order_relaxed);
+    return std::max(stored, Position{1}) < taken_end(leg);
+}
+
 /// What the leg has taken until now has been told of, as far as it is to be. A leg may be over before the
 /// other one's ACK may leave.
 void Sessions::cover_payload(std::uint32_t slot) {
@@ -28,8 +47,7 @@ void Sessions::cover_payload(std::uint32_t slot) {
     if (!payload_ || !has_stored_gate(leg) || (leg.phase != Phase::terminated && leg.phase != Phase::dead))
         return;
     auto& gate = payload_->gate;
-    const auto& snd = leg.tcb.soft.snd;
-    const auto end = snd.queue_end + (snd.fin_queued && snd.fin == snd.queue_end ? 1 : 0);
+    const auto end = taken_end(leg);
     const auto id = id_of(slot);
     const auto* service = service_of(leg);
     const auto stored = s_.lane.payload->stored[index(s_.side)][slot].load(std::memory_order_relaxed);

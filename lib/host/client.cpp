@@ -135,7 +135,7 @@ void Client::take_state(State& s, const Frame& frame) {
     s.said = std::max(s.said, s.replied);
     s.edge = frame.second;
     if ((frame.flags & flag::again) != 0) s.said = s.replied;
-    if (s.said < s.end() || (frame.flags & flag::again) != 0) mark(frame.session.slot);
+    if (s.said < s.end() || s.owed || (frame.flags & flag::again) != 0) mark(frame.session.slot);
     if (!s.short_of_room || s.replies.size() >= reply_bytes_max) return;
     s.short_of_room = false;
     handler_.writable(frame.session);
@@ -148,6 +148,7 @@ void Client::confirm(Session session, std::uint64_t offset) {
     if (s == nullptr || offset <= s->confirmed || offset > s->received) return;
     s->confirmed = offset;
     s->confirm_at = s->end();
+    s->owed = true;
     mark(session.slot);
 }
 
@@ -156,6 +157,7 @@ void Client::confirm_end(Session session) {
     if (s == nullptr || s->end_confirmed) return;
     s->end_confirmed = true;
     s->confirm_at = s->end();
+    s->owed = true;
     mark(session.slot);
 }
 
@@ -173,6 +175,7 @@ void Client::finish(Session session) {
     auto* s = find(session);
     if (s == nullptr || s->finished) return;
     s->finished = true;
+    s->owed = true;
     mark(session.slot);
 }
 
@@ -221,6 +224,7 @@ bool Client::answer_once(std::uint32_t slot) {
                bytes}))
         return false;
     s.said = reached;
+    if (last) s.owed = false;
     return true;
 }
 

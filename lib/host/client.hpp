@@ -79,6 +79,7 @@ class Client {
     struct State {
         bool open = false, dirty = false, short_of_room = false, aborted = false;
         bool end_confirmed = false, finished = false;
+        bool owed = false;  ///< a confirmation or the end was not said yet
         std::uint32_t generation = 0;
         std::uint64_t received = 0;    ///< of the client's stream: next byte
         std::uint64_t confirmed = 0;   ///< below it all is

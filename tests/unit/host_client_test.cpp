@@ -180,6 +180,27 @@ TEST_CASE("client: replies beyond the room are said up to one frame, and again w
     CHECK(last.flags == flag::finished);
 }
 
+TEST_CASE(
+    "client: a confirmation that finds no room comes when there is some, though no reply is left to say") {
+    Rig r;
+    r.attach();
+    r.open(first, 0, 0, 0);
+    r.give(first, 0, 50);
+    r.client.reply(first, std::vector<std::uint8_t>(100));
+    r.poll();
+    CHECK(r.heard()->second == 0);
+    r.client.confirm(first, 50);
+    r.client.finish(first);
+    r.poll();
+    CHECK_FALSE(r.heard());
+    r.say({Kind::state, 0, 7, first, 100, 1 << 20, {}});
+    r.poll();
+    const auto frame = r.heard();
+    REQUIRE(frame);
+    CHECK(frame->second == 50);
+    CHECK(frame->flags == flag::finished);
+}
+
 TEST_CASE("client: it holds so much of a session's replies, and tells when there is room") {
     Rig r;
     r.attach();

@@ -243,7 +243,7 @@ TEST_CASE("journal: a full disk loses nothing, and it goes on when there is room
         tight.rlim_cur = 10'000;
         REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
         rig.append(log);
-        for (int i = 0; i < 2000 && rig.store.status().error == 0; ++i) {
+        for (int i = 0; i < 200'000 && rig.store.status().error == 0; ++i) {
             rig.step();
             usleep(100);
         }

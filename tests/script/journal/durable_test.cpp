@@ -99,3 +99,24 @@ STORY("journal: an end of stream that finds no room comes when there is some", "
     lane.client().sends(ack(2));
     expect(lane.disk().kinds() == "tode", "the log\'s records");
 }
+
+STORY("journal: after a restart on its old log a session of the same name begins anew", "[journal]") {
+    auto disk = std::make_shared<JournalDisk>();
+    {
+        JournalStage before({.gate = Gate::app}, disk);
+        before.establish_application();
+        before.client().sends(data(1, 1001));
+        before.flush();
+        before.client().expects(ack(1001));
+    }
+    disk->read_again();
+    JournalStage after({.gate = Gate::app}, disk);
+    after.establish_application();
+    after.client().sends(data(1, 401));
+    after.after(100_ms);
+    after.client().expects_nothing();
+    after.flush();
+    after.client().expects(ack(401));
+    after.expect_journal_count(app::JournalCounter::held_again, 0);
+    expect(disk->kinds() == "todtod", "the log's records: " + disk->kinds());
+}

@@ -114,3 +114,25 @@ STORY("journal: a standby whose log has nothing in common never counts as in syn
         expect(e.kind != proxy::AppEntryKind::snapshot_end, "the snapshot does not end");
     lane.expect_journal_count(app::JournalCounter::logs_differ, 1);
 }
+
+STORY("journal: a client that ends before what it had said to the old node is reset, and not in the log",
+      "[journal]") {
+    JournalStage old({.gate = both});
+    old.establish_application();
+    connect(old);
+    old.client().sends(data(1, 1001));
+    old.flush();
+    old.client().expects(ack(1001));
+    old.client().sends(data(1001, 2001));
+    old.after(60_ms);
+    old.client().ignores_rest();
+    Heir heir(old);
+    heir.client().expects(ack(1001).seq(0));
+    const auto before = heir.disk().kinds();
+    heir.client().sends(fin(1001));
+    heir.client().ignores_rest();
+    heir.after(10_ms);
+    heir.expect_journal_count(app::JournalCounter::sessions_contradicted, 1);
+    expect(heir.disk().kinds() == before + "t", "the log's records: " + heir.disk().kinds());
+    expect_equal(heir.held_mbufs(), 0, "mbufs held");
+}

@@ -163,3 +163,22 @@ STORY("gate: after a takeover a session goes on by the far end's word, and waits
     heir.settle();
     heir.client().expects(ack(701));
 }
+
+STORY("gate: a server that is done is remembered until its client has its ACK", "[payload]") {
+    LaneStage lane(both(MirrorPayload::all));
+    lane.establish();
+    lane.server().sends(fin(1));
+    lane.client().expects(fin(1));
+    lane.client().sends(ack(2));
+    lane.server().expects(ack(2));
+    lane.standby.confirms = false;
+    lane.client().sends(data(1, 301).ack(2).fin());
+    lane.server().expects(data(1, 301).ack(2));
+    lane.server().expects(fin(301).ack(2));
+    lane.server().sends(ack(302).seq(2));
+    lane.client().expects_nothing();
+    // Long after the server's connection is over.
+    lane.after(100'000_ms);
+    lane.confirm_all();
+    lane.client().expects(ack(302).seq(2));
+}
