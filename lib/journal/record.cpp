@@ -1,11 +1,10 @@
 #include "lib/journal/record.hpp"
 
-#include <rte_hash_crc.h>
-
 #include <cstring>
 
 #include "lib/base/check.hpp"
 #include "lib/journal/bytes.hpp"
+#include "lib/journal/crc.hpp"
 
 namespace holdfast::journal {
 namespace {
@@ -18,8 +17,7 @@ constexpr std::size_t endpoint_size = 18;
 
 std::uint32_t checksum(std::span<const std::uint8_t> record, std::uint64_t salt) {
     const auto covered = record.subspan(at_length);
-    return rte_hash_crc(covered.data(), static_cast<std::uint32_t>(covered.size()),
-                        rte_hash_crc(&salt, sizeof salt, 0xffffffff));
+    return crc32c(covered, rte_hash_crc(&salt, sizeof salt, 0xffffffff));
 }
 
 void put_endpoint(std::uint8_t* at, const Endpoint& e) {
@@ -92,9 +90,7 @@ std::size_t encode(const Party& p, std::span<std::uint8_t> out) {
     return size;
 }
 
-std::uint32_t party_hash(std::span<const std::uint8_t> body) {
-    return rte_hash_crc(body.data(), static_cast<std::uint32_t>(body.size()), 0xffffffff);
-}
+std::uint32_t party_hash(std::span<const std::uint8_t> body) { return crc32c(body); }
 
 std::optional<Party> decode_party(std::span<const std::uint8_t> body) {
     if (body.size() < 2 * endpoint_size) return std::nullopt;

@@ -1,11 +1,10 @@
 #include "lib/journal/segment.hpp"
 
-#include <rte_hash_crc.h>
-
 #include <cstring>
 
 #include "lib/base/check.hpp"
 #include "lib/journal/bytes.hpp"
+#include "lib/journal/crc.hpp"
 
 namespace holdfast::journal {
 namespace {
@@ -33,14 +32,14 @@ void encode(const SegmentHeader& h, std::span<std::uint8_t> out) {
     put(p + at_first, h.first);
     put(p + at_number, h.term.number);
     put(p + at_author, h.term.author);
-    put(p + at_crc, rte_hash_crc(p, at_crc, 0xffffffff));
+    put(p + at_crc, crc32c(std::span(p, at_crc)));
 }
 
 std::optional<SegmentHeader> decode_segment(std::span<const std::uint8_t> bytes) {
     const auto* p = bytes.data();
     if (bytes.size() < segment_header_size || get<std::uint32_t>(p) != magic ||
         get<std::uint32_t>(p + at_version) != version ||
-        get<std::uint32_t>(p + at_crc) != rte_hash_crc(p, at_crc, 0xffffffff))
+        get<std::uint32_t>(p + at_crc) != crc32c(std::span(p, at_crc)))
         return std::nullopt;
     return SegmentHeader{get<std::uint64_t>(p + at_first),
                          {get<std::uint64_t>(p + at_number), get<std::uint64_t>(p + at_author)}};
