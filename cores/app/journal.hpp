@@ -113,8 +113,9 @@ class Journal final : public Application {
     std::vector<Pending> pending_;      ///< a ring
     std::size_t pending_head_ = 0, pending_count_ = 0;
     std::vector<std::uint32_t> waiting_, waking_;  ///< slots, for room
-    std::uint64_t woken_at_ = 0;                   ///< the progress of the store then
-    std::uint64_t term_ = 0;                       ///< the node's, as active
+    static constexpr std::uint64_t no_progress = ~std::uint64_t{0};
+    std::uint64_t woken_at_ = 0;  ///< the progress of the store then
+    std::uint64_t term_ = 0;      ///< the node's, as active
     bool term_begun_ = false, followed_ = false;
     Instant now_{};
 

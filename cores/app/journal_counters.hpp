@@ -13,7 +13,7 @@ namespace holdfast::app {
     X(no_room, "times that a session had to wait: the disk is slow, full or fails, or the bound is reached") \
     X(shipped, "bytes of the log handed to the standby")                                                     \
     X(taken_back,                                                                                            \
-      "bytes of the log that the active does not have, and that were never acknowledged: cut off")           \
+      "bytes of the log that the active does not have: cut off; acknowledged ones if it was not in sync")    \
     X(logs_differ, "standbys whose log has nothing in common with this one: never in sync")                  \
     X(pieces_refused,                                                                                        \
       "pieces of the active's log that this standby could not take: its disk, or their order")               \

@@ -43,7 +43,11 @@ void Journal::standby_joined(std::span<const std::uint8_t> described) {
     shipped_ = *common;
 }
 
-void Journal::standby_left() { joined_ = caught_up_ = false; }
+void Journal::standby_left() {
+    joined_ = caught_up_ = false;
+    // What waited for the standby need not any more.
+    woken_at_ = no_progress;
+}
 
 void Journal::ship() {
     if (!joined_ || !begin_term()) return;
@@ -105,7 +109,9 @@ bool Journal::take_piece(std::span<const std::uint8_t> bytes) {
     return true;
 }
 
-/// The log goes on at `to`, as the active says. What stood there and above was never acknowledged.
+/// The log goes on at `to`, as the active says. What stood there and above is not the active's. After a
+/// takeover from a standby in sync nobody was told of it; after one without (degrade, or both nodes without
+/// power) somebody may have been, and it is lost here all the same: taken_back counts it.
 bool Journal::follow_from(journal::LogPosition to) {
     if (to > store_.end() || !take_back(to)) return false;
     counters_.add(JournalCounter::taken_back, store_.end() - to);

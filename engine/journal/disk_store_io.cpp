@@ -22,7 +22,12 @@ void DiskStore::cut_files() {
     if (file_ >= 0) close(file_);
     file_ = -1;
     std::error_code error;
-    auto files = segment_files(s_.directory);
+    std::vector<SegmentFile> files;
+    try {
+        files = segment_files(s_.directory);
+    } catch (const std::filesystem::filesystem_error& e) {
+        return fail(e.code().value());  // tried again, as all that fails
+    }
     for (auto f = files.rbegin(); f != files.rend() && !error; ++f)
         if (f->first >= durable_) std::filesystem::remove(f->path, error);
     if (error) return fail(error.value());

@@ -38,6 +38,8 @@ class Uring {
     /// Visits what is done: visit(tag, result). Waits for one if there is none and `wait` is set.
     template <class Visit>
     void reap(bool wait, Visit visit) {
+        // What the kernel had no memory for is handed to it again.
+        if (io_uring_sq_ready(&ring_) > 0) submit();
         io_uring_cqe* cqe = nullptr;
         if (wait) io_uring_wait_cqe(&ring_, &cqe);
         while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
