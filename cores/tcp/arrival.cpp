@@ -257,6 +257,7 @@ void take_text(Tcb& t, Segment s, const wire::Frame& frame, Packet&& packet, std
     }
     c.counters.add(Counter::out_of_order);
     r.newest_out_of_order = newest;
+    r.repaired_at = std::max(r.repaired_at, s.end);
     r.out_of_order = true;
 }
 
@@ -319,6 +320,7 @@ Arrival segment_arrives(Tcb& t, const wire::Frame& frame, Packet&& packet, std::
     Arrival result;
     c.counters.add(Counter::segments_received);
     soft.last_heard = c.now;
+    if (frame.payload_len > 0 && soft.rcv.unanswered < UINT8_MAX) ++soft.rcv.unanswered;
 
     // The steps of RFC 9293 section 3.10.7.4 in their order.
     auto step = check_sequence(t, s, c);

@@ -37,6 +37,7 @@ namespace holdfast::tcp {
     X(challenge_acks_sent, "challenge ACKs sent")                                                        \
     X(challenge_acks_limited, "challenge ACKs not sent because of their rate limit")                     \
     X(acks_sent, "pure ACKs sent")                                                                       \
+    X(acks_repeated, "ACKs sent twice, of several segments while the endpoint repairs a loss")           \
     X(sack_held, "duplicate ACKs held back while bytes were withheld")                                   \
     X(sack_hold_expired, "held duplicate ACKs sent because the far leg took over two RTTs")              \
     X(ahead_sent, "segments sent ahead of a hole, so that the far end can report them by SACK")          \

@@ -130,6 +130,13 @@ bool add_sack(Tcb& t, wire::TcpHeader& h, const Context& c) {
     return found.more || told < found.fresh;
 }
 
+/// The next ACK answers several segments, while the endpoint repairs a loss: it then has no tail loss probe
+/// (RFC 8985 section 7.2), so if this one ACK is lost it stands still until its retransmission timeout.
+bool deserves_repetition(const Tcb& t) {
+    const auto& r = t.soft.rcv;
+    return t.hard.sack && r.unanswered > 1 && r.ledger.acknowledged() < r.repaired_at;
+}
+
 }  // namespace
 
 bool emit_control(Tcb& t, const wire::TcpHeader& header, const Context& c, wire::Ecn ecn) {
@@ -189,6 +196,8 @@ bool emit_ack(Tcb& t, const Context& c) {
     auto& rcv = t.soft.rcv;
     auto h = make_header(t, c, t.soft.snd.nxt, wire::flag::ack);
     const auto ack = rcv.ledger.ack_number();
+    const bool precious = deserves_repetition(t);
+    const auto duplicates = rcv.duplicate_count;
     const bool more = t.hard.sack && (rcv.duplicate_count > 0 || !rcv.queue.empty()) && add_sack(t, h, c);
     h.window = take_window(t, ack);
     if (!emit_control(t, h, c)) {
@@ -199,9 +208,15 @@ bool emit_ack(Tcb& t, const Context& c) {
     if (rcv.ledger.is_clamped()) c.counters.add(Counter::ack_clamped_by_sack);
     rcv.ledger.note_ack_sent();
     rcv.ack_now = rcv.hold_counted = false;
+    rcv.unanswered = 0;
     rcv.out_of_order = more;
     if (!more) rcv.hold_until = Instant::never();
     c.counters.add(Counter::acks_sent);
+    //= rfc5681#4.2
+    //  Two at most, and only of two segments or more. More blocks follow in an ACK of their own, and a
+    //  duplicate is reported once.
+    if (precious && !more && rcv.duplicate_count == duplicates && emit_control(t, h, c))
+        c.counters.add(Counter::acks_repeated);
     return true;
 }
 

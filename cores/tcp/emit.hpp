@@ -75,6 +75,7 @@ inline bool may_owe_ack(const Tcb& t) {
 }
 
 /// A pure ACK with all that is owed: SACK blocks, D-SACK, window. Updates the ledger and the announced edge.
+/// It goes twice if much hangs on it.
 bool emit_ack(Tcb& t, const Context& c);
 
 /// A challenge ACK (RFC 5961), rate-limited per connection.

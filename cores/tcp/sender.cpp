@@ -26,6 +26,7 @@ bool flight_allows(const Tcb& t) {
 /// A segment has left that carried our ACK number.
 void note_ack_carried(ReceiveSide& rcv) {
     rcv.ledger.note_ack_sent();
+    rcv.unanswered = 0;
     // A pending duplicate ACK still has to leave by itself: data segments carry no SACK blocks.
     if (!rcv.out_of_order && rcv.duplicate_count == 0) rcv.ack_now = false;
 }

@@ -150,6 +150,8 @@ struct ReceiveSide {
     bool ts_recent_valid = false;
     Instant ts_recent_at{};
     Position newest_out_of_order = 0;
+    Position repaired_at = 0;     ///< an ACK of it ends the endpoint's recovery, as far as we can see
+    std::uint8_t unanswered = 0;  ///< segments with text since the last ACK; stops at the highest number
 
     bool ack_now = false;        ///< the next service sends an ACK in any case
     bool out_of_order = false;   ///< a duplicate ACK with SACK is owed

@@ -42,6 +42,8 @@ class Peer {
     void sends_together(const std::vector<Seg>& burst) { send_burst(burst); }
     /// The next segment that came is this one.
     Seen expects(const Seg& s, Where where = Where::current());
+    /// An ACK of several segments while this end repairs a loss: the next two are this one.
+    void expects_twice(const Seg& s, Where where = Where::current()) { expects(s, where), expects(s, where); }
     void expects_nothing(Where where = Where::current());
     /// What came and was not expected is of no interest.
     void ignores_rest() { inbox_.clear(); }

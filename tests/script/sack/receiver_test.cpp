@@ -56,13 +56,6 @@ STORY("sack: four blocks fit without timestamps", "[sack]") {
     lane.client().expects(ack(1).sack(5001, 5501).sack(4001, 4501).sack(3001, 3501).sack(2001, 2501));
 }
 
-STORY("sack: a burst above a hole is one duplicate ACK with all of it", "[sack]") {
-    Receiver lane;
-    lane.establish();
-    lane.client().sends_together({data(1001, 2001), data(2001, 3001), data(3001, 4001)});
-    lane.client().expects(ack(1).sack(1001, 4001));
-}
-
 STORY("sack: without SACK a duplicate ACK is just that", "[sack]") {
     LaneStage lane;
     lane.client().offer.sack = false;

@@ -42,7 +42,7 @@ STORY("sack hold: above withheld bytes the report waits for their ACK", "[sack]"
     lane.client().expects_nothing();
     lane.at(15_ms);
     lane.server().sends(ack(1101).sack(2101, 3101));
-    lane.client().expects(ack(1101).sack(2101, 3101));
+    lane.client().expects_twice(ack(1101).sack(2101, 3101));
     lane.expect_count(Side::client, "sack_held", 1);
     lane.expect_count(Side::client, "sack_hold_expired", 0);
 }
@@ -54,7 +54,7 @@ STORY("sack hold: at most two round trips of the far leg, then it leaves", "[sac
     lane.at(29_ms);
     lane.client().expects_nothing();
     lane.at(31_ms);
-    lane.client().expects(ack(101).sack(2101, 3101).at(30_ms));
+    lane.client().expects_twice(ack(101).sack(2101, 3101).at(30_ms));
     lane.expect_count(Side::client, "sack_hold_expired", 1);
     lane.ignore_rest();
 }
@@ -71,14 +71,14 @@ STORY("sack hold: once for all that arrives meanwhile", "[sack]") {
     }
     lane.client().expects_nothing();
     lane.at(31_ms);
-    lane.client().expects(ack(101).sack(2101, 7101).at(30_ms));
+    lane.client().expects_twice(ack(101).sack(2101, 7101).at(30_ms));
     lane.ignore_rest();
 }
 
 STORY("sack hold: the knob turns it off", "[sack]") {
     MeasuredLane lane(reporting_itself());
     lane.make_hole();
-    lane.client().expects(ack(101).sack(2101, 3101));
+    lane.client().expects_twice(ack(101).sack(2101, 3101));
     lane.ignore_rest();
 }
 
@@ -86,7 +86,7 @@ STORY("sack: an ACK number stops one byte below a range that was SACKed, until a
       "[sack]") {
     MeasuredLane lane(reporting_itself());
     lane.make_hole();
-    lane.client().expects(ack(101).sack(2101, 3101));
+    lane.client().expects_twice(ack(101).sack(2101, 3101));
     lane.at(31_ms);
     lane.server().ignores_rest();  // a probe for its ACK
     lane.client().sends(data(1101, 2101));
@@ -105,7 +105,7 @@ STORY("sack: an ACK number stops one byte below a range that was SACKed, until a
 STORY("sack: an ACK exactly at the begin of a SACKed range is inside it", "[sack]") {
     MeasuredLane lane(reporting_itself());
     lane.make_hole();
-    lane.client().expects(ack(101).sack(2101, 3101));
+    lane.client().expects_twice(ack(101).sack(2101, 3101));
     lane.at(31_ms);
     lane.server().ignores_rest();
     lane.client().sends(data(1101, 2101));
@@ -123,5 +123,5 @@ STORY("sack: what was held and never reported clamps nothing", "[sack]") {
     lane.client().sends(data(1101, 2101));
     lane.server().ignores_rest();
     lane.server().sends(ack(2601));
-    lane.client().expects(ack(2601));
+    lane.client().expects_twice(ack(2601));
 }
