@@ -134,6 +134,7 @@ class Sessions {
                         const tcp::HandshakeOffer& offer);
     void refuse_client(std::uint32_t slot);
     void accepted(std::uint32_t slot);
+    bool snapshot_written() const;
     void answer_stored();
     void answer(std::uint32_t slot);
     void open_anew(std::uint32_t slot, const wire::Frame& frame, Packet packet);

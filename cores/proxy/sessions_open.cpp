@@ -153,10 +153,17 @@ void Sessions::accepted(std::uint32_t slot) {
     storing_.push_back(slot);
 }
 
+/// The end of the snapshot is written: the standby is in sync as soon as it has that. What is opened from now
+/// on would be unknown to it for a while.
+bool Sessions::snapshot_written() const {
+    return mirror_epoch_ != 0 && !epoch_start_pending_ && snapshot_next_ == FlowTable::none &&
+           !snapshot_end_pending_;
+}
+
 /// Answers the clients whose records the standby has stored, in the order in which they were written.
 void Sessions::answer_stored() {
     const auto& node = s_.lane.node;
-    const bool in_sync = node.in_sync.load(std::memory_order_acquire);
+    const bool counts_on_it = node.in_sync.load(std::memory_order_acquire) || snapshot_written();
     const auto confirmed = node.confirmed[index(Side::client)].load(std::memory_order_acquire);
     while (storing_head_ < storing_.size()) {
         const auto slot = storing_[storing_head_];
@@ -164,10 +171,11 @@ void Sessions::answer_stored() {
         if (leg.phase == Phase::storing) {
             const bool stored = !leg.opened_pending && leg.opened_epoch == mirror_epoch_ &&
                                 mirror_epoch_ != 0 && confirmed >= leg.opened_sequence;
-            if (!stored && in_sync && now_ < leg.store_deadline) break;
+            // A record that the ring refused could else come behind the snapshot's end.
+            const bool waits = counts_on_it || (mirror_epoch_ != 0 && leg.opened_pending);
+            if (!stored && waits && now_ < leg.store_deadline) break;
             if (!stored)
-                s_.counters.add(in_sync ? Counter::sessions_store_late
-                                        : Counter::sessions_unprotected_opened);
+                s_.counters.add(waits ? Counter::sessions_store_late : Counter::sessions_unprotected_opened);
             answer(slot);
         }
         ++storing_head_;

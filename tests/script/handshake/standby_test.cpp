@@ -39,6 +39,22 @@ STORY("handshake: the record holds what a takeover needs", "[handshake]") {
     expect_equal(r.term, 1, "the term");
 }
 
+STORY("handshake: what is opened behind the snapshot's end waits though the standby is not in sync yet",
+      "[handshake]") {
+    LaneStage lane({.standby_connected = true});
+    // The end of the snapshot is on its way. As soon as that is confirmed the standby is in sync, and would
+    // not know of a session whose record follows.
+    lane.standby.confirms = false;
+    lane.set_in_sync(false);
+    lane.pass_syn();
+    lane.server().sends(syn_ack());
+    lane.client().expects_nothing();
+    lane.confirm_all();
+    lane.client().expects(syn_ack());
+    lane.expect_count(Side::client, "sessions_unprotected_opened", 0);
+    lane.expect_count(Side::client, "sessions_store_late", 0);
+}
+
 STORY("handshake: a standby slower than store_wait leaves the session unprotected, counted", "[handshake]") {
     LaneStage lane({.standby_connected = true, .store_wait = 50_ms});
     lane.standby.confirms = false;
