@@ -29,6 +29,7 @@ Journal::Journal(Channel& channel, journal::Store& store, journal::Contents& con
       live_(s_.sessions),
       record_(journal::record_max),
       pending_(pending_max),
+      reader_(store),
       unsettled_(unsettled_max) {
     partial_.reserve(journal::record_max + state_record_max);
     waiting_.reserve(s_.sessions);
@@ -89,7 +90,7 @@ bool Journal::append(const Record& r) {
 bool Journal::begin_term() {
     if (term_begun_) return true;
     // A node that follows nobody has no sessions from before.
-    term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}});
+    term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}, inherits_all_});
     // Whoever was active before may have acknowledged all of the log; and a standby that is in sync has this
     // record, too: two logs always have something in common.
     if (term_begun_) committed_ = store_.end();
@@ -219,6 +220,7 @@ void Journal::commit_durable() {
 void Journal::advance(Instant now) {
     now_ = now;
     store_.advance(now);
+    if (known_to_ != all_known) read_again();
     counters_.set(JournalCounter::durable, store_.durable());
     ship();
     drop_settled();
@@ -229,7 +231,7 @@ void Journal::advance(Instant now) {
 Instant Journal::next_deadline() const {
     const auto at = store_.next_deadline();
     const bool behind = joined_ && (!following_told_ || shipped_ < store_.end());
-    return behind ? earlier(at, now_ + ship_again_after) : at;
+    return behind || known_to_ != all_known ? earlier(at, now_ + ship_again_after) : at;
 }
 
 }  // namespace holdfast::app
