@@ -185,9 +185,10 @@ void Journal::wait(SessionId session) {
 void Journal::wake() {
     // Without progress there is no more room than there was.
     const auto progress = store_.durable() + shipped_;
-    if (progress == woken_at_) return;
-    const auto n = std::min(waiting_.size(), wakes_max);
-    if (n == waiting_.size()) woken_at_ = progress;
+    if (progress != woken_at_) to_wake_ = waiting_.size();
+    woken_at_ = progress;
+    const auto n = std::min(to_wake_, wakes_max);
+    to_wake_ -= n;
     waking_.assign(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     for (const auto slot : waking_) {
@@ -230,6 +231,7 @@ void Journal::advance(Instant now) {
 
 Instant Journal::next_deadline() const {
     const auto at = store_.next_deadline();
+    if (to_wake_ > 0) return now_;
     const bool behind = joined_ && (!following_told_ || shipped_ < store_.end());
     return behind || known_to_ != all_known ? earlier(at, now_ + ship_again_after) : at;
 }

@@ -124,6 +124,7 @@ class Journal final : public Application {
     std::vector<std::uint32_t> waiting_, waking_;  ///< slots, for room
     static constexpr std::uint64_t no_progress = ~std::uint64_t{0};
     std::uint64_t woken_at_ = 0;  ///< the progress of the store then
+    std::size_t to_wake_ = 0;     ///< of those that waited then; the first of waiting_
     std::uint64_t term_ = 0;      ///< the node's, as active
     bool term_begun_ = false, followed_ = false;
     bool inherits_all_ = false;  ///< what was acknowledged before this term is in the log

@@ -1,4 +1,5 @@
 // A journal's log in files: written by io_uring, found again, cut, full.
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +15,19 @@ using namespace holdfast;
 using namespace holdfast::journal;
 using namespace holdfast::test;
 namespace fs = std::filesystem;
+
+namespace {
+
+unsigned submissions_refused = 0;  ///< so many of io_uring_submit() are answered by -EAGAIN
+
+}  // namespace
+
+/// In the place of the library's: a kernel that has no memory at the moment.
+extern "C" int io_uring_submit(io_uring* ring) {
+    if (submissions_refused > 0) return --submissions_refused, -EAGAIN;
+    static const auto real = reinterpret_cast<int (*)(io_uring*)>(dlsym(RTLD_NEXT, "io_uring_submit"));
+    return real(ring);
+}
 
 namespace {
 
@@ -382,6 +396,42 @@ TEST_CASE("journal: a full disk loses nothing, and it goes on when there is room
         CHECK(rig.store.status().error == 0);
     }
     Rig rig(d.path);
+    CHECK(rig.all() == log.bytes);
+}
+
+TEST_CASE("journal: a directory that can not be read is tried again", "[journal]") {
+    const Directory d;
+    const auto log = some_log(10);
+    const fs::path elsewhere = d.path.string() + "-elsewhere";
+    {
+        Rig rig(d.path);
+        rig.append(log);
+        REQUIRE(rig.settle());
+        rig.store.truncate(40, {1, 77});
+        fs::rename(d.path, elsewhere);
+        rig.step();
+        CHECK(rig.store.status().error == ENOENT);
+        fs::rename(elsewhere, d.path);
+        LogWriter more;
+        more.salt = 77;
+        more.term(2, 78);
+        rig.append(more);
+        REQUIRE(rig.settle());
+        CHECK(rig.store.status().error == 0);
+    }
+    const Rig rig(d.path);
+    CHECK(rig.store.end() == 80);
+    CHECK(rig.contents.terms().last() == Term{2, 78});
+}
+
+TEST_CASE("journal: what the kernel does not take at once it is handed again", "[journal]") {
+    const Directory d;
+    const auto log = some_log(10);
+    Rig rig(d.path);
+    rig.append(log);
+    submissions_refused = 50;
+    REQUIRE(rig.settle());
+    CHECK(submissions_refused == 0);
     CHECK(rig.all() == log.bytes);
 }
 

@@ -450,6 +450,49 @@ TEST_CASE("journal: a node that took over from an active that served alone does 
     CHECK(node.mirror.front().state == piece_of(complete && !degrade ? 3 : 1, log.bytes.size()));
 }
 
+TEST_CASE("journal: sessions that wait are given room once for each progress, however many they are",
+          "[journal]") {
+    constexpr std::uint32_t many = 200;
+    struct Counting final : app::Channel {
+        void commit(SessionId, app::Offset) override {}
+        std::size_t reply(SessionId, std::span<const std::uint8_t>) override { return 0; }
+        std::size_t room(SessionId) const override { return 0; }
+        app::Offset replied(SessionId) const override { return 0; }
+        void finish(SessionId) override {}
+        void abort(SessionId) override {}
+        bool store(std::span<const std::uint8_t>) override { return false; }
+        void retry(SessionId id) override {
+            ++retries;
+            journal->receive(id, 0, std::vector<std::uint8_t>(1000));
+        }
+        void deliver(SessionId, app::Offset) override {}
+        void commit_end(SessionId) override {}
+        app::Journal* journal = nullptr;
+        unsigned retries = 0;
+    } channel;
+    MemoryStore store;
+    store.buffer = 300;
+    journal::Contents contents(many);
+    app::JournalCounters counters;
+    app::Journal journal(channel, store, contents, counters, {"many", many, false, 1, false});
+    channel.journal = &journal;
+    journal.activated(1);
+    for (std::uint32_t slot = 0; slot < many; ++slot) {
+        journal.opened({{slot, 1}, *Endpoint::parse("10.0.0.1:1000"), *Endpoint::parse("10.0.0.2:2000")});
+        journal.receive({slot, 1}, 0, std::vector<std::uint8_t>(1000));
+    }
+    const auto advance = [&] {
+        for (int i = 0; i < 20; ++i) journal.advance(Instant{} + milliseconds(1));
+    };
+    advance();
+    CHECK(channel.retries == 0);
+    store.flush();
+    advance();
+    CHECK(channel.retries == many);
+    advance();
+    CHECK(channel.retries == many);
+}
+
 TEST_CASE("journal: whatever is killed when, the survivor has what was acknowledged", "[journal]") {
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
         INFO("seed " << seed);
