@@ -63,9 +63,10 @@ bool is_unborn(std::span<const std::uint8_t> bytes) { return bytes.size() <= jou
 
 /// One segment into `log`; `last`, it may have a torn tail.
 void read_segment(LogFiles& log, SegmentFile& segment, bool last, const journal::RecordVisitor& visit) {
+    // First the mark, then how much there is: a node may be writing meanwhile.
+    const auto header = journal::decode_segment(MappedFile(segment.path).bytes());
     const MappedFile file(segment.path);
     const auto bytes = file.bytes();
-    const auto header = journal::decode_segment(bytes);
     if (!header && last && is_unborn(bytes)) {
         log.torn = bytes.size();
         return;

@@ -52,7 +52,7 @@ void DiskStore::lock_directory() {
 void DiskStore::load(const journal::RecordVisitor& visit) {
     const auto log = read_log(s_.directory, visit);
     for (const auto& file : log.segments) segments_.push_back({file.first, file.term, true});
-    end_ = durable_ = buffered_from_ = log.end;
+    end_ = durable_ = buffered_from_ = next_record_ = log.end;
     term_ = log.term;
     repaired_ = log.torn;
     cut_files();
@@ -123,7 +123,7 @@ void DiskStore::truncate(LogPosition to, const journal::Term& term) {
     buffered_from_ = std::min(cached_from(), to);
     while (!segments_.empty() && segments_.back().first >= to) segments_.pop_back();
     end_ = to;
-    durable_ = std::min(durable_, to);
+    if (durable_ >= to) durable_ = next_record_ = to;
     term_ = term;
     read_size_ = 0;
     files_stale_ = true;

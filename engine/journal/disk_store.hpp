@@ -81,6 +81,9 @@ class DiskStore final : public journal::Store {
     void finish_write();
     std::size_t segment_of(journal::LogPosition at) const;
     journal::LogPosition end_of(std::size_t segment) const;
+    void pass_records();
+    /// Below it whole records are durable: batches end anywhere.
+    journal::LogPosition whole_records() const { return next_record_ == durable_ ? durable_ : record_; }
     // disk_store_aside.cpp
     std::filesystem::path place_aside(journal::LogPosition at, std::uint64_t& nth) const;
     void keep_pieces(const std::filesystem::path& directory, journal::LogPosition at,
@@ -95,6 +98,8 @@ class DiskStore final : public journal::Store {
     Uring ring_{8};
     std::vector<Segment> segments_;
     journal::LogPosition durable_ = 0, end_ = 0;
+    /// Beginnings of records: of the last one below durable_, and of the first one not below.
+    journal::LogPosition record_ = 0, next_record_ = 0;
     journal::Term term_;
     std::uint64_t repaired_ = 0;
     Instant now_{}, retry_at_{};

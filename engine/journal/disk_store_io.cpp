@@ -43,7 +43,7 @@ void DiskStore::cut_files() {
         file_first_ = last->first;
         const auto size = journal::segment_header_size + (durable_ - last->first);
         // The marks first: they may say that more was durable, which would be damage where it is missing.
-        journal::encode(journal::SegmentHeader{last->first, last->term, durable_}, header_);
+        journal::encode(journal::SegmentHeader{last->first, last->term, whole_records()}, header_);
         if (file_ < 0 || pwrite(file_, header_, sizeof header_, 0) != sizeof header_ ||
             fdatasync(file_) != 0 || ftruncate(file_, static_cast<off_t>(size)) != 0 || fdatasync(file_) != 0)
             return fail(errno);
@@ -99,7 +99,7 @@ void DiskStore::write_from(const Segment& segment, LogPosition limit) {
     const auto place = durable_ % buffer_.size();
     const auto n = std::min({static_cast<std::size_t>(limit - durable_), buffer_.size() - place, batch_max_});
     const auto at = journal::segment_header_size + (durable_ - segment.first);
-    journal::encode_mark(journal::SegmentHeader{segment.first, segment.term, durable_}, mark_);
+    journal::encode_mark(journal::SegmentHeader{segment.first, segment.term, whole_records()}, mark_);
     batch_is_header_ = false;
     batch_size_ = n;
     written_ = 0;
@@ -162,11 +162,21 @@ void DiskStore::take(Operation operation, int result) {
     if (in_flight_ == 0) finish_write();
 }
 
+/// After durable_ has moved, while what it passed is in memory.
+void DiskStore::pass_records() {
+    while (next_record_ < durable_) {
+        std::uint8_t front[journal::record_header_size];
+        copy_out(next_record_, front);
+        record_ = next_record_;
+        next_record_ += *journal::claimed_size(front);
+    }
+}
+
 void DiskStore::finish_write() {
     constexpr std::size_t batch_default = 1u << 20;
     if (batch_error_ == 0 && written_ == batch_size_) {
         if (batch_is_header_) segments_[segment_of(durable_)].created = true;
-        else durable_ += batch_size_;
+        else durable_ += batch_size_, pass_records();
         batch_max_ = batch_default;
         return status_.error.store(0, std::memory_order_relaxed);
     }

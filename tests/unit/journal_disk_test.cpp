@@ -387,6 +387,9 @@ TEST_CASE("journal: a full disk loses nothing, and it goes on when there is room
         }
         const auto error = rig.store.status().error.load();
         const auto durable = rig.store.durable();
+        // What is on the disk ends within a record, and is no damage.
+        const auto there = engine::read_log(d.path, [](const Record&, LogPosition) { return true; });
+        CHECK(there.end < durable);
         for (int i = 0; i < 300; ++i) rig.step();
         REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
         CHECK(error != 0);
