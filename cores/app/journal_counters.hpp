@@ -16,7 +16,8 @@ namespace holdfast::app {
     X(set_aside, "and of these, kept apart in a directory cut-*, as they may have been acknowledged")        \
     X(not_set_aside,                                                                                         \
       "times that such bytes could not be kept apart, so that this standby did not join: see the disk")      \
-    X(read_again, "times that a standby read its whole log again, as what was cut had sessions of its own")  \
+    X(read_again,                                                                                            \
+      "times that a standby put off its join, to read its log again: what was cut had sessions of its own")  \
     X(logs_differ, "standbys whose log has nothing in common with this one: never in sync")                  \
     X(pieces_refused,                                                                                        \
       "pieces of the active's log that this standby could not take: its disk, or their order")               \

@@ -14,6 +14,7 @@ constexpr journal::LogPosition read_at_once = 4u << 20;
 /// The log goes on at `to`, as the active says. False when this node is not ready to: it joins again later.
 bool Journal::follow_from(journal::LogPosition to, bool told_to_nobody) {
     complete_ = false;
+    if (known_to_ != all_known) counters_.add(JournalCounter::read_again);
     if (to > store_.end() || known_to_ != all_known) return false;
     const auto size = store_.end() - to;
     if (size == 0) return true;
