@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -58,8 +59,15 @@ class MappedFile {
         "one loses the whole log");
 }
 
-/// A header that never got to the disk: nothing is written behind it before it is there.
-bool is_unborn(std::span<const std::uint8_t> bytes) { return bytes.size() <= journal::segment_header_size; }
+/// A header that got to the disk in part or not at all: nothing is written behind it before it is there.
+bool is_unborn(std::span<const std::uint8_t> bytes) {
+    constexpr std::size_t words = 40;  // of the header; the rest are marks and room
+    if (bytes.size() > journal::segment_header_size) return false;
+    std::array<std::uint8_t, journal::segment_header_size> whole{};
+    std::ranges::copy(bytes, whole.begin());
+    return bytes.size() < words || std::ranges::all_of(bytes, [](std::uint8_t b) { return b == 0; }) ||
+           journal::decode_segment(whole);
+}
 
 /// One segment into `log`; `last`, it may have a torn tail.
 void read_segment(LogFiles& log, SegmentFile& segment, bool last, const journal::RecordVisitor& visit) {

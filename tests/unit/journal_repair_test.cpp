@@ -35,7 +35,15 @@ TEST_CASE("journal: a segment whose header never got to the disk is none", "[jou
         rig.append(log);
         REQUIRE(rig.settle());
     }
-    std::ofstream(engine::segment_path(d.path, log.bytes.size()), std::ios::binary) << "HF";
+    std::vector<std::uint8_t> header(segment_header_size);
+    SECTION("none of it") {}
+    SECTION("some bytes") { header = {'H', 'F'}; }
+    SECTION("as much as the disk had room for") {
+        encode(SegmentHeader{log.bytes.size(), {1, 77}, log.bytes.size()}, header);
+        header.resize(1000);
+    }
+    std::ofstream(engine::segment_path(d.path, log.bytes.size()), std::ios::binary)
+        .write(reinterpret_cast<const char*>(header.data()), static_cast<std::streamsize>(header.size()));
     {
         Rig rig(d.path);
         CHECK(rig.store.end() == log.bytes.size());
