@@ -9,6 +9,14 @@ namespace holdfast::app {
 
 using proxy::AppEntryKind;
 
+namespace {
+/// State records on their way that the standby has not confirmed, 2 MB of them: as much as a link of 10
+/// Gbit/s carries in a millisecond and a half, and a quarter of what a standby's journal can keep until its
+/// disk has it. A disk slower than the link then slows down the active, and never finds its standby without
+/// room.
+constexpr std::uint64_t states_ahead_max = (std::size_t{2} << 20) / state_record_max;
+}  // namespace
+
 /// Half of the ring is for sessions.
 bool AppSessions::write_state(std::uint16_t service, std::span<const std::uint8_t> record) {
     if (!active_ || epoch_ == 0 || epoch_start_pending_ || !joined_[service]) return false;
@@ -18,6 +26,11 @@ bool AppSessions::write_state(std::uint16_t service, std::span<const std::uint8_
     }
     if (app_.journal.free_count() < app_.journal.count()) {
         s_.counters.add(Counter::states_wait);
+        return false;
+    }
+    const auto confirmed = lane_.node.confirmed[index(Journal::application)].load(std::memory_order_acquire);
+    if (sequence_ >= confirmed + states_ahead_max) {
+        s_.counters.add(Counter::states_paced);
         return false;
     }
     entry_.service = service;

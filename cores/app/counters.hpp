@@ -29,6 +29,7 @@ namespace holdfast::app {
     X(states_written, "state records of applications handed to the mirror")                                \
     X(states_stored, "state records that this node's applications, of a standby, took")                    \
     X(states_wait, "state records delayed because the ring to the mirror was half full")                   \
+    X(states_paced, "state records delayed because the standby has not confirmed 2 MB of them")            \
     X(states_too_long, "state records refused because they are longer than a record may be")
 
 HF_DEFINE_COUNTERS(Counter, counter_rows, HF_APP_ROWS);

@@ -10,6 +10,7 @@ namespace holdfast::app {
     X(lost_link, "processes lost because the link to them went down")                                \
     X(lost_silent, "processes taken for dead because they were silent for service.host_timeout_ms")  \
     X(lost_again, "processes that attached once more while they were attached")                      \
+    X(hellos_again, "hellos of a process that had not been answered yet: one welcome answers all")   \
     X(hellos_refused, "processes of another protocol version, which were told so")                   \
     X(frames_sent, "frames handed to the link")                                                      \
     X(frames_received, "frames from processes")                                                      \

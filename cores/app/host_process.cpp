@@ -48,6 +48,8 @@ void Host::take_hello(const host::Frame& frame) {
         refused_due_ = true;
         return s_.counters.add(HostCounter::hellos_refused);
     }
+    // It is being attached, and its welcome answers all that it said: each costs as much as there are slots.
+    if (attached_ && welcome_due_) return s_.counters.add(HostCounter::hellos_again);
     if (attached_) detach(HostLoss::again);
     attach();
 }

@@ -29,6 +29,7 @@ Journal::Journal(Channel& channel, journal::Store& store, journal::Contents& con
       live_(s_.sessions),
       record_(journal::record_max),
       pending_(pending_max),
+      reader_(store),
       unsettled_(unsettled_max) {
     partial_.reserve(journal::record_max + state_record_max);
     waiting_.reserve(s_.sessions);
@@ -89,7 +90,7 @@ bool Journal::append(const Record& r) {
 bool Journal::begin_term() {
     if (term_begun_) return true;
     // A node that follows nobody has no sessions from before.
-    term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}});
+    term_begun_ = append({Kind::term, !followed_, {}, term_, s_.author, {}, inherits_all_});
     // Whoever was active before may have acknowledged all of the log; and a standby that is in sync has this
     // record, too: two logs always have something in common.
     if (term_begun_) committed_ = store_.end();
@@ -184,9 +185,10 @@ void Journal::wait(SessionId session) {
 void Journal::wake() {
     // Without progress there is no more room than there was.
     const auto progress = store_.durable() + shipped_;
-    if (progress == woken_at_) return;
-    const auto n = std::min(waiting_.size(), wakes_max);
-    if (n == waiting_.size()) woken_at_ = progress;
+    if (progress != woken_at_) to_wake_ = waiting_.size();
+    woken_at_ = progress;
+    const auto n = std::min(to_wake_, wakes_max);
+    to_wake_ -= n;
     waking_.assign(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     for (const auto slot : waking_) {
@@ -219,6 +221,7 @@ void Journal::commit_durable() {
 void Journal::advance(Instant now) {
     now_ = now;
     store_.advance(now);
+    if (known_to_ != all_known) read_again();
     counters_.set(JournalCounter::durable, store_.durable());
     ship();
     drop_settled();
@@ -228,8 +231,9 @@ void Journal::advance(Instant now) {
 
 Instant Journal::next_deadline() const {
     const auto at = store_.next_deadline();
+    if (to_wake_ > 0) return now_;
     const bool behind = joined_ && (!following_told_ || shipped_ < store_.end());
-    return behind ? earlier(at, now_ + ship_again_after) : at;
+    return behind || known_to_ != all_known ? earlier(at, now_ + ship_again_after) : at;
 }
 
 }  // namespace holdfast::app

@@ -3,6 +3,7 @@
 //
 //     journal.cpp           sessions: bytes in, commits
 //     journal_replica.cpp   two logs become one: what is shipped, what a standby makes of it
+//     journal_cut.cpp       what a standby has and the active has not
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include "cores/app/application.hpp"
 #include "cores/app/journal_counters.hpp"
 #include "lib/journal/contents.hpp"
+#include "lib/journal/record_reader.hpp"
 #include "lib/journal/store.hpp"
 
 namespace holdfast::app {
@@ -22,6 +24,7 @@ struct JournalSettings {
     std::uint32_t sessions = 0;    ///< slots
     bool standby_durable = false;  ///< a standby confirms what is on its disk, not what is in its memory
     std::uint64_t author = 0;      ///< of its terms: drawn anew by every start of a node
+    bool degrade = false;          ///< without a standby the active acknowledges all the same
 };
 
 /// An acknowledgment says: these bytes are durable here; that of a FIN, that the end of the stream is known
@@ -96,10 +99,16 @@ class Journal final : public Application {
 
     // journal_replica.cpp
     void ship();
-    bool take_piece(std::span<const std::uint8_t> bytes);
-    bool follow_from(journal::LogPosition to);
+    bool take_piece(std::span<const std::uint8_t> piece);
+    bool take_bytes(std::span<const std::uint8_t> bytes);
+    void tell_following();
+    bool was_told_to_nobody() const;
+    // journal_cut.cpp
+    bool follow_from(journal::LogPosition to, bool told_to_nobody);
+    bool has_sessions_from(journal::LogPosition to);
     bool take_back(journal::LogPosition to);
-    std::size_t read_record(journal::LogPosition at, std::span<std::uint8_t> out);
+    void read_again();
+    void finish_reading();
     void note_unsettled();
     void drop_settled();
 
@@ -115,15 +124,23 @@ class Journal final : public Application {
     std::vector<std::uint32_t> waiting_, waking_;  ///< slots, for room
     static constexpr std::uint64_t no_progress = ~std::uint64_t{0};
     std::uint64_t woken_at_ = 0;  ///< the progress of the store then
+    std::size_t to_wake_ = 0;     ///< of those that waited then; the first of waiting_
     std::uint64_t term_ = 0;      ///< the node's, as active
     bool term_begun_ = false, followed_ = false;
+    bool inherits_all_ = false;  ///< what was acknowledged before this term is in the log
     Instant now_{};
 
     // As active.
     bool joined_ = false, following_told_ = false, caught_up_ = false;
     journal::LogPosition shipped_ = 0, committed_ = 0;
+    journal::LogPosition their_end_ = 0;  ///< the standby's log, when it joined
+    journal::Term their_term_;
 
     // As standby.
+    bool complete_ = false;  ///< the log has all that the active has acknowledged
+    journal::RecordReader reader_;
+    journal::LogPosition known_to_ = all_known;  ///< the contents know of sessions below, where not of all
+    static constexpr journal::LogPosition all_known = ~journal::LogPosition{0};
     std::vector<std::uint8_t> partial_;  ///< the beginning of a record
     std::vector<Unsettled> unsettled_;   ///< a ring
     std::size_t unsettled_head_ = 0, unsettled_count_ = 0;

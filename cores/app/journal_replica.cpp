@@ -12,8 +12,10 @@ namespace holdfast::app {
 namespace {
 
 enum class Piece : std::uint8_t {
-    follow = 1,  ///< what the standby has from the position on is not the active's: it never was
+    follow = 1,  ///< what the standby has from the position on is not the active's, and may have been told
     bytes = 2,
+    follow_silently = 3,  ///< the same, and nobody was told of it
+    complete = 4,         ///< all that the active has acknowledged lies below the position
 };
 constexpr std::size_t piece_header = 9;
 /// Pieces that leave in one cycle: sessions wait meanwhile.
@@ -29,9 +31,13 @@ void put_header(std::span<std::uint8_t> piece, Piece kind, journal::LogPosition 
 void Journal::activated(std::uint64_t term) {
     term_ = term;
     term_begun_ = joined_ = caught_up_ = false;
+    // Whoever acknowledges without a standby has told more than that one knows.
+    inherits_all_ = complete_ && !s_.degrade;
+    complete_ = false;
     // A record that did not become whole is one that nobody was told of.
     partial_.clear();
     unsettled_count_ = unsettled_pieces_ = 0;
+    finish_reading();
 }
 
 void Journal::standby_joined(std::span<const std::uint8_t> described) {
@@ -41,6 +47,8 @@ void Journal::standby_joined(std::span<const std::uint8_t> described) {
     joined_ = true;
     following_told_ = false;
     shipped_ = *common;
+    their_end_ = d->end;
+    their_term_ = d->count > 0 ? d->newest[0].term : journal::Term{};
 }
 
 void Journal::standby_left() {
@@ -49,13 +57,24 @@ void Journal::standby_left() {
     woken_at_ = no_progress;
 }
 
+/// Whether what the standby has from shipped_ on was never acknowledged: then all of it is of the term before
+/// the one that begins there, and whoever began that had all that was acknowledged.
+bool Journal::was_told_to_nobody() const {
+    if (their_end_ <= shipped_) return true;
+    const auto* next = contents_.terms().beginning_at(shipped_);
+    return next != nullptr && next->complete && contents_.terms().at(shipped_) == their_term_;
+}
+
+void Journal::tell_following() {
+    std::array<std::uint8_t, piece_header> piece;
+    put_header(piece, was_told_to_nobody() ? Piece::follow_silently : Piece::follow, shipped_);
+    following_told_ = channel_.store(piece);
+}
+
 void Journal::ship() {
     if (!joined_ || !begin_term()) return;
+    if (!following_told_) tell_following();
     std::array<std::uint8_t, state_record_max> piece;
-    if (!following_told_) {
-        put_header(piece, Piece::follow, shipped_);
-        following_told_ = channel_.store(std::span(piece).first(piece_header));
-    }
     for (unsigned i = 0; following_told_ && shipped_ < store_.end() && i < pieces_per_cycle; ++i) {
         const auto n = store_.read(shipped_, std::span(piece).subspan(piece_header));
         put_header(piece, Piece::bytes, shipped_);
@@ -63,7 +82,9 @@ void Journal::ship() {
         shipped_ += n;
         counters_.add(JournalCounter::shipped, n);
     }
-    caught_up_ = caught_up_ || (following_told_ && shipped_ >= committed_);
+    if (caught_up_ || !following_told_ || shipped_ < committed_) return;
+    put_header(piece, Piece::complete, shipped_);
+    caught_up_ = channel_.store(std::span(piece).first(piece_header));
 }
 
 std::size_t Journal::describe(std::span<std::uint8_t> out) {
@@ -75,12 +96,7 @@ std::size_t Journal::describe(std::span<std::uint8_t> out) {
 }
 
 bool Journal::stored(std::span<const std::uint8_t> piece) {
-    bool held = false;
-    if (piece.size() >= piece_header) {
-        const auto at = journal::get<std::uint64_t>(&piece[1]);
-        if (piece[0] == static_cast<std::uint8_t>(Piece::follow)) held = follow_from(at);
-        else held = at == store_.end() + partial_.size() && take_piece(piece.subspan(piece_header));
-    }
+    const bool held = piece.size() >= piece_header && take_piece(piece);
     if (held) {
         note_unsettled();
         drop_settled();
@@ -90,8 +106,19 @@ bool Journal::stored(std::span<const std::uint8_t> piece) {
     return held;
 }
 
+bool Journal::take_piece(std::span<const std::uint8_t> piece) {
+    const auto at = journal::get<std::uint64_t>(&piece[1]);
+    const auto kind = static_cast<Piece>(piece[0]);
+    if (kind == Piece::follow || kind == Piece::follow_silently)
+        return follow_from(at, kind == Piece::follow_silently);
+    if (known_to_ != all_known || at != store_.end() + partial_.size()) return false;
+    if (kind == Piece::bytes) return take_bytes(piece.subspan(piece_header));
+    complete_ = kind == Piece::complete;
+    return complete_;
+}
+
 /// Appends the records that the piece makes whole.
-bool Journal::take_piece(std::span<const std::uint8_t> bytes) {
+bool Journal::take_bytes(std::span<const std::uint8_t> bytes) {
     partial_.insert(partial_.end(), bytes.begin(), bytes.end());
     std::size_t taken = 0;
     for (;;) {
@@ -107,44 +134,6 @@ bool Journal::take_piece(std::span<const std::uint8_t> bytes) {
     }
     partial_.erase(partial_.begin(), partial_.begin() + static_cast<std::ptrdiff_t>(taken));
     return true;
-}
-
-/// The log goes on at `to`, as the active says. What stood there and above is not the active's. After a
-/// takeover from a standby in sync nobody was told of it; after one without (degrade, or both nodes without
-/// power) somebody may have been, and it is lost here all the same: taken_back counts it.
-bool Journal::follow_from(journal::LogPosition to) {
-    if (to > store_.end() || !take_back(to)) return false;
-    counters_.add(JournalCounter::taken_back, store_.end() - to);
-    contents_.truncate(to);
-    store_.truncate(to, contents_.terms().last());
-    return true;
-}
-
-/// The contents lose what stands at `to` and above.
-bool Journal::take_back(journal::LogPosition to) {
-    auto term = contents_.terms().at(to);
-    for (auto at = to; at < store_.end();) {
-        journal::Record r;
-        const auto n = read_record(at, record_);
-        if (journal::decode(std::span(record_).first(n), term.author, r) != journal::Decoded::whole)
-            return false;
-        contents_.take_back(r);
-        if (r.kind == journal::Kind::term) term = {r.number, r.offset};
-        at += journal::record_header_size + r.body.size();
-    }
-    return true;
-}
-
-/// As much as there is from `at` on, up to the size of `out`.
-std::size_t Journal::read_record(journal::LogPosition at, std::span<std::uint8_t> out) {
-    const auto wanted = std::min<std::uint64_t>(out.size(), store_.end() - at);
-    std::size_t n = 0;
-    while (n < wanted) {
-        const auto more = store_.read_now(at + n, out.subspan(n, wanted - n));
-        if (more == 0) break;
-        n += more;
-    }
-    return n;
 }
 
 void Journal::note_unsettled() {

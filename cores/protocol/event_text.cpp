@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 
+#include "cores/app/journal_bar.hpp"
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
 #include "cores/proxy/backend_cell.hpp"
@@ -123,6 +124,13 @@ std::string describe(const Event& e) {
         case EventKind::journal_holds:
             return "the journal of service " + a + " holds: " + why_not_written(e.b);
         case EventKind::journal_goes_on: return "the journal of service " + a + " goes on";
+        case EventKind::journal_set_aside:
+            return "the journal of service " + a + " had " + count_of(e.b, "byte") +
+                   " that the active does not have, and that may have been acknowledged: they are kept in a "
+                   "directory cut-* of its journal_dir";
+        case EventKind::journal_bars_sync:
+            return "the journal of service " + a + " keeps the standby out of sync: " +
+                   std::string(app::words_of(static_cast<app::JournalBar>(e.reason)));
         case EventKind::count_: break;
     }
     return "unknown event";

@@ -16,6 +16,8 @@ namespace {
 constexpr Duration retry_after = milliseconds(100);
 /// A disk is not asked more often whether it is done.
 constexpr Duration poll_after = microseconds(50);
+constexpr auto term_room = journal::terms_beyond_bound * journal::record_header_size;
+constexpr auto term_room_in_memory = 64 * journal::record_header_size;
 }  // namespace
 
 DiskStore::DiskStore(const DiskStoreSettings& settings, const journal::RecordVisitor& visit)
@@ -50,7 +52,7 @@ void DiskStore::lock_directory() {
 void DiskStore::load(const journal::RecordVisitor& visit) {
     const auto log = read_log(s_.directory, visit);
     for (const auto& file : log.segments) segments_.push_back({file.first, file.term, true});
-    end_ = durable_ = buffered_from_ = log.end;
+    end_ = durable_ = buffered_from_ = next_record_ = log.end;
     term_ = log.term;
     repaired_ = log.torn;
     cut_files();
@@ -61,11 +63,13 @@ void DiskStore::load(const journal::RecordVisitor& visit) {
 
 bool DiskStore::append(std::span<const std::uint8_t> record) {
     const auto n = record.size();
-    if (end_ + n > s_.bytes_max) {
+    const auto term = journal::term_of(record);
+    if (end_ + n > s_.bytes_max + (term ? term_room : 0)) {
         status_.full.store(true, std::memory_order_relaxed);
         return false;
     }
-    if (end_ + n - durable_ > buffer_.size()) return false;
+    // In memory, too: a disk that fails keeps no standby of other services from joining.
+    if (end_ + n - durable_ > buffer_.size() - (term ? 0 : term_room_in_memory)) return false;
     const bool cut = segments_.empty() ||
                      (end_ > segments_.back().first && end_ + n - segments_.back().first > s_.segment_bytes);
     if (cut) segments_.push_back({end_, term_, false});
@@ -74,7 +78,7 @@ bool DiskStore::append(std::span<const std::uint8_t> record) {
     std::memcpy(&buffer_[place], record.data(), first);
     std::memcpy(buffer_.data(), record.data() + first, n - first);
     end_ += n;
-    if (const auto term = journal::term_of(record)) term_ = *term;
+    if (term) term_ = *term;
     return true;
 }
 
@@ -119,10 +123,11 @@ void DiskStore::truncate(LogPosition to, const journal::Term& term) {
     buffered_from_ = std::min(cached_from(), to);
     while (!segments_.empty() && segments_.back().first >= to) segments_.pop_back();
     end_ = to;
-    durable_ = std::min(durable_, to);
+    if (durable_ >= to) durable_ = next_record_ = to;
     term_ = term;
     read_size_ = 0;
     files_stale_ = true;
+    status_.full.store(false, std::memory_order_relaxed);
 }
 
 void DiskStore::advance(Instant now) {

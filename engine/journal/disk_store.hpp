@@ -1,8 +1,6 @@
 // A log on a disk: segment files, written and made durable by io_uring.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <atomic>
 #include <filesystem>
 #include <string>
@@ -19,6 +17,9 @@ struct StoreStatus {
     std::atomic<int> error{0};               ///< of the last operation, an errno; 0: the disk works
     std::atomic<std::uint64_t> failures{0};  ///< of operations, which are tried again
     std::atomic<bool> full{false};           ///< its bound is reached: until it is opened with a higher one
+    std::atomic<bool> aside_full{false};     ///< what was set aside has reached the bound, and is in the way
+    /// What was set aside last: `asides` counts them, and moves when all of it is written.
+    std::atomic<std::uint64_t> aside_term{0}, aside_at{0}, aside_bytes{0}, aside_nth{0}, asides{0};
 };
 
 struct DiskStoreSettings {
@@ -44,6 +45,7 @@ class DiskStore final : public journal::Store {
     bool append(std::span<const std::uint8_t> record) override;
     std::size_t read(journal::LogPosition at, std::span<std::uint8_t> out) override;
     std::size_t read_now(journal::LogPosition at, std::span<std::uint8_t> out) override;
+    bool set_aside(journal::LogPosition at, const journal::Term& term) override;
     void truncate(journal::LogPosition to, const journal::Term& term) override;
     void advance(Instant now) override;
     Instant next_deadline() const override;
@@ -53,11 +55,11 @@ class DiskStore final : public journal::Store {
     std::uint64_t repaired() const { return repaired_; }
 
   private:
-    enum class Operation : std::uint64_t { open, write, sync, read };
+    enum class Operation : std::uint64_t { open, mark, write, sync, read };
     struct Segment {
         journal::LogPosition first;
         journal::Term term;
-        bool created;
+        bool created;  ///< its file is there, with its header, whatever happens
     };
 
     // disk_store.cpp
@@ -70,20 +72,34 @@ class DiskStore final : public journal::Store {
     void cut_files();
     void start_write();
     void open_segment(const Segment& segment);
+    void write_header(const Segment& segment);
     void write_from(const Segment& segment, journal::LogPosition limit);
+    void put_sync(unsigned flags, int fd, unsigned how);
     void start_read(journal::LogPosition at);
     void reap(bool wait);
     void take(Operation operation, int result);
     void finish_write();
     std::size_t segment_of(journal::LogPosition at) const;
+    journal::LogPosition end_of(std::size_t segment) const;
+    void pass_records();
+    /// Below it whole records are durable: batches end anywhere.
+    journal::LogPosition whole_records() const { return next_record_ == durable_ ? durable_ : record_; }
+    // disk_store_aside.cpp
+    std::filesystem::path place_aside(journal::LogPosition at, std::uint64_t& nth) const;
+    void keep_pieces(const std::filesystem::path& directory, journal::LogPosition at,
+                     const journal::Term& term);
+    void copy_piece(const std::filesystem::path& path, const journal::SegmentHeader& header);
 
     DiskStoreSettings s_;
     StoreStatus status_;
-    std::string path_;                ///< of the segment that is being opened
-    int directory_ = -1, file_ = -1;  ///< file_: of the segment in which durable_ lies
+    std::string path_;                     ///< of the segment that is being opened
+    int directory_ = -1, file_ = -1;       ///< file_: of the segment in which durable_ lies
+    journal::LogPosition file_first_ = 0;  ///< of the segment that file_ is
     Uring ring_{8};
     std::vector<Segment> segments_;
     journal::LogPosition durable_ = 0, end_ = 0;
+    /// Beginnings of records: of the last one below durable_, and of the first one not below.
+    journal::LogPosition record_ = 0, next_record_ = 0;
     journal::Term term_;
     std::uint64_t repaired_ = 0;
     Instant now_{}, retry_at_{};
@@ -95,9 +111,10 @@ class DiskStore final : public journal::Store {
     unsigned in_flight_ = 0;  ///< operations of the batch at hand
     int batch_error_ = 0;
     std::size_t batch_size_ = 0, written_ = 0;
+    bool batch_is_header_ = false;
     std::size_t batch_max_;
-    iovec batch_[2]{};
-    std::uint8_t header_[journal::segment_header_size]{};
+    std::uint64_t batches_ = 0;
+    std::uint8_t header_[journal::segment_header_size]{}, mark_[journal::mark_size]{};
 
     std::vector<std::uint8_t> read_buffer_;
     journal::LogPosition read_at_ = 0;

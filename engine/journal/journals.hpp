@@ -12,6 +12,8 @@
 
 namespace holdfast::engine {
 
+using EventSink = std::function<void(const Event&)>;
+
 /// Outlives the node whose applications it makes.
 class Journals {
   public:
@@ -24,7 +26,7 @@ class Journals {
     /// Any thread.
     void for_each_counter(const protocol::CounterVisitor& visit) const;
     /// Tells what has changed since the last call; one caller.
-    void poll(Instant now, const std::function<void(const Event&)>& tell);
+    void poll(Instant now, const EventSink& tell);
 
   private:
     struct Journal;

@@ -16,19 +16,23 @@ using journal::Record;
 namespace {
 
 struct Session {
-    std::string client, service;
-    std::uint64_t end = 0;  ///< of its stream
+    std::string client = "-", service = "-";
+    std::uint64_t from = 0, end = 0;  ///< of its stream
     bool ended = false;
 };
 
 /// All sessions of a log by their numbers, in the order in which they began.
 class Sessions {
   public:
+    /// A piece that was set aside has sessions without their beginning: that is in the log that it was cut
+    /// from.
+    explicit Sessions(const std::string& directory) : piece_(is_set_aside(directory)) {}
     /// False: the record leaves a gap, doubles something, or says nothing that can be understood.
     bool add(const Record& r, LogPosition at) {
         if (r.kind == Kind::term) return true;
         if (r.kind == Kind::opened) return r.number == at && introduce(sessions_[at], r);
-        const auto place = sessions_.find(r.number);
+        const auto place =
+            piece_ ? sessions_.try_emplace(r.number, unknown(r)).first : sessions_.find(r.number);
         if (place == sessions_.end()) return false;
         auto& s = place->second;
         if (s.ended || r.offset != s.end) return false;
@@ -39,6 +43,11 @@ class Sessions {
     const std::map<std::uint64_t, Session>& all() const { return sessions_; }
 
   private:
+    static Session unknown(const Record& r) {
+        Session s;
+        s.from = s.end = r.offset;
+        return s;
+    }
     static bool introduce(Session& s, const Record& r) {
         const auto party = journal::decode_party(r.body);
         if (!party) return false;
@@ -47,15 +56,25 @@ class Sessions {
         return true;
     }
     std::map<std::uint64_t, Session> sessions_;
+    bool piece_;
 };
 
+/// What lies before a damage is listed, too.
 void list(const std::string& directory) {
-    Sessions sessions;
-    read_log(directory, [&](const Record& r, LogPosition at) { return sessions.add(r, at); });
-    std::cout << "SESSION  CLIENT  SERVICE  BYTES  STATE\n";
-    for (const auto& [number, s] : sessions.all())
-        std::cout << number << "  " << s.client << "  " << s.service << "  " << s.end << "  "
-                  << (s.ended ? "ended" : "open") << "\n";
+    Sessions sessions(directory);
+    const auto print = [&sessions] {
+        std::cout << "SESSION  CLIENT  SERVICE  BYTES  STATE  FROM\n";
+        for (const auto& [number, s] : sessions.all())
+            std::cout << number << "  " << s.client << "  " << s.service << "  " << s.end - s.from << "  "
+                      << (s.ended ? "ended" : "open") << "  " << s.from << "\n";
+    };
+    try {
+        read_log(directory, [&](const Record& r, LogPosition at) { return sessions.add(r, at); });
+    } catch (const DamagedLog&) {
+        print();
+        throw;
+    }
+    print();
 }
 
 void write_out(std::span<const std::uint8_t> bytes) {
@@ -67,7 +86,7 @@ void write_out(std::span<const std::uint8_t> bytes) {
 }
 
 void read_session(const std::string& directory, std::uint64_t number) {
-    Sessions sessions;
+    Sessions sessions(directory);
     read_log(directory, [&](const Record& r, LogPosition at) {
         if (!sessions.add(r, at)) return false;
         if (r.kind == Kind::data && r.number == number) write_out(r.body);
@@ -79,7 +98,7 @@ void read_session(const std::string& directory, std::uint64_t number) {
 }
 
 void verify(const std::string& directory) {
-    Sessions sessions;
+    Sessions sessions(directory);
     std::uint64_t records = 0, bytes = 0, terms = 0;
     const auto log = read_log(directory, [&](const Record& r, LogPosition at) {
         ++records;
@@ -87,9 +106,10 @@ void verify(const std::string& directory) {
         bytes += r.kind == Kind::data ? r.body.size() : 0;
         return sessions.add(r, at);
     });
-    std::cout << "sound: " << records << " records in " << log.segments.size() << " segments of " << log.end
-              << " bytes; " << sessions.all().size() << " sessions, " << bytes << " bytes, " << terms
-              << " terms\n";
+    std::cout << "sound: " << records << " records in " << log.segments.size() << " segments of "
+              << log.end - log.begin << " bytes; " << sessions.all().size() << " sessions, " << bytes
+              << " bytes, " << terms << " terms\n";
+    if (log.begin != 0) std::cout << "a piece of a log, from position " << log.begin << "\n";
     if (log.torn != 0)
         std::cout << "a torn tail of " << log.torn
                   << " bytes follows: it was being written, and the node will cut it off when it starts\n";

@@ -6,17 +6,19 @@ namespace holdfast::journal {
 
 bool Contents::add(const Record& r, LogPosition at) {
     if (r.kind == Kind::term) {
-        terms_.begin({{r.number, r.offset}, at});
+        const auto starts = terms_.starts();
+        if (starts.empty() || starts.back().at < at) terms_.begin({{r.number, r.offset}, at, r.complete});
         // Sessions of before are nobody's, and their names may be used again.
-        if (r.fresh) forget_all();
+        if (r.fresh && forget_all()) displaced_at_ = at;
         return true;
     }
-    holds_data_ = true;
+    data_at_ = std::min(data_at_, at);
     if (r.session.slot >= held_.size()) return true;
     auto& h = held_[r.session.slot];
     const bool same = h.known && h.generation == r.session.generation && h.number == r.number;
     if (r.kind == Kind::opened) {
         if (same || r.number != at) return false;
+        if (h.known) displaced_at_ = at;
         h = {true, false, r.session.generation, party_hash(r.body), r.number, 0};
         return true;
     }
@@ -40,14 +42,24 @@ void Contents::take_back(const Record& r) {
 
 void Contents::truncate(LogPosition to) {
     terms_.truncate(to);
-    if (to > 0) return;
-    holds_data_ = false;
+    if (data_at_ >= to) data_at_ = nowhere;
+}
+
+void Contents::begin_again() {
+    data_at_ = nowhere;
+    displaced_at_ = 0;
     forget_all();
 }
 
-void Contents::forget_all() {
-    for (auto& h : held_)
-        if (h.known) h = {};
+/// Whether there was anything.
+bool Contents::forget_all() {
+    bool any = false;
+    for (auto& h : held_) {
+        if (!h.known) continue;
+        h = {};
+        any = true;
+    }
+    return any;
 }
 
 const Held* Contents::find(SessionId id) const {

@@ -23,24 +23,32 @@ class Contents {
 
     /// The next record of the log. False: it leaves a gap in its session or doubles something.
     bool add(const Record& r, LogPosition at);
+    /// Whether take_back() of what stands at `to` and above leaves exactly what was known before: nothing
+    /// there took the place of another session. If not, begin_again().
+    bool can_take_back(LogPosition to) const { return to > displaced_at_; }
     /// The record, the first of its session that does, goes with all that follows. In the log's order, from
     /// the record at `to` on; then truncate(to).
     void take_back(const Record& r);
     void truncate(LogPosition to);
+    /// Nothing is known of sessions: all of the log is to be added anew. The terms stay.
+    void begin_again();
 
     /// nullptr when the log has nothing of it.
     const Held* find(SessionId id) const;
     /// What is held of the slot's session is another one's.
     void forget(std::uint32_t slot);
     const Terms& terms() const { return terms_; }
-    bool holds_data() const { return holds_data_; }
+    /// Something of a session.
+    bool holds_data() const { return data_at_ != nowhere; }
 
   private:
-    void forget_all();
+    static constexpr LogPosition nowhere = ~LogPosition{0};
+    bool forget_all();
 
     ZeroedArray<Held> held_;
     Terms terms_;
-    bool holds_data_ = false;
+    LogPosition data_at_ = nowhere;  ///< of the first record of a session
+    LogPosition displaced_at_ = 0;   ///< of the last record that took the place of a session
 };
 
 }  // namespace holdfast::journal

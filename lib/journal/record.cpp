@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint32_t magic = 0x6a724648;  // "HFrj"
 constexpr std::size_t at_crc = 4, at_length = 8, at_kind = 12, at_flags = 13, at_slot = 16,
                       at_generation = 20, at_number = 24, at_offset = 32;
-constexpr std::uint8_t flag_fresh = 1;
+constexpr std::uint8_t flag_fresh = 1, flag_complete = 2;
 constexpr std::size_t endpoint_size = 18;
 
 std::uint32_t checksum(std::span<const std::uint8_t> record, std::uint64_t salt) {
@@ -41,7 +41,7 @@ std::size_t encode(const Record& r, std::uint64_t salt, std::span<std::uint8_t> 
     put(p, magic);
     put(p + at_length, static_cast<std::uint32_t>(r.body.size()));
     p[at_kind] = static_cast<std::uint8_t>(r.kind);
-    p[at_flags] = r.fresh ? flag_fresh : 0;
+    p[at_flags] = static_cast<std::uint8_t>((r.fresh ? flag_fresh : 0) | (r.complete ? flag_complete : 0));
     put(p + at_slot, r.session.slot);
     put(p + at_generation, r.session.generation);
     put(p + at_number, r.number);
@@ -71,7 +71,8 @@ Decoded decode(std::span<const std::uint8_t> bytes, std::uint64_t salt, Record& 
            {get<std::uint32_t>(p + at_slot), get<std::uint32_t>(p + at_generation)},
            get<std::uint64_t>(p + at_number),
            get<std::uint64_t>(p + at_offset),
-           bytes.subspan(record_header_size, length)};
+           bytes.subspan(record_header_size, length),
+           (p[at_flags] & flag_complete) != 0};
     return Decoded::whole;
 }
 

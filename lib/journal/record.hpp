@@ -43,6 +43,7 @@ struct Record {
     std::uint64_t number = 0;  ///< of the session: where its first record stands. Of a term: its number
     std::uint64_t offset = 0;  ///< in the session's stream. Of a term: its author
     std::span<const std::uint8_t> body;
+    bool complete = false;  ///< term: all that was acknowledged in the term before stands below
 };
 
 inline constexpr std::size_t record_header_size = 40;

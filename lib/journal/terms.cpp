@@ -28,6 +28,11 @@ Term Terms::at(LogPosition position) const {
     return {};
 }
 
+const TermStart* Terms::beginning_at(LogPosition position) const {
+    const auto s = std::ranges::find(starts_, position, &TermStart::at);
+    return s == starts_.end() ? nullptr : &*s;
+}
+
 Description describe(const Terms& terms, LogPosition end, bool holds_data) {
     Description d{end, holds_data, 0, {}};
     const auto starts = terms.starts();
@@ -61,7 +66,7 @@ std::optional<Description> decode_description(std::span<const std::uint8_t> byte
                   {}};
     p += description_header;
     for (std::size_t i = 0; i < d.count; ++i, p += start_size)
-        d.newest[i] = {{get<std::uint64_t>(p), get<std::uint64_t>(p + 8)}, get<std::uint64_t>(p + 16)};
+        d.newest[i] = {{get<std::uint64_t>(p), get<std::uint64_t>(p + 8)}, get<std::uint64_t>(p + 16), false};
     return d;
 }
 

@@ -14,7 +14,8 @@ namespace holdfast::journal {
 
 struct TermStart {
     Term term;
-    LogPosition at = 0;  ///< of the record that begins it
+    LogPosition at = 0;     ///< of the record that begins it
+    bool complete = false;  ///< as that record says
 };
 
 class Terms {
@@ -31,6 +32,8 @@ class Terms {
     Term last() const { return starts_.empty() ? Term{} : starts_.back().term; }
     /// Of the records just before `position`.
     Term at(LogPosition position) const;
+    /// nullptr when none begins there.
+    const TermStart* beginning_at(LogPosition position) const;
     std::span<const TermStart> starts() const { return starts_; }
 
   private:

@@ -42,7 +42,11 @@ namespace holdfast {
     X(backend_drained, "a backend gets no new sessions, as an operator asked: a = service, b = backend")   \
     X(backend_undrained, "a drained backend gets new sessions again: a = service, b = backend")            \
     X(journal_holds, "a journal writes no more for now: a = service, b = errno, 0 = its bound is reached") \
-    X(journal_goes_on, "a journal writes again: a = service")
+    X(journal_goes_on, "a journal writes again: a = service")                                              \
+    X(journal_set_aside,                                                                                   \
+      "bytes of a log that the active does not have, and that may have been acknowledged, are kept in a "  \
+      "directory cut-* in the journal_dir: a = service, b = bytes")                                        \
+    X(journal_bars_sync, "a journal keeps the standby out of sync, for the reason: a = service")
 
 enum class EventKind : std::uint16_t {
 #define HF_EVENT_ENUM(name, help) name,

@@ -49,7 +49,7 @@ void scan(std::span<const std::uint8_t> bytes, fuzz::Bytes& again) {
     Term term;
     std::vector<std::uint8_t> record(record_max);
     std::uint64_t salt = 0, said = 0;
-    const auto s = scan_segment(bytes, 0, term, [&](const Record& r, LogPosition at) {
+    const auto s = scan_segment(bytes, 0, 0, term, [&](const Record& r, LogPosition at) {
         fuzz::require(at == again.size(), "a record that does not follow the one before");
         if (!contents.add(r, at)) return false;
         const auto n = encode(r, salt, record);

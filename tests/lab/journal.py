@@ -158,6 +158,8 @@ def test(arguments: argparse.Namespace) -> str:
             time.sleep(arguments.seconds)
             takeover = judge_kill(lab, writers, signal.Signals["SIG" + arguments.signal])
             labtest.rejoin(lab, takeover.victim)
+            check(counter(lab, takeover.victim, "set_aside") == 0,
+                  "what a standby in sync did not have counts as acknowledged where it is cut")
             again += counter(lab, takeover.survivor, "held_again")
         time.sleep(arguments.seconds)
         for writer in writers:

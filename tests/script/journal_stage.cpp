@@ -7,8 +7,10 @@ namespace {
 
 app::ApplicationFactory journal_on(const std::shared_ptr<JournalDisk>& disk, std::uint64_t author) {
     return [disk, author](const ServiceConfig& service, app::Channel& channel) {
-        return std::make_unique<app::Journal>(channel, disk->store, disk->contents, disk->counters,
-                                              app::JournalSettings{service.name, 64, false, author});
+        return std::make_unique<app::Journal>(
+            channel, disk->store, disk->contents, disk->counters,
+            app::JournalSettings{service.name, 64, service.journal_standby == JournalStandby::durable, author,
+                                 service.degrade});
     };
 }
 
@@ -19,7 +21,7 @@ void JournalDisk::read_again() {
     contents = journal::Contents(64);
     journal::Term term;
     const auto scan = journal::scan_segment(
-        store.log, 0, term,
+        store.log, 0, store.mark(), term,
         [this](const journal::Record& r, journal::LogPosition at) { return contents.add(r, at); });
     store.log.resize(scan.end);
     expect(scan.tail != journal::Tail::damaged, "the log is sound");
@@ -28,7 +30,7 @@ void JournalDisk::read_again() {
 std::vector<std::uint8_t> JournalDisk::stream(SessionId session) const {
     std::vector<std::uint8_t> out;
     journal::Term term;
-    journal::scan_segment(store.log, 0, term, [&](const journal::Record& r, journal::LogPosition) {
+    journal::scan_segment(store.log, 0, 0, term, [&](const journal::Record& r, journal::LogPosition) {
         if (r.kind != journal::Kind::data || !(r.session == session)) return true;
         expect_equal(r.offset, out.size(), "the offset of a record in its session");
         out.insert(out.end(), r.body.begin(), r.body.end());
@@ -40,7 +42,7 @@ std::vector<std::uint8_t> JournalDisk::stream(SessionId session) const {
 std::string JournalDisk::kinds() const {
     std::string out;
     journal::Term term;
-    journal::scan_segment(store.log, 0, term, [&](const journal::Record& r, journal::LogPosition) {
+    journal::scan_segment(store.log, 0, 0, term, [&](const journal::Record& r, journal::LogPosition) {
         out += "?tode"[static_cast<std::size_t>(r.kind)];
         return true;
     });

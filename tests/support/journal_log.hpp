@@ -58,7 +58,7 @@ class LogWriter {
 inline bool fill(journal::Contents& contents, const LogWriter& log) {
     journal::Term term;
     const auto s = journal::scan_segment(
-        log.bytes, 0, term,
+        log.bytes, 0, 0, term,
         [&](const journal::Record& r, journal::LogPosition at) { return contents.add(r, at); });
     return s.tail == journal::Tail::none;
 }

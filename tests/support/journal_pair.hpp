@@ -56,13 +56,13 @@ class PairNode final : public app::Channel {
         contents = journal::Contents(slots);
         journal::Term term;
         const auto scan = journal::scan_segment(
-            store_.log, 0, term,
+            store_.log, 0, store_.mark(), term,
             [this](const journal::Record& r, journal::LogPosition at) { return contents.add(r, at); });
         damaged = scan.tail == journal::Tail::damaged;
         store_.log.resize(scan.end);
         store_.cut();
         journal.emplace(*this, store_, contents, counters,
-                        app::JournalSettings{"pair", slots, standby_durable, author});
+                        app::JournalSettings{"pair", slots, standby_durable, author, degrade});
         sessions.clear();
         mirror.clear();
         joined = false;
@@ -70,7 +70,7 @@ class PairNode final : public app::Channel {
     std::vector<std::uint8_t> stream(SessionId id) const {
         std::vector<std::uint8_t> out;
         journal::Term term;
-        journal::scan_segment(store_.log, 0, term, [&](const journal::Record& r, journal::LogPosition) {
+        journal::scan_segment(store_.log, 0, 0, term, [&](const journal::Record& r, journal::LogPosition) {
             if (r.kind != journal::Kind::data || !(r.session == id)) return true;
             if (r.offset != out.size()) damaged = true;
             out.insert(out.end(), r.body.begin(), r.body.end());
@@ -113,7 +113,7 @@ class PairNode final : public app::Channel {
 
     static constexpr std::uint32_t slots = 8;
     static constexpr std::size_t mirror_max = 12;
-    bool standby_durable = false;
+    bool standby_durable = false, degrade = false;
     MemoryStore store_;
     journal::Contents contents{slots};
     app::JournalCounters counters;

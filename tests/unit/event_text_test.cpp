@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cores/app/journal_bar.hpp"
 #include "cores/guard/roles.hpp"
 #include "cores/mirror/codec.hpp"
 #include "cores/protocol/event_text.hpp"
@@ -44,6 +45,13 @@ TEST_CASE("a backend's change says which one and why", "[events]") {
           "backend 2/5 is down: it refuses connections");
     // Up because the node became active, and knows nothing of it.
     CHECK(protocol::describe(event(EventKind::backend_up, 2, 5)) == "backend 2/5 is up");
+}
+
+TEST_CASE("a journal that keeps the standby out of sync is named, and why", "[events]") {
+    const auto why = static_cast<std::uint16_t>(app::JournalBar::full);
+    CHECK(protocol::describe(event(EventKind::journal_bars_sync, 3, 0, why)) ==
+          "the journal of service 3 keeps the standby out of sync: its journal_max_bytes is below what the "
+          "active's log holds (journal_full): raise it");
 }
 
 TEST_CASE("every kind of event has a sentence of its own, whatever its numbers", "[events]") {

@@ -62,7 +62,7 @@ TEST_CASE("journal: what is taken back leaves what was before", "[journal]") {
     Contents c(16);
     REQUIRE(fill(c, log));
     Term term = {1, 77};
-    scan_segment(std::span(log.bytes).subspan(to), to, term, [&](const Record& r, LogPosition) {
+    scan_segment(std::span(log.bytes).subspan(to), to, 0, term, [&](const Record& r, LogPosition) {
         c.take_back(r);
         return true;
     });
@@ -71,8 +71,49 @@ TEST_CASE("journal: what is taken back leaves what was before", "[journal]") {
     CHECK_FALSE(c.find({3, 1})->ended);
     CHECK(c.find({4, 1}) == nullptr);
     CHECK(c.terms().last() == Term{1, 77});
+    CHECK(c.holds_data());
+    c.begin_again();
     c.truncate(0);
     CHECK(c.find({3, 1}) == nullptr);
+    CHECK_FALSE(c.holds_data());
+}
+
+TEST_CASE("journal: where the place of a session was taken, all is added anew, and is as before",
+          "[journal]") {
+    LogWriter log;
+    log.term(1).opened(3).data("hello ").end();
+    const auto to = log.bytes.size();
+    SECTION("by another one of its slot") { log.opened(3, 2).data("x"); }
+    SECTION("by a node that began anew") { log.term(2, 78, true); }
+    const auto displaced = log.bytes.size();
+    log.opened(5).data("y");
+    Contents c(16);
+    REQUIRE(fill(c, log));
+    CHECK_FALSE(c.can_take_back(to));
+    CHECK(c.can_take_back(displaced));
+    c.begin_again();
+    c.truncate(to);
+    CHECK(c.find({3, 1}) == nullptr);
+    CHECK(c.terms().starts().size() == 1);
+    LogWriter before;
+    before.bytes.assign(log.bytes.begin(), log.bytes.begin() + static_cast<std::ptrdiff_t>(to));
+    REQUIRE(fill(c, before));
+    REQUIRE(c.find({3, 1}) != nullptr);
+    CHECK(c.find({3, 1})->offset == 6);
+    CHECK(c.find({3, 1})->ended);
+    CHECK(c.find({5, 1}) == nullptr);
+    CHECK(c.terms().starts().size() == 1);
+    CHECK(c.can_take_back(to));
+}
+
+TEST_CASE("journal: a log of terms alone holds no data, whatever was cut from it", "[journal]") {
+    LogWriter log;
+    log.term(1);
+    const auto to = log.bytes.size();
+    log.opened(3).data("x");
+    Contents c(16);
+    REQUIRE(fill(c, log));
+    c.truncate(to);
     CHECK_FALSE(c.holds_data());
 }
 

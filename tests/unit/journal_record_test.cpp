@@ -9,9 +9,9 @@ using namespace holdfast::test;
 
 namespace {
 
-Scan scan(std::span<const std::uint8_t> bytes) {
+Scan scan(std::span<const std::uint8_t> bytes, LogPosition durable = 0) {
     Term term;
-    return scan_segment(bytes, 0, term, [](const Record&, LogPosition) { return true; });
+    return scan_segment(bytes, 0, durable, term, [](const Record&, LogPosition) { return true; });
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ TEST_CASE("journal: a tail torn at any byte is cut off at its record", "[journal
     }
 }
 
-TEST_CASE("journal: damage before a sound record is no torn tail", "[journal]") {
+TEST_CASE("journal: a hole is torn where nothing was durable, and damage below", "[journal]") {
     LogWriter log;
     log.term(1).opened(3);
     const auto sound = log.bytes.size();
@@ -89,9 +89,19 @@ TEST_CASE("journal: damage before a sound record is no torn tail", "[journal]") 
         auto bytes = log.bytes;
         bytes[i] ^= 0xff;
         INFO("byte " << i);
-        CHECK(scan(bytes).end == sound);
-        CHECK(scan(bytes).tail == Tail::damaged);
+        CHECK(scan(bytes, sound).end == sound);
+        // Sound records follow: a batch's blocks reach the disk in any order.
+        CHECK(scan(bytes, sound).tail == Tail::torn);
+        CHECK(scan(bytes, sound + 1).end == sound);
+        CHECK(scan(bytes, sound + 1).tail == Tail::damaged);
     }
+}
+
+TEST_CASE("journal: what was durable and is not there is damage", "[journal]") {
+    LogWriter log;
+    log.term(1).opened(3).data("first ");
+    CHECK(scan(log.bytes, log.bytes.size()).tail == Tail::none);
+    CHECK(scan(log.bytes, log.bytes.size() + 1).tail == Tail::damaged);
 }
 
 TEST_CASE("journal: what looks like a record in a client's bytes is none", "[journal]") {
@@ -117,4 +127,22 @@ TEST_CASE("journal: a segment's header checks, and nothing else does", "[journal
         changed[i] ^= 1;
         CHECK_FALSE(decode_segment(changed));
     }
+}
+
+TEST_CASE("journal: of a segment's two marks the greater one that checks counts", "[journal]") {
+    std::vector<std::uint8_t> out(segment_header_size);
+    encode(SegmentHeader{77, {3, 4}, 100}, out);
+    CHECK(decode_segment(out)->durable == 100);
+    encode_mark(SegmentHeader{77, {3, 4}, 200}, std::span(out).subspan(mark_place(1)));
+    CHECK(decode_segment(out)->durable == 200);
+    encode_mark(SegmentHeader{77, {3, 4}, 300}, std::span(out).subspan(mark_place(2)));
+    CHECK(decode_segment(out)->durable == 300);
+    for (std::size_t i = 0; i < mark_size; ++i) {
+        auto changed = out;
+        changed[mark_place(0) + i] ^= 1;
+        CHECK(decode_segment(changed)->durable == 200);
+    }
+    // One of a file that stood in this place before says nothing.
+    encode_mark(SegmentHeader{78, {3, 4}, 900}, std::span(out).subspan(mark_place(0)));
+    CHECK(decode_segment(out)->durable == 200);
 }

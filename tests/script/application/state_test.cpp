@@ -123,6 +123,25 @@ STORY("state: half of the ring is for sessions, whatever an application stores",
     lane.client().expects(ack(101));
 }
 
+STORY("state: what a standby has not confirmed is at most 2 MB, and goes on as it confirms",
+      "[application]") {
+    ApplicationStage lane({.gate = both, .standby_connected = true});
+    lane.establish_application();
+    lane.standby.confirms = false;
+    const std::string record(state_record_max, 'x');
+    std::size_t stored = 0;
+    for (int i = 0; i < 100; ++i) {
+        while (lane.application().channel().store(
+            {reinterpret_cast<const std::uint8_t*>(record.data()), record.size()}))
+            ++stored;
+        lane.after(1_ms);
+    }
+    expect(stored * state_record_max <= 2u << 20, "no more than 2 MB");
+    expect(stored * state_record_max > 2'000'000, "nor much less");
+    lane.confirm_all();
+    expect(lane.store(record), "it goes on");
+}
+
 STORY("state: an application that did not take bytes is given them again when it asks", "[application]") {
     ApplicationStage lane({.gate = both, .standby_connected = true});
     lane.establish_application();

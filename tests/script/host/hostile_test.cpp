@@ -45,6 +45,18 @@ class Liar : public HostStage {
 
 }  // namespace
 
+STORY("host: hellos by the dozen attach a process once", "[host]") {
+    Liar lane;
+    const auto hello = host::Frame{Kind::hello, 0, 0, {}, host::protocol_version, 0, {}};
+    std::vector<std::uint8_t> bytes(host::frame_max);
+    bytes.resize(host::write(hello, bytes));
+    for (int i = 0; i < 50; ++i) lane.cable().frames[0].push_back(bytes);
+    lane.settle();
+    lane.expect_host_count("attached", 2);
+    lane.expect_host_count("lost_again", 1);
+    lane.expect_host_count("hellos_again", 49);
+}
+
 STORY("host: a confirmation of bytes that were not sent is refused", "[host]") {
     Liar lane;
     lane.say(lane.answer(0, 1001));
