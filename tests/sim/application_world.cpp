@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "tests/sim/ledger.hpp"
-#include "tests/sim/scribe.hpp"
+#include "tests/sim/disk.hpp"
+#include "tests/sim/process.hpp"
 
 namespace holdfast::sim {
 namespace {
@@ -11,70 +11,6 @@ namespace {
 constexpr Duration boot_limit = seconds(20), traffic_limit = seconds(120), drain_limit = seconds(20),
                    comes_back_after = milliseconds(400);
 constexpr std::uint64_t event_limit = 10'000'000;
-constexpr unsigned clients = 3;
-
-/// Writes, waits for answers, sometimes says more before they came, and closes.
-Script draw_script(Random& random) {
-    Script script;
-    std::uint64_t said = 0;
-    const auto rounds = random.between(1, 12);
-    for (std::int64_t i = 0; i < rounds; ++i) {
-        const auto size = static_cast<std::uint64_t>(random.between(1, 1 << random.between(1, 14)));
-        said += size;
-        script.steps.push_back({Step::Kind::write, size, {}});
-        if (random.below(3) != 0) script.steps.push_back({Step::Kind::await, said, {}});
-        if (random.below(4) == 0)
-            script.steps.push_back({Step::Kind::sleep, 0, milliseconds(random.between(1, 300))});
-    }
-    script.steps.push_back({Step::Kind::shutdown, 0, {}});
-    script.steps.push_back({Step::Kind::await_end, 0, {}});
-    return script;
-}
-
-void draw_client(Random& random, std::uint64_t seed, unsigned number, bool echo, Conversation& c) {
-    c = draw_conversation(seed, number, Talk::upload, {});
-    auto& plan = c.client;
-    plan.script = draw_script(random);
-    plan.expected = plan.script.bytes();
-    plan.cut_allowed = false;
-    plan.in = plan.out;
-    plan.socket.judges_content = echo;
-    plan.socket.mss = static_cast<std::uint16_t>(plan.socket.mss - 20);
-    c.begins = milliseconds(random.between(0, 30));
-}
-
-Options draw_application_options(std::uint64_t seed) {
-    Random random(mix64(seed ^ 0xa99));
-    auto o = plain_options(seed, {random.below(2) == 0, false});
-    const bool echo = seed % 2 == 0;
-    for (auto& m : o.machines) {
-        auto& service = m.config.services[0];
-        service.backends.clear();
-        service.gate = Gate::app | Gate::standby;
-        service.application = ApplicationKind::echo;
-        m.config.limits.reply_bytes = 1u << random.between(12, 15);
-        m.config.limits.replies = 1u << 18;
-        if (echo) continue;
-        m.application = [seed, name = m.name[0]](std::uint64_t life,
-                                                 app::Channel& channel) -> std::unique_ptr<app::Application> {
-            const auto key = mix64(seed ^ life << 8 ^ static_cast<unsigned char>(name));
-            if (seed % 4 == 1) return std::make_unique<Scribe>(key, channel);
-            return std::make_unique<Ledger>(key, channel);
-        };
-    }
-    // Both nodes are the same, or they would refuse each other.
-    o.machines[1].config.limits.reply_bytes = o.machines[0].config.limits.reply_bytes;
-    for (int direction = 0; direction < 2; ++direction) {
-        auto& wire = o.client_access[direction];
-        wire.delay = microseconds(random.between(10, 5000));
-        if (seed % 3 == 2) wire.loss = 10'000;
-        if (seed % 4 == 3) wire.jitter = microseconds(random.between(1, 500));
-    }
-    for (auto& wire : o.mirror_access) wire.delay = microseconds(random.between(5, 500));
-    o.conversations.resize(clients);
-    for (unsigned i = 0; i < clients; ++i) draw_client(random, seed, i, echo, o.conversations[i]);
-    return o;
-}
 
 }  // namespace
 
@@ -120,11 +56,27 @@ ApplicationWorld::ApplicationWorld(std::uint64_t seed, std::optional<KillPoint> 
 
 ApplicationWorld::~ApplicationWorld() = default;
 
+std::unique_ptr<Backing> ApplicationWorld::make_backing() {
+    for (const auto& c : options_.conversations)
+        clients_[{options_.site.client_host(), c.client_port}] = {c.client.out, c.client.script.bytes(), 0,
+                                                                  false};
+    BackingParts parts{scheduler_, journal_, clients_, options_.seed, options_.outages};
+    switch (options_.service) {
+        case Service::journal: return std::make_unique<Disks>(std::move(parts));
+        case Service::process: return std::make_unique<Processes>(std::move(parts));
+        default: return nullptr;
+    }
+}
+
 void ApplicationWorld::attach_machines() {
     Random random(mix64(options_.seed ^ 0x3a));
-    for (std::size_t i = 0; i < 2; ++i)
+    backing_ = make_backing();
+    for (std::size_t i = 0; i < 2; ++i) {
+        if (backing_) backing_->equip(i, options_.machines[i]);
         machines_[i] =
             std::make_unique<Machine>(scheduler_, journal_, *this, random.next(), options_.machines[i]);
+        if (backing_) backing_->attach(i, *machines_[i]);
+    }
     Switch* switches[] = {&client_switch_, &server_switch_};
     for (auto& machine : machines_)
         for (std::size_t port = 0; port < 2; ++port) {
@@ -144,10 +96,12 @@ Outcome ApplicationWorld::run() {
         traffic_from_ = scheduler_.events();
         for (const auto& c : options_.conversations)
             scheduler_.at(scheduler_.now() + c.begins, *this, c.number);
+        if (backing_) backing_->begin();
         if (step_until(&ApplicationWorld::all_complete, traffic_limit, "traffic")) {
             events_of_traffic_ = scheduler_.events() - traffic_from_;
             judge_stall();
-            step_until(&ApplicationWorld::drained, drain_limit, "drain");
+            if (step_until(&ApplicationWorld::drained, drain_limit, "drain") && backing_)
+                backing_->judge_end();
         }
     }
     for (auto& machine : machines_) {
@@ -191,7 +145,7 @@ void ApplicationWorld::judge_stall() {
 
 bool ApplicationWorld::all_complete() const {
     const auto& talkers = client_.talkers();
-    return talkers.size() == clients &&
+    return talkers.size() == options_.conversations.size() &&
            std::all_of(talkers.begin(), talkers.end(), [](const auto& t) { return t->complete(); });
 }
 
@@ -252,12 +206,19 @@ void ApplicationWorld::machine_sends(Machine& machine, std::size_t port, const B
         return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
     if (!segment || port != 0) return;
     if (journal_.verbose()) journal_.print(machine.name() + " -> " + describe(*segment, {}, {}));
-    judge_reply(*segment);
+    judge_reply(machine, *segment);
+}
+
+void ApplicationWorld::machine_dies(Machine& machine) {
+    if (!backing_) return;
+    backing_->machine_died(number(machine));
+    if (traffic_from_ == 0 || events_of_traffic_ > 0) return;
+    backing_->judge_survivor(1 - number(machine));
 }
 
 /// R3: what stands at an offset stays the same, whoever says it. Numbers and times never begin anew or go
 /// back; a client is never told less, but by a probe.
-void ApplicationWorld::judge_reply(const Segment& s) {
+void ApplicationWorld::judge_reply(const Machine& speaker, const Segment& s) {
     auto& said = said_[s.to.port];
     const auto violate = [&](const std::string& rule, const std::string& text) {
         journal_.violate(rule, "to port " + std::to_string(s.to.port) + ": " + text);
@@ -283,7 +244,10 @@ void ApplicationWorld::judge_reply(const Segment& s) {
     }
     const auto begin = to_position(*said.iss, s.seq, said.bytes.empty() ? 1 : said.bytes.rbegin()->first);
     bool news = s.has(flag::ack) && (!said.ack || *said.ack < s.ack);
-    if (news) said.ack = s.ack;
+    if (news) {
+        said.ack = s.ack;
+        judge_acknowledgment(speaker, s);
+    }
     for (std::size_t i = 0; i < s.payload.size(); ++i) {
         const auto [place, is_new] = said.bytes.try_emplace(begin + i, s.payload[i]);
         news = news || is_new;
@@ -291,6 +255,20 @@ void ApplicationWorld::judge_reply(const Segment& s) {
             return violate("R3", "the byte at " + std::to_string(begin + i) + " is another one than before");
     }
     news_ += news ? 1 : 0;
+}
+
+/// Its number is one that the client was not told before.
+void ApplicationWorld::judge_acknowledgment(const Machine& speaker, const Segment& s) {
+    const auto& plan =
+        std::find_if(options_.conversations.begin(), options_.conversations.end(), [&](const auto& c) {
+            return c.client_port == s.to.port;
+        })->client;
+    auto& told = clients_.at(s.to);
+    // The SYN has the number before the first byte, the FIN the one behind the last.
+    const auto numbers = to_position(plan.socket.isn, s.ack, told.acknowledged);
+    told.acknowledged = std::min(numbers == 0 ? 0 : numbers - 1, told.bytes);
+    told.end_acknowledged = numbers > told.bytes + 1;
+    if (backing_) backing_->judge_acknowledgment(number(speaker), s.to, told);
 }
 
 std::string ApplicationWorld::unsettled() const {

@@ -1,5 +1,6 @@
-// A run of clients with an application on the pair, gate app and standby, in which the active node is killed
-// at chosen events. All clients must get all their answers, whatever the event.
+// A run of clients with an application on the pair, gate app or host and standby, in which the active node is
+// killed at chosen events. All clients must get all their answers, whatever the event; and what a journal or
+// a process of gate host has must cover what was acknowledged.
 //
 //     client -- switch -- a -- switch -- server (answers for its address, and nothing more)
 //                  \      |      /
@@ -12,8 +13,8 @@
 #include <optional>
 #include <vector>
 
+#include "tests/sim/application_options.hpp"
 #include "tests/sim/host.hpp"
-#include "tests/sim/options.hpp"
 #include "tests/sim/speaker_checker.hpp"
 #include "tests/sim/world.hpp"
 
@@ -76,7 +77,7 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     void wake(std::uint64_t token, const Frame& frame) override;
     void machine_sends(Machine& machine, std::size_t port, const Bytes& frame) override;
     void machine_receives(Machine&, std::size_t, const Bytes&) override {}
-    void machine_dies(Machine&) override {}
+    void machine_dies(Machine& machine) override;
 
     bool step_until(bool (ApplicationWorld::*done)() const, Duration limit, const char* phase);
     bool pair_ready() const;
@@ -86,14 +87,19 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     void consider_kill();
     void judge_stall();
     void attach_machines();
-    void judge_reply(const Segment& s);
+    std::unique_ptr<Backing> make_backing();
+    std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
+    void judge_reply(const Machine& speaker, const Segment& s);
+    void judge_acknowledgment(const Machine& speaker, const Segment& s);
     std::string unsettled() const;
 
-    Options options_;
+    ApplicationOptions options_;
     bool twice_;
     std::optional<KillPoint> kill_;
     Journal journal_;
     Scheduler scheduler_;
+    ClientBook clients_;
+    std::unique_ptr<Backing> backing_;  ///< none: nothing stands behind the application
     std::array<std::unique_ptr<Machine>, 2> machines_;
     Host client_, server_;
     Switch client_switch_, server_switch_;
