@@ -163,17 +163,13 @@ void Disks::judge_survivor(std::size_t survivor) {
     }
 }
 
-/// Both logs have every stream, and are the same string.
+/// Both logs have every stream.
 void Disks::judge_end() {
     for (const auto& disk : disks_)
         for (const auto& [client, told] : p_.clients)
             if (const auto found = disk.find(client); found.held != told.bytes || !found.ended)
                 p_.journal.violate("journal",
                                    "in the end: " + missing(client, told, found.held, found.ended));
-    const auto &a = disks_[0].log(), &b = disks_[1].log();
-    if (!std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())),
-                    b.begin()))
-        p_.journal.violate("journal", "the logs differ");
 }
 
 }  // namespace holdfast::sim

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "cores/app/journal.hpp"
 #include "tests/sim/backing.hpp"
@@ -22,7 +24,6 @@ class Disk final : public journal::Store {
         bool ended = false;  ///< with its end
     };
     Found find(const Endpoint& client) const;
-    const std::vector<std::uint8_t>& log() const { return store_.log; }
 
     /// As a node that starts does.
     std::unique_ptr<app::Journal> start(app::Channel& channel, const app::JournalSettings& settings,
