@@ -10,7 +10,6 @@ namespace {
 
 constexpr Duration boot_limit = seconds(20), traffic_limit = seconds(120), drain_limit = seconds(20),
                    comes_back_after = milliseconds(400);
-constexpr std::uint64_t event_limit = 10'000'000;
 
 }  // namespace
 
@@ -37,24 +36,27 @@ Outcome run_application_case(const ApplicationCase& c, bool verbose) {
 
 ApplicationWorld::ApplicationWorld(std::uint64_t seed, std::optional<KillPoint> kill, bool twice,
                                    bool verbose)
-    : options_(draw_application_options(seed)),
+    : ApplicationWorld(draw_application_options(seed), kill, twice, verbose) {}
+
+ApplicationWorld::ApplicationWorld(ApplicationOptions options, std::optional<KillPoint> kill, bool twice,
+                                   bool verbose)
+    : Pair(options.site, verbose),
+      options_(std::move(options)),
       twice_(twice),
       kill_(kill),
-      journal_(verbose),
-      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, options_.site.client_host()),
-      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
-      client_switch_(scheduler_),
-      server_switch_(scheduler_),
-      speaker_checker_(journal_, options_.site) {
-    attach_machines();
-    const auto attach = [](Host& host, Switch& to, const WireOptions(&access)[2]) {
-        host.attach(*to.attach(host, 1, access[0], access[1]).from_station);
-    };
-    attach(client_, client_switch_, options_.client_access);
-    attach(server_, server_switch_, options_.server_access);
+      backing_(make_backing()) {
+    for (std::size_t i = 0; backing_ && i < 2; ++i) backing_->equip(i, options_.machines[i]);
+    Random random(mix64(options_.seed ^ 0x3a));
+    attach_machines(options_, random);
+    for (std::size_t i = 0; backing_ && i < 2; ++i) backing_->attach(i, *machines_[i]);
+    attach_host(client_, client_switch_, 1, options_.client_access);
+    attach_host(server_, server_switch_, 1, options_.server_access);
 }
 
-ApplicationWorld::~ApplicationWorld() = default;
+/// Nodes stand on what is behind them.
+ApplicationWorld::~ApplicationWorld() {
+    for (auto& machine : machines_) machine.reset();
+}
 
 std::unique_ptr<Backing> ApplicationWorld::make_backing() {
     for (const auto& c : options_.conversations)
@@ -68,39 +70,17 @@ std::unique_ptr<Backing> ApplicationWorld::make_backing() {
     }
 }
 
-void ApplicationWorld::attach_machines() {
-    Random random(mix64(options_.seed ^ 0x3a));
-    backing_ = make_backing();
-    for (std::size_t i = 0; i < 2; ++i) {
-        if (backing_) backing_->equip(i, options_.machines[i]);
-        machines_[i] =
-            std::make_unique<Machine>(scheduler_, journal_, *this, random.next(), options_.machines[i]);
-        if (backing_) backing_->attach(i, *machines_[i]);
-    }
-    Switch* switches[] = {&client_switch_, &server_switch_};
-    for (auto& machine : machines_)
-        for (std::size_t port = 0; port < 2; ++port) {
-            auto& nic = machine->nic(port);
-            nic.attach(*switches[port]->attach(nic, random.next(), {}, {}).from_station);
-        }
-    for (std::size_t i = 0; i < 2; ++i) {
-        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random.next(), options_.mirror_access[i],
-                                                  machines_[1 - i]->nic(2));
-        machines_[i]->nic(2).attach(*mirror_wires_[i]);
-    }
-}
-
 Outcome ApplicationWorld::run() {
     for (auto& machine : machines_) machine->start();
-    if (step_until(&ApplicationWorld::pair_ready, boot_limit, "boot")) {
+    if (run_until([this] { return pair_ready(); }, boot_limit, "boot")) {
         traffic_from_ = scheduler_.events();
         for (const auto& c : options_.conversations)
             scheduler_.at(scheduler_.now() + c.begins, *this, c.number);
         if (backing_) backing_->begin();
-        if (step_until(&ApplicationWorld::all_complete, traffic_limit, "traffic")) {
+        if (run_until([this] { return all_complete(); }, traffic_limit, "traffic")) {
             events_of_traffic_ = scheduler_.events() - traffic_from_;
             judge_stall();
-            if (step_until(&ApplicationWorld::drained, drain_limit, "drain") && backing_)
+            if (run_until([this] { return drained(); }, drain_limit, "drain") && backing_)
                 backing_->judge_end();
         }
     }
@@ -109,30 +89,9 @@ Outcome ApplicationWorld::run() {
         if (journal_.verbose()) machine->print_counters();
         if (!journal_.failed()) machine->kill();
     }
-    outcome_.rule = journal_.rule();
-    outcome_.text = journal_.text();
-    outcome_.hash = journal_.hash();
-    outcome_.events = scheduler_.events();
+    conclude(outcome_);
     outcome_.takeovers = static_cast<unsigned>(kills_);
-    outcome_.lasted = scheduler_.now() - Instant{};
     return outcome_;
-}
-
-bool ApplicationWorld::step_until(bool (ApplicationWorld::*done)() const, Duration limit, const char* phase) {
-    const Instant end = scheduler_.now() + limit;
-    while (!journal_.failed() && !(this->*done)()) {
-        if (scheduler_.now() > end || !scheduler_.step() || scheduler_.events() > event_limit)
-            journal_.violate("liveness", std::string(phase) + " does not end:" + unsettled());
-        journal_.set_now(scheduler_.now());
-        consider_kill();
-    }
-    return !journal_.failed();
-}
-
-bool ApplicationWorld::pair_ready() const {
-    for (std::size_t i = 0; i < 2; ++i)
-        if (machines_[i]->is_active() && machines_[1 - i]->is_ready()) return true;
-    return false;
 }
 
 /// A core that stalls for longer than detection takes costs the node its role.
@@ -150,12 +109,8 @@ bool ApplicationWorld::all_complete() const {
 }
 
 bool ApplicationWorld::drained() const {
-    for (const auto& machine : machines_) {
-        if (!machine->alive()) return false;
-        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0)
-            return false;
-    }
-    return true;
+    return std::all_of(machines_.begin(), machines_.end(),
+                       [](const auto& machine) { return machine->alive() && is_empty(*machine); });
 }
 
 bool ApplicationWorld::kill_is_due() const {
@@ -196,17 +151,10 @@ void ApplicationWorld::wake(std::uint64_t token, const Frame&) {
     client_.connect(c.client_port, options_.site.virtual_address(), c.client);
 }
 
-void ApplicationWorld::machine_sends(Machine& machine, std::size_t port, const Bytes& frame) {
-    journal_.note(0xd00d + port, frame);
-    if (port == 2) return;
-    speaker_checker_.node_sends(machine, port, frame);
-    std::string fault;
-    const auto segment = read_segment(frame, fault);
-    if (!fault.empty())
-        return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
-    if (!segment || port != 0) return;
-    if (journal_.verbose()) journal_.print(machine.name() + " -> " + describe(*segment, {}, {}));
-    judge_reply(machine, *segment);
+void ApplicationWorld::node_sends(Machine& machine, Side side, const Segment& segment) {
+    if (side != Side::client) return;
+    if (journal_.verbose()) journal_.print(machine.name() + " -> " + describe(segment, {}, {}));
+    judge_reply(machine, segment);
 }
 
 void ApplicationWorld::machine_dies(Machine& machine) {
@@ -279,18 +227,7 @@ std::string ApplicationWorld::unsettled() const {
                     std::string(name(t->socket().ending())) + ", has " +
                     std::to_string(t->socket().received()) + " of " + std::to_string(t->plan().expected) +
                     ", " + std::to_string(t->socket().una()) + " acknowledged]";
-    for (const auto& machine : machines_) {
-        text += " node " + machine->name();
-        if (!machine->alive()) {
-            text += " dead";
-            continue;
-        }
-        const auto s = machine->status();
-        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " +
-                std::string(s.mirror_state) + " sessions " + std::to_string(s.sessions) + " held " +
-                std::to_string(machine->held_mbufs()) + " in use " + std::to_string(machine->mbufs_in_use());
-    }
-    return text;
+    return text + describe_nodes();
 }
 
 }  // namespace holdfast::sim
