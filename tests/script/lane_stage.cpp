@@ -464,6 +464,15 @@ void LaneStage::install_payload(Side side, const std::vector<proxy::PayloadEntry
     settle();
 }
 
+void LaneStage::inherit(LaneStage& old, bool progress) {
+    client().knowledge() = old.client().knows();
+    std::vector<ProgressRecord> hints;
+    for (const auto side : {Side::client, Side::server})
+        if (const auto* p = old.standby.newest(side, proxy::JournalKind::progress); progress && p != nullptr)
+            hints.push_back(p->progress);
+    install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+}
+
 void LaneStage::install_application(const std::vector<proxy::ApplicationEntry>& entries) {
     for (const auto& e : entries) lane_.application->install.push(e);
     settle();

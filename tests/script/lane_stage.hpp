@@ -103,6 +103,9 @@ class LaneStage : public PeerStage {
     void retake();
     /// The mirror installs a session on this node, a standby; `progress` is what it knows of the legs.
     void install(const SessionRecord& record, const std::vector<ProgressRecord>& progress = {});
+    /// The same of the main session of `old`, with what that told its standby (its hints only if
+    /// `progress`); the client is the same.
+    void inherit(LaneStage& old, bool progress = true);
     /// The same of what an application did.
     void install_application(const std::vector<proxy::ApplicationEntry>& entries);
     /// The application of the node's standby says what it holds.

@@ -2,79 +2,14 @@
 
 #include <algorithm>
 
-#include "tests/sim/ledger.hpp"
-#include "tests/sim/scribe.hpp"
+#include "tests/sim/disk.hpp"
+#include "tests/sim/process.hpp"
 
 namespace holdfast::sim {
 namespace {
 
 constexpr Duration boot_limit = seconds(20), traffic_limit = seconds(120), drain_limit = seconds(20),
                    comes_back_after = milliseconds(400);
-constexpr std::uint64_t event_limit = 10'000'000;
-constexpr unsigned clients = 3;
-
-/// Writes, waits for answers, sometimes says more before they came, and closes.
-Script draw_script(Random& random) {
-    Script script;
-    std::uint64_t said = 0;
-    const auto rounds = random.between(1, 12);
-    for (std::int64_t i = 0; i < rounds; ++i) {
-        const auto size = static_cast<std::uint64_t>(random.between(1, 1 << random.between(1, 14)));
-        said += size;
-        script.steps.push_back({Step::Kind::write, size, {}});
-        if (random.below(3) != 0) script.steps.push_back({Step::Kind::await, said, {}});
-        if (random.below(4) == 0)
-            script.steps.push_back({Step::Kind::sleep, 0, milliseconds(random.between(1, 300))});
-    }
-    script.steps.push_back({Step::Kind::shutdown, 0, {}});
-    script.steps.push_back({Step::Kind::await_end, 0, {}});
-    return script;
-}
-
-void draw_client(Random& random, std::uint64_t seed, unsigned number, bool echo, Conversation& c) {
-    c = draw_conversation(seed, number, Talk::upload, {});
-    auto& plan = c.client;
-    plan.script = draw_script(random);
-    plan.expected = plan.script.bytes();
-    plan.cut_allowed = false;
-    plan.in = plan.out;
-    plan.socket.judges_content = echo;
-    plan.socket.mss = static_cast<std::uint16_t>(plan.socket.mss - 20);
-    c.begins = milliseconds(random.between(0, 30));
-}
-
-Options draw_application_options(std::uint64_t seed) {
-    Random random(mix64(seed ^ 0xa99));
-    auto o = plain_options(seed, {random.below(2) == 0, false});
-    const bool echo = seed % 2 == 0;
-    for (auto& m : o.machines) {
-        auto& service = m.config.services[0];
-        service.backends.clear();
-        service.gate = Gate::app | Gate::standby;
-        service.application = ApplicationKind::echo;
-        m.config.limits.reply_bytes = 1u << random.between(12, 15);
-        m.config.limits.replies = 1u << 18;
-        if (echo) continue;
-        m.application = [seed, name = m.name[0]](std::uint64_t life,
-                                                 app::Channel& channel) -> std::unique_ptr<app::Application> {
-            const auto key = mix64(seed ^ life << 8 ^ static_cast<unsigned char>(name));
-            if (seed % 4 == 1) return std::make_unique<Scribe>(key, channel);
-            return std::make_unique<Ledger>(key, channel);
-        };
-    }
-    // Both nodes are the same, or they would refuse each other.
-    o.machines[1].config.limits.reply_bytes = o.machines[0].config.limits.reply_bytes;
-    for (int direction = 0; direction < 2; ++direction) {
-        auto& wire = o.client_access[direction];
-        wire.delay = microseconds(random.between(10, 5000));
-        if (seed % 3 == 2) wire.loss = 10'000;
-        if (seed % 4 == 3) wire.jitter = microseconds(random.between(1, 500));
-    }
-    for (auto& wire : o.mirror_access) wire.delay = microseconds(random.between(5, 500));
-    o.conversations.resize(clients);
-    for (unsigned i = 0; i < clients; ++i) draw_client(random, seed, i, echo, o.conversations[i]);
-    return o;
-}
 
 }  // namespace
 
@@ -101,53 +36,52 @@ Outcome run_application_case(const ApplicationCase& c, bool verbose) {
 
 ApplicationWorld::ApplicationWorld(std::uint64_t seed, std::optional<KillPoint> kill, bool twice,
                                    bool verbose)
-    : options_(draw_application_options(seed)),
+    : ApplicationWorld(draw_application_options(seed), kill, twice, verbose) {}
+
+ApplicationWorld::ApplicationWorld(ApplicationOptions options, std::optional<KillPoint> kill, bool twice,
+                                   bool verbose)
+    : Pair(options.site, verbose),
+      options_(std::move(options)),
       twice_(twice),
       kill_(kill),
-      journal_(verbose),
-      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, options_.site.client_host()),
-      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
-      client_switch_(scheduler_),
-      server_switch_(scheduler_),
-      speaker_checker_(journal_, options_.site) {
-    attach_machines();
-    const auto attach = [](Host& host, Switch& to, const WireOptions(&access)[2]) {
-        host.attach(*to.attach(host, 1, access[0], access[1]).from_station);
-    };
-    attach(client_, client_switch_, options_.client_access);
-    attach(server_, server_switch_, options_.server_access);
+      backing_(make_backing()) {
+    for (std::size_t i = 0; backing_ && i < 2; ++i) backing_->equip(i, options_.machines[i]);
+    Random random(mix64(options_.seed ^ 0x3a));
+    attach_machines(options_, random);
+    for (std::size_t i = 0; backing_ && i < 2; ++i) backing_->attach(i, *machines_[i]);
+    attach_host(client_, client_switch_, 1, options_.client_access);
+    attach_host(server_, server_switch_, 1, options_.server_access);
 }
 
-ApplicationWorld::~ApplicationWorld() = default;
+/// Nodes stand on what is behind them.
+ApplicationWorld::~ApplicationWorld() {
+    for (auto& machine : machines_) machine.reset();
+}
 
-void ApplicationWorld::attach_machines() {
-    Random random(mix64(options_.seed ^ 0x3a));
-    for (std::size_t i = 0; i < 2; ++i)
-        machines_[i] =
-            std::make_unique<Machine>(scheduler_, journal_, *this, random.next(), options_.machines[i]);
-    Switch* switches[] = {&client_switch_, &server_switch_};
-    for (auto& machine : machines_)
-        for (std::size_t port = 0; port < 2; ++port) {
-            auto& nic = machine->nic(port);
-            nic.attach(*switches[port]->attach(nic, random.next(), {}, {}).from_station);
-        }
-    for (std::size_t i = 0; i < 2; ++i) {
-        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random.next(), options_.mirror_access[i],
-                                                  machines_[1 - i]->nic(2));
-        machines_[i]->nic(2).attach(*mirror_wires_[i]);
+std::unique_ptr<Backing> ApplicationWorld::make_backing() {
+    for (const auto& c : options_.conversations)
+        clients_[{options_.site.client_host(), c.client_port}] = {c.client.out, c.client.script.bytes(), 0,
+                                                                  false};
+    BackingParts parts{scheduler_, journal_, clients_, options_.seed, options_.outages};
+    switch (options_.service) {
+        case Service::journal: return std::make_unique<Disks>(std::move(parts));
+        case Service::process: return std::make_unique<Processes>(std::move(parts));
+        default: return nullptr;
     }
 }
 
 Outcome ApplicationWorld::run() {
     for (auto& machine : machines_) machine->start();
-    if (step_until(&ApplicationWorld::pair_ready, boot_limit, "boot")) {
+    if (run_until([this] { return pair_ready(); }, boot_limit, "boot")) {
         traffic_from_ = scheduler_.events();
         for (const auto& c : options_.conversations)
             scheduler_.at(scheduler_.now() + c.begins, *this, c.number);
-        if (step_until(&ApplicationWorld::all_complete, traffic_limit, "traffic")) {
+        if (backing_) backing_->begin();
+        if (run_until([this] { return all_complete(); }, traffic_limit, "traffic")) {
             events_of_traffic_ = scheduler_.events() - traffic_from_;
             judge_stall();
-            step_until(&ApplicationWorld::drained, drain_limit, "drain");
+            if (run_until([this] { return drained(); }, drain_limit, "drain") && backing_)
+                backing_->judge_end();
         }
     }
     for (auto& machine : machines_) {
@@ -155,30 +89,9 @@ Outcome ApplicationWorld::run() {
         if (journal_.verbose()) machine->print_counters();
         if (!journal_.failed()) machine->kill();
     }
-    outcome_.rule = journal_.rule();
-    outcome_.text = journal_.text();
-    outcome_.hash = journal_.hash();
-    outcome_.events = scheduler_.events();
+    conclude(outcome_);
     outcome_.takeovers = static_cast<unsigned>(kills_);
-    outcome_.lasted = scheduler_.now() - Instant{};
     return outcome_;
-}
-
-bool ApplicationWorld::step_until(bool (ApplicationWorld::*done)() const, Duration limit, const char* phase) {
-    const Instant end = scheduler_.now() + limit;
-    while (!journal_.failed() && !(this->*done)()) {
-        if (scheduler_.now() > end || !scheduler_.step() || scheduler_.events() > event_limit)
-            journal_.violate("liveness", std::string(phase) + " does not end:" + unsettled());
-        journal_.set_now(scheduler_.now());
-        consider_kill();
-    }
-    return !journal_.failed();
-}
-
-bool ApplicationWorld::pair_ready() const {
-    for (std::size_t i = 0; i < 2; ++i)
-        if (machines_[i]->is_active() && machines_[1 - i]->is_ready()) return true;
-    return false;
 }
 
 /// A core that stalls for longer than detection takes costs the node its role.
@@ -191,17 +104,13 @@ void ApplicationWorld::judge_stall() {
 
 bool ApplicationWorld::all_complete() const {
     const auto& talkers = client_.talkers();
-    return talkers.size() == clients &&
+    return talkers.size() == options_.conversations.size() &&
            std::all_of(talkers.begin(), talkers.end(), [](const auto& t) { return t->complete(); });
 }
 
 bool ApplicationWorld::drained() const {
-    for (const auto& machine : machines_) {
-        if (!machine->alive()) return false;
-        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0)
-            return false;
-    }
-    return true;
+    return std::all_of(machines_.begin(), machines_.end(),
+                       [](const auto& machine) { return machine->alive() && is_empty(*machine); });
 }
 
 bool ApplicationWorld::kill_is_due() const {
@@ -242,22 +151,22 @@ void ApplicationWorld::wake(std::uint64_t token, const Frame&) {
     client_.connect(c.client_port, options_.site.virtual_address(), c.client);
 }
 
-void ApplicationWorld::machine_sends(Machine& machine, std::size_t port, const Bytes& frame) {
-    journal_.note(0xd00d + port, frame);
-    if (port == 2) return;
-    speaker_checker_.node_sends(machine, port, frame);
-    std::string fault;
-    const auto segment = read_segment(frame, fault);
-    if (!fault.empty())
-        return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
-    if (!segment || port != 0) return;
-    if (journal_.verbose()) journal_.print(machine.name() + " -> " + describe(*segment, {}, {}));
-    judge_reply(*segment);
+void ApplicationWorld::node_sends(Machine& machine, Side side, const Segment& segment) {
+    if (side != Side::client) return;
+    if (journal_.verbose()) journal_.print(machine.name() + " -> " + describe(segment, {}, {}));
+    judge_reply(machine, segment);
+}
+
+void ApplicationWorld::machine_dies(Machine& machine) {
+    if (!backing_) return;
+    backing_->machine_died(number(machine));
+    if (traffic_from_ == 0 || events_of_traffic_ > 0) return;
+    backing_->judge_survivor(1 - number(machine));
 }
 
 /// R3: what stands at an offset stays the same, whoever says it. Numbers and times never begin anew or go
 /// back; a client is never told less, but by a probe.
-void ApplicationWorld::judge_reply(const Segment& s) {
+void ApplicationWorld::judge_reply(const Machine& speaker, const Segment& s) {
     auto& said = said_[s.to.port];
     const auto violate = [&](const std::string& rule, const std::string& text) {
         journal_.violate(rule, "to port " + std::to_string(s.to.port) + ": " + text);
@@ -283,7 +192,10 @@ void ApplicationWorld::judge_reply(const Segment& s) {
     }
     const auto begin = to_position(*said.iss, s.seq, said.bytes.empty() ? 1 : said.bytes.rbegin()->first);
     bool news = s.has(flag::ack) && (!said.ack || *said.ack < s.ack);
-    if (news) said.ack = s.ack;
+    if (news) {
+        said.ack = s.ack;
+        judge_acknowledgment(speaker, s);
+    }
     for (std::size_t i = 0; i < s.payload.size(); ++i) {
         const auto [place, is_new] = said.bytes.try_emplace(begin + i, s.payload[i]);
         news = news || is_new;
@@ -291,6 +203,20 @@ void ApplicationWorld::judge_reply(const Segment& s) {
             return violate("R3", "the byte at " + std::to_string(begin + i) + " is another one than before");
     }
     news_ += news ? 1 : 0;
+}
+
+/// Its number is one that the client was not told before.
+void ApplicationWorld::judge_acknowledgment(const Machine& speaker, const Segment& s) {
+    const auto& plan =
+        std::find_if(options_.conversations.begin(), options_.conversations.end(), [&](const auto& c) {
+            return c.client_port == s.to.port;
+        })->client;
+    auto& told = clients_.at(s.to);
+    // The SYN has the number before the first byte, the FIN the one behind the last.
+    const auto numbers = to_position(plan.socket.isn, s.ack, told.acknowledged);
+    told.acknowledged = std::min(numbers == 0 ? 0 : numbers - 1, told.bytes);
+    told.end_acknowledged = numbers > told.bytes + 1;
+    if (backing_) backing_->judge_acknowledgment(number(speaker), s.to, told);
 }
 
 std::string ApplicationWorld::unsettled() const {
@@ -301,18 +227,7 @@ std::string ApplicationWorld::unsettled() const {
                     std::string(name(t->socket().ending())) + ", has " +
                     std::to_string(t->socket().received()) + " of " + std::to_string(t->plan().expected) +
                     ", " + std::to_string(t->socket().una()) + " acknowledged]";
-    for (const auto& machine : machines_) {
-        text += " node " + machine->name();
-        if (!machine->alive()) {
-            text += " dead";
-            continue;
-        }
-        const auto s = machine->status();
-        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " +
-                std::string(s.mirror_state) + " sessions " + std::to_string(s.sessions) + " held " +
-                std::to_string(machine->held_mbufs()) + " in use " + std::to_string(machine->mbufs_in_use());
-    }
-    return text;
+    return text + describe_nodes();
 }
 
 }  // namespace holdfast::sim

@@ -1,19 +1,16 @@
-// A run of clients with an application on the pair, gate app and standby, in which the active node is killed
-// at chosen events. All clients must get all their answers, whatever the event.
-//
-//     client -- switch -- a -- switch -- server (answers for its address, and nothing more)
-//                  \      |      /
-//                   \---- b ----/
+// A run of clients with an application on the pair, gate app or host and standby, in which the active node is
+// killed at chosen events. All clients must get all their answers, whatever the event; and what a journal or
+// a process of gate host has must cover what was acknowledged.
+// The server answers for its address, and nothing more.
 #pragma once
 
 #include <array>
 #include <map>
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "tests/sim/application_options.hpp"
 #include "tests/sim/host.hpp"
-#include "tests/sim/options.hpp"
 #include "tests/sim/speaker_checker.hpp"
 #include "tests/sim/world.hpp"
 
@@ -52,7 +49,7 @@ ApplicationCase application_case(std::uint64_t number);
 /// The run without a kill first, to count what happens in it; then the one with it.
 Outcome run_application_case(const ApplicationCase& c, bool verbose);
 
-class ApplicationWorld : public Actor, public HostObserver, public MachineObserver {
+class ApplicationWorld : public Pair {
   public:
     /// The active is killed at `kill`, if there is one; and once more when the pair is whole again, after
     /// some events, if `twice`.
@@ -65,6 +62,8 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     }
 
   private:
+    ApplicationWorld(ApplicationOptions options, std::optional<KillPoint> kill, bool twice, bool verbose);
+
     /// What was said to one client, whoever said it.
     struct Said {
         std::map<Position, std::uint8_t> bytes;
@@ -74,31 +73,26 @@ class ApplicationWorld : public Actor, public HostObserver, public MachineObserv
     };
 
     void wake(std::uint64_t token, const Frame& frame) override;
-    void machine_sends(Machine& machine, std::size_t port, const Bytes& frame) override;
+    void node_sends(Machine& machine, Side side, const Segment& segment) override;
     void machine_receives(Machine&, std::size_t, const Bytes&) override {}
-    void machine_dies(Machine&) override {}
+    void machine_dies(Machine& machine) override;
 
-    bool step_until(bool (ApplicationWorld::*done)() const, Duration limit, const char* phase);
-    bool pair_ready() const;
+    void after_event() override { consider_kill(); }
     bool all_complete() const;
     bool drained() const;
     bool kill_is_due() const;
     void consider_kill();
     void judge_stall();
-    void attach_machines();
-    void judge_reply(const Segment& s);
-    std::string unsettled() const;
+    std::unique_ptr<Backing> make_backing();
+    void judge_reply(const Machine& speaker, const Segment& s);
+    void judge_acknowledgment(const Machine& speaker, const Segment& s);
+    std::string unsettled() const override;
 
-    Options options_;
+    ApplicationOptions options_;
     bool twice_;
     std::optional<KillPoint> kill_;
-    Journal journal_;
-    Scheduler scheduler_;
-    std::array<std::unique_ptr<Machine>, 2> machines_;
-    Host client_, server_;
-    Switch client_switch_, server_switch_;
-    std::unique_ptr<Wire> mirror_wires_[2];
-    SpeakerChecker speaker_checker_;
+    ClientBook clients_;
+    std::unique_ptr<Backing> backing_;  ///< none: nothing stands behind the application
     Machine* stalled_ = nullptr;
     Instant stalled_at_{};
     std::map<std::uint16_t, Said> said_;  ///< by the client's port

@@ -3,31 +3,27 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <map>
 #include <set>
 #include <utility>
 
-#include "cores/app/application.hpp"
-#include "lib/base/random.hpp"
+#include "tests/sim/scribe.hpp"
 
 namespace holdfast::sim {
 
 /// Answers as Scribe does, and stores before each answer how far the session has come.
-class Ledger final : public app::Application {
+class Ledger final : public Scribe {
   public:
-    Ledger(std::uint64_t key, app::Channel& channel) : key_(key), channel_(channel) {}
+    using Scribe::Scribe;
 
-    void opened(const app::Opened&) override {}
     void resumed(const app::Resumed& r) override {
         auto& reached = book_[page_of(r.opened.session)];
         if (reached < r.committed) return channel_.abort(r.opened.session);
         reached = r.committed;
     }
     std::size_t receive(SessionId session, app::Offset offset, std::span<const std::uint8_t> bytes) override {
-        std::array<std::uint8_t, 2048> words;
-        const auto n = std::min({bytes.size(), words.size(), channel_.room(session)});
+        const auto n = std::min({bytes.size(), answer_max, channel_.room(session)});
         if (n == 0) return channel_.reply(session, bytes);
         const auto page = page_of(session);
         const Entry entry{page, offset + n};
@@ -35,14 +31,8 @@ class Ledger final : public app::Application {
         if (joined_ && !behind_.empty()) behind_.push_back(page);
         else if (joined_ && !write(entry)) return hungry_.insert(page), 0;
         book_[page] = offset + n;
-        for (std::size_t i = 0; i < n; ++i)
-            words[i] = static_cast<std::uint8_t>(mix64(key_ ^ mix64(offset + i + bytes[i])));
-        const auto taken = channel_.reply(session, {words.data(), n});
-        channel_.commit(session, offset + taken);
-        return taken;
+        return answer(session, offset, bytes.first(n));
     }
-    void end_of_stream(SessionId session, app::Offset) override { channel_.finish(session); }
-    void writable(SessionId) override {}
     void closed(SessionId session) override { book_.erase(page_of(session)); }
 
     void advance(Instant now) override {
@@ -94,8 +84,6 @@ class Ledger final : public app::Application {
         return channel_.store({reinterpret_cast<const std::uint8_t*>(&e), sizeof e});
     }
 
-    std::uint64_t key_;
-    app::Channel& channel_;
     std::map<Page, app::Offset> book_;
     std::deque<Page> behind_;  ///< what the standby lacks
     std::set<Page> hungry_;    ///< sessions that wait for room in the ring

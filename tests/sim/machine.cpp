@@ -40,6 +40,7 @@ protocol::NodeResources Machine::resources() {
         r.make_application = [this](const ServiceConfig&, app::Channel& channel) {
             return options_.application(life_, channel);
         };
+    r.host_link = options_.host_link;
     return r;
 }
 
@@ -84,6 +85,10 @@ void Machine::pause(Instant until) {
 void Machine::stall(std::size_t core, Instant until) {
     threads_[core].stalled_until = idle_until_ = until;
     if (journal_.verbose()) journal_.print("node " + name() + ": core " + core_name(core) + " stalls");
+}
+
+void Machine::wake_applications() {
+    if (alive()) wake_core_soon(application_core);
 }
 
 void Machine::link_changed(std::size_t port, bool up) {

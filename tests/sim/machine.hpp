@@ -30,6 +30,7 @@ struct MachineOptions {
     bool notices_links = true;               ///< the driver reports a cut link
     /// Of services with gate app, made by each life of the node anew; empty: what is built in.
     std::function<std::unique_ptr<app::Application>(std::uint64_t life, app::Channel&)> application;
+    app::HostLinks host_link;  ///< of services with gate host
 };
 
 class Machine;
@@ -64,6 +65,8 @@ class Machine : public Actor {
     void pause(Instant until);
     /// As pause(), for one core.
     void stall(std::size_t core, Instant until);
+    /// The application core has something to look at: a process beside the machine has said something.
+    void wake_applications();
     /// Until then no pool has a free mbuf, but for those that the node itself gives back.
     void empty_pools(Instant until) { starved_until_ = until; }
     /// What the driver tells of a port's link.

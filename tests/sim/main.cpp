@@ -27,8 +27,10 @@ constexpr const char* usage = R"(usage:
   sim --takeovers              a takeover in every pair of states with every combination of what a connection may be
                                (with --every N only each N-th of them)
   sim --takeover N [-v]        one of them
-  sim --applications           clients of an application on the pair, gate app and standby; the active is killed at every
-                               64th part of the events of 40 runs (with --every N only each N-th of them)
+  sim --applications [FROM..TO]   clients of an application on the pair, gate app or host and standby; the active is killed
+                               at every 64th part of the events of these runs (default 0..59: the first 40 of small
+                               applications, of the others every second one of a journal, of a process of gate host;
+                               with --every N only each N-th of them)
   sim --application N [-v]     one of them
   sim --throughput FILE        goodput through one node over buffer, loss and delay; FILE must say the same
 options: --jobs N, --stop-after N (failures, default 20), --coverage
@@ -72,6 +74,9 @@ Arguments read_arguments(std::vector<std::string> words) {
     Arguments a;
     std::size_t i = 0;
     const auto next = [&] { return i + 1 < words.size() ? words[++i] : (a.ok = false, std::string()); };
+    const auto has_range = [&] {
+        return i + 1 < words.size() && words[i + 1].find("..") != std::string::npos;
+    };
     for (; i < words.size(); ++i) {
         const auto& w = words[i];
         if (w == "--seed") {
@@ -84,8 +89,7 @@ Arguments read_arguments(std::vector<std::string> words) {
             a.mode = Mode::self_test;
             a.campaign.first = 1;
             a.campaign.last = 2000;
-            if (i + 1 < words.size() && words[i + 1].find("..") != std::string::npos)
-                a.ok = read_range(next(), a.campaign) && a.ok;
+            if (has_range()) a.ok = read_range(next(), a.campaign) && a.ok;
         } else if (w == "--patterns") {
             a.mode = Mode::patterns;
             a.moment = next();
@@ -101,6 +105,9 @@ Arguments read_arguments(std::vector<std::string> words) {
             a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
         } else if (w == "--applications") {
             a.mode = Mode::applications;
+            a.campaign.first = 0;
+            a.campaign.last = ApplicationOptions::seeds - 1;
+            if (has_range()) a.ok = read_range(next(), a.campaign) && a.ok;
         } else if (w == "--application") {
             a.mode = Mode::application;
             a.campaign.first = std::strtoull(next().c_str(), nullptr, 10);
@@ -236,12 +243,13 @@ int run_takeovers(Arguments& a) {
 }
 
 int run_applications(Arguments& a) {
-    constexpr std::uint64_t seeds = 40;
+    const auto first = a.campaign.first * ApplicationCase::kills_per_seed;
+    const auto count = (a.campaign.last - a.campaign.first + 1) * ApplicationCase::kills_per_seed;
     a.campaign.first = 0;
-    a.campaign.last = (seeds * ApplicationCase::kills_per_seed - 1) / a.every;
+    a.campaign.last = (count - 1) / a.every;
     return run_campaign(a.campaign, start_eal,
                         [&](std::uint64_t n) {
-                            return run_application_case(application_case(n * a.every), false);
+                            return run_application_case(application_case(first + n * a.every), false);
                         }) == 0
                ? 0
                : 1;

@@ -17,13 +17,14 @@ sys.dont_write_bytecode = True
 
 import planted  # noqa: E402
 
-COPIED = ("meson.build", "meson_options.txt", "lib", "cores", "tests/sim")
+COPIED = ("meson.build", "meson_options.txt", "lib", "cores", "tests/sim", "tests/support/memory_store.hpp",
+          "tests/support/memory_link.hpp")
 TARGET = "tests/sim/sim"
 
 
-def run(copy, seeds, jobs, applications=False):
-    """Runs seeds 1.., or takeovers of applications, until one fails; returns (seed, why) or None."""
-    what = ["--applications", "--every", "3"] if applications else ["--seeds", f"1..{seeds}"]
+def run(copy, seeds, jobs, applications=()):
+    """Runs seeds 1.., or takeovers of applications (the words of a mutant's `run`), until one fails; returns (seed, why) or None."""
+    what = [f"--{applications[0]}", *applications[1:], "--every", "3"] if applications else ["--seeds", f"1..{seeds}"]
     command = [str(copy.build_directory / TARGET), *what, "--stop-after", "1", "--jobs", str(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"^seed (\d+): (.*)$", done.stdout, re.MULTILINE)
@@ -37,7 +38,7 @@ def try_mutant(copy, mutant, arguments):
     complaints = copy.build([TARGET], arguments.jobs)
     if complaints:
         return "DOES NOT BUILD\n" + complaints, False
-    applications = mutant.get("run") == "applications"
+    applications = mutant.get("run", "").split()
     found = run(copy, arguments.seeds, arguments.jobs, applications)
     if found is None:
         return "SURVIVES all takeovers" if applications else f"SURVIVES {arguments.seeds} seeds", False

@@ -7,26 +7,20 @@ namespace {
 
 constexpr Duration boot_limit = seconds(20), safety_limit = seconds(60), liveness_limit = seconds(180),
                    drain_limit = seconds(10);
-constexpr std::uint64_t event_limit = 20'000'000;
 
 }  // namespace
 
 World::World(const Options& options, bool verbose)
-    : options_(options),
-      journal_(verbose),
+    : Pair(options.site, verbose),
+      options_(options),
       random_(mix64(options.seed ^ 0xf417)),
       tracks_(options_.conversations.size()),
-      client_(scheduler_, journal_, *this, "client", {{2, 0, 0, 0, 0, 1}}, options_.site.client_host()),
-      server_(scheduler_, journal_, *this, "server", {{2, 0, 0, 0, 0, 2}}, options_.site.server_host()),
-      client_switch_(scheduler_),
-      server_switch_(scheduler_),
       wire_checker_(scheduler_, journal_, options, tracks_, machines_),
-      speaker_checker_(journal_, options.site),
       protection_(options_.conversations.size()) {
     for (std::size_t i = 0; i < tracks_.size(); ++i) tracks_[i].plan = &options_.conversations[i];
-    attach_machines();
-    attach_host(client_, client_switch_, Side::client, options_.client_access);
-    attach_host(server_, server_switch_, Side::server, options_.server_access);
+    attach_machines(options_, random_);
+    attach_end(client_, client_switch_, Side::client, options_.client_access);
+    attach_end(server_, server_switch_, Side::server, options_.server_access);
     if (options_.headers)
         server_.want_headers([this](const Endpoint& remote) {
             const Track* track = wire_checker_.find_by_snat(remote);
@@ -41,28 +35,8 @@ World::World(const Options& options, bool verbose)
 
 World::~World() = default;
 
-void World::attach_machines() {
-    for (std::size_t i = 0; i < 2; ++i)
-        machines_[i] =
-            std::make_unique<Machine>(scheduler_, journal_, *this, random_.next(), options_.machines[i]);
-    Switch* switches[] = {&client_switch_, &server_switch_};
-    for (auto& machine : machines_)
-        for (std::size_t port = 0; port < 2; ++port) {
-            auto& nic = machine->nic(port);
-            nic.attach(*switches[port]
-                            ->attach(nic, random_.next(), options_.node_access[0], options_.node_access[1])
-                            .from_station);
-        }
-    for (std::size_t i = 0; i < 2; ++i) {
-        mirror_wires_[i] = std::make_unique<Wire>(scheduler_, random_.next(), options_.mirror_access[i],
-                                                  machines_[1 - i]->nic(2));
-        machines_[i]->nic(2).attach(*mirror_wires_[i]);
-    }
-}
-
-void World::attach_host(Host& host, Switch& to, Side side, const WireOptions (&access)[2]) {
-    const auto wires = to.attach(host, random_.next(), access[0], access[1]);
-    host.attach(*wires.from_station);
+void World::attach_end(Host& host, Switch& to, Side side, const WireOptions (&access)[2]) {
+    const auto wires = attach_host(host, to, random_.next(), access);
     if (!options_.loss_pattern || options_.loss_pattern->leg != side) return;
     for (Wire* wire : {wires.from_station, wires.to_station})
         wire->set_filter([this](const Bytes& frame) { return pattern_loses(frame); });
@@ -95,36 +69,16 @@ Outcome World::run() {
         machine->print_events();
         machine->print_counters();
     }
-    outcome_.rule = journal_.rule();
-    outcome_.text = journal_.text();
-    outcome_.hash = journal_.hash();
-    outcome_.events = scheduler_.events();
+    conclude(outcome_);
     outcome_.acks_checked = wire_checker_.acks_checked();
     outcome_.peak_withheld = wire_checker_.peak_withheld();
-    outcome_.lasted = scheduler_.now() - Instant{};
     return outcome_;
-}
-
-void World::run_until(bool (World::*done)() const, Duration limit, const char* phase) {
-    const Instant end = scheduler_.now() + limit;
-    while (!journal_.failed() && !(this->*done)()) {
-        if (scheduler_.now() > end || !scheduler_.step() || scheduler_.events() > event_limit)
-            journal_.violate("liveness", std::string(phase) + " does not end:" + unsettled());
-        journal_.set_now(scheduler_.now());
-    }
 }
 
 bool World::boot() {
     schedule(Token::start_machine, 0, {});
     schedule(Token::start_machine, 1, options_.second_boots_after);
-    run_until(&World::pair_ready, boot_limit, "boot");
-    return !journal_.failed();
-}
-
-bool World::pair_ready() const {
-    for (std::size_t i = 0; i < 2; ++i)
-        if (machines_[i]->is_active() && machines_[1 - i]->is_ready()) return true;
-    return false;
+    return run_until([this] { return pair_ready(); }, boot_limit, "boot");
 }
 
 void World::safety() {
@@ -132,7 +86,7 @@ void World::safety() {
     for (std::size_t i = 0; i < tracks_.size(); ++i)
         schedule(Token::start_conversation, i, tracks_[i].plan->begins);
     arm_next_fault();
-    run_until(&World::faults_over, safety_limit, "safety");
+    run_until([this] { return faults_over(); }, safety_limit, "safety");
 }
 
 bool World::faults_over() const {
@@ -147,7 +101,7 @@ void World::liveness() {
     client_switch_.heal();
     server_switch_.heal();
     for (auto& wire : mirror_wires_) wire->heal();
-    run_until(&World::all_settled, liveness_limit, "liveness");
+    run_until([this] { return all_settled(); }, liveness_limit, "liveness");
     if (!journal_.failed()) judge_ends();
 }
 
@@ -210,19 +164,16 @@ void World::judge_end(const Track& track) {
 void World::drain() {
     if (journal_.failed()) return;
     if (std::all_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.complete() || t.over(); }))
-        run_until(&World::drained, drain_limit + options_.machines[0].config.tcp.idle_probe, "drain");
+        run_until([this] { return drained(); }, drain_limit + options_.machines[0].config.tcp.idle_probe,
+                  "drain");
     if (journal_.failed()) return;
     for (auto& machine : machines_)
         if (machine->alive()) machine->kill();
 }
 
 bool World::drained() const {
-    for (const auto& machine : machines_) {
-        if (!machine->alive()) continue;
-        if (machine->status().sessions != 0 || machine->held_mbufs() != 0 || machine->mbufs_in_use() != 0)
-            return false;
-    }
-    return true;
+    return std::all_of(machines_.begin(), machines_.end(),
+                       [](const auto& machine) { return !machine->alive() || is_empty(*machine); });
 }
 
 std::string World::unsettled() const {
@@ -234,22 +185,7 @@ std::string World::unsettled() const {
                 text += " [" + leg.talker->plan().label + " " +
                         std::string(name(leg.talker->socket().state())) + "]";
     }
-    for (const auto& machine : machines_) {
-        text += " node " + machine->name();
-        if (!machine->alive()) {
-            text += " dead";
-            continue;
-        }
-        const auto s = machine->status();
-        text += " " + std::string(s.role) + " " + std::string(s.state) + " mirror " +
-                std::string(s.mirror_state) + " sessions " + std::to_string(s.sessions) + " held " +
-                std::to_string(machine->held_mbufs()) + " in use " + std::to_string(machine->mbufs_in_use());
-        for (std::uint32_t slot = 0; slot < machine->node().session_slots(); ++slot)
-            if (const auto row = machine->node().session(slot))
-                text += " (" + row->client.to_string() + " " + std::string(row->mode) + ", " +
-                        std::string(row->protection) + ")";
-    }
-    return text;
+    return text + describe_nodes();
 }
 
 void World::wake(std::uint64_t token, const Frame&) {
@@ -283,16 +219,8 @@ void World::state_changed(Host& host, Talker& talker, State before) {
     watch_trigger(track);
 }
 
-void World::machine_sends(Machine& machine, std::size_t port, const Bytes& frame) {
-    journal_.note(0xd00d + port, frame);
-    if (port == 2) return;
-    if (speaker_checker_.node_sends(machine, port, frame)) speaker_changed(machine);
-    if (speaker_checker_.speaker() == &machine) last_speech_ = scheduler_.now();
-    std::string fault;
-    const auto segment = read_segment(frame, fault);
-    if (!fault.empty())
-        return journal_.violate("frame", "node " + machine.name() + " sends a frame with " + fault);
-    if (segment) wire_checker_.node_sends(machine, port == 0 ? Side::client : Side::server, *segment);
+void World::node_sends(Machine& machine, Side side, const Segment& segment) {
+    wire_checker_.node_sends(machine, side, segment);
 }
 
 void World::machine_receives(Machine& machine, std::size_t port, const Bytes& frame) {

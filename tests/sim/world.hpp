@@ -1,36 +1,16 @@
-// One run: a client, a server, two nodes, the networks between them, faults and judges, in virtual time.
-//
-//     client -- switch -- a -- switch -- server
-//                  \      |      /
-//                   \---- b ----/
+// One run: conversations between the ends through the pair, faults and judges.
 #pragma once
 
-#include <array>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "tests/sim/coverage.hpp"
-#include "tests/sim/host.hpp"
-#include "tests/sim/options.hpp"
-#include "tests/sim/speaker_checker.hpp"
+#include "tests/sim/pair.hpp"
 #include "tests/sim/track.hpp"
 #include "tests/sim/wire_checker.hpp"
 
 namespace holdfast::sim {
 
-/// What came of a run.
-struct Outcome {
-    std::string rule, text;  ///< empty: nothing was violated
-    std::uint64_t hash = 0, events = 0, acks_checked = 0, peak_withheld = 0;
-    unsigned completed = 0, refused = 0, lost = 0, takeovers = 0;
-    Duration lasted{};
-    Coverage coverage;
-
-    bool passed() const { return rule.empty(); }
-};
-
-class World : public Actor, public HostObserver, public MachineObserver {
+class World : public Pair {
   public:
     World(const Options& options, bool verbose);
     ~World() override;
@@ -40,8 +20,7 @@ class World : public Actor, public HostObserver, public MachineObserver {
     enum class Token : std::uint64_t { tick, start_machine, start_conversation, heal_link, fault };
 
     // Building.
-    void attach_machines();
-    void attach_host(Host& host, Switch& to, Side side, const WireOptions (&access)[2]);
+    void attach_end(Host& host, Switch& to, Side side, const WireOptions (&access)[2]);
     bool pattern_loses(const Bytes& frame);
     void begin_pattern(Moment moment);
     void schedule(Token token, std::uint64_t argument, Duration in);
@@ -51,15 +30,13 @@ class World : public Actor, public HostObserver, public MachineObserver {
     void safety();
     void liveness();
     void drain();
-    void run_until(bool (World::*done)() const, Duration limit, const char* phase);
-    bool pair_ready() const;
     bool faults_over() const;
     bool all_settled() const;
     bool drained() const;
     bool settled(const Track& track) const;
     void judge_ends();
     void judge_end(const Track& track);
-    std::string unsettled() const;
+    std::string unsettled() const override;
 
     // Faults.
     void arm_next_fault();
@@ -78,31 +55,23 @@ class World : public Actor, public HostObserver, public MachineObserver {
     Machine& other(const Machine& machine) const {
         return *machines_[&machine == machines_[0].get() ? 1 : 0];
     }
-    std::size_t number(const Machine& machine) const { return &machine == machines_[0].get() ? 0 : 1; }
 
     // Takeovers.
-    void speaker_changed(Machine& machine);
+    void speaker_changed(Machine& machine) override;
     void assess(Track& track, const Machine& heir);
     void remember_protection(const Machine& machine);
 
     void wake(std::uint64_t token, const Frame& frame) override;
     void host_sends(Host& host, const Segment& s) override;
     void state_changed(Host& host, Talker& talker, State before) override;
-    void machine_sends(Machine& machine, std::size_t port, const Bytes& frame) override;
+    void node_sends(Machine& machine, Side side, const Segment& segment) override;
     void machine_receives(Machine& machine, std::size_t port, const Bytes& frame) override;
     void machine_dies(Machine& machine) override;
 
     Options options_;
-    Journal journal_;
-    Scheduler scheduler_;
     Random random_;
     std::vector<Track> tracks_;
-    std::array<std::unique_ptr<Machine>, 2> machines_;
-    Host client_, server_;
-    Switch client_switch_, server_switch_;
-    std::unique_ptr<Wire> mirror_wires_[2];
     WireChecker wire_checker_;
-    SpeakerChecker speaker_checker_;
     Outcome outcome_;
 
     std::size_t next_fault_ = 0;
@@ -114,7 +83,6 @@ class World : public Actor, public HostObserver, public MachineObserver {
     /// What the speaker said of each conversation's protection, when it was last asked: at its death or loss
     /// of role.
     std::vector<std::string> protection_;
-    Instant last_speech_{};
     std::optional<unsigned> pattern_frames_;  ///< TCP frames since the pattern's moment
 };
 

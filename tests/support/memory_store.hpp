@@ -16,7 +16,7 @@ class MemoryStore final : public journal::Store {
     std::size_t buffer = 1u << 20;  ///< bytes that may wait for the disk
     std::uint64_t max = 1ull << 30;
     Duration delay = Duration{-1};  ///< from an append until it is durable; below 0: until flush()
-    bool failing = false;           ///< nothing becomes durable
+    bool failing = false;           ///< nothing becomes durable; with `delay` it is tried again
     bool slow_reads = false;        ///< what is durable must be fetched: every second read() finds nothing
     bool aside_fails = false;
     struct Aside {
@@ -86,11 +86,13 @@ class MemoryStore final : public journal::Store {
         now_ = now;
         if (now_ < due_) return;
         flush();
-        due_ = Instant::never();
+        due_ = failing ? now_ + retry_after : Instant::never();
     }
     Instant next_deadline() const override { return due_; }
 
   private:
+    static constexpr Duration retry_after = milliseconds(1);
+
     journal::LogPosition durable_ = 0, mark_ = 0;
     Instant now_{}, due_ = Instant::never();
     bool fetched_ = false;

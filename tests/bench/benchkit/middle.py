@@ -45,12 +45,18 @@ _SETTINGS = {
 }
 
 
+def proxied(gate: str) -> list[nodeconf.Table]:
+    """The services with servers that prepare() starts."""
+    return [{"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"], "gate": [gate]}
+            for name, port in (("web", nodeconf.WEB_PORT), ("bulk", load.BULK_PORT))]
+
+
 class BenchLab(Lab):
     """A lab without nodes at first."""
 
     def __init__(self) -> None:
         super().__init__(os.environ.get("HOLDFAST_LAB", "bench"))
-        self._gate = "peer"
+        self._services = proxied("peer")
 
     def build(self) -> None:
         self.up(nodeconf.NodeOptions("af_xdp", "veth", topology.Mtu(), "peer"), standby=False)
@@ -63,12 +69,10 @@ class BenchLab(Lab):
 
     def options(self) -> tuple[nodeconf.NodeOptions, nodeconf.Table]:
         options, _ = super().options()
-        return options, {**_SETTINGS, "service": [
-            {"name": name, "address": f"{topology.VIP}:{port}", "backends": [f"{topology.SERVER_ADDRESS}:{port}"],
-             "gate": [self._gate]} for name, port in (("web", nodeconf.WEB_PORT), ("bulk", load.BULK_PORT))]}
+        return options, {**_SETTINGS, "service": self._services}
 
-    def start_nodes(self, standby: bool, gate: str = "peer") -> None:
-        self._gate = gate
+    def start_nodes(self, standby: bool, services: list[nodeconf.Table]) -> None:
+        self._services = services
         self.start("a")
         self.wait_active("a")
         place(self.node_process("a").pid, MIDDLE_CPU, alone=True)
@@ -113,7 +117,7 @@ def bench_lab() -> Iterator[BenchLab]:
 @contextmanager
 def holdfast(lab: BenchLab, standby: bool = True, gate: str = "peer") -> Iterator[str]:
     """Yields the address to connect to, as every middle does."""
-    lab.start_nodes(standby, gate)
+    lab.start_nodes(standby, proxied(gate))
     try:
         yield topology.VIP
     finally:

@@ -13,7 +13,7 @@ from labkit.shell import LabError
 from benchkit import load, middle
 from benchkit.load import Load
 from benchkit.middle import BenchLab
-from benchkit.result import Row, median
+from benchkit.result import Row, median, median_ratio, succeeded
 
 Rates = dict[str, list[float]]  # by load, one of each round; nan when it failed
 
@@ -65,8 +65,8 @@ def withholding(rounds: int, seconds: float) -> list[Row]:
         for number in range(rounds):
             for gate in ("peer", "none") if number % 2 == 0 else ("none", "peer"):
                 _measure(lab, middle.holdfast(lab, gate=gate), [*load.BULK, *load.REQUESTS], seconds, rates[gate])
-    return [Row("d", f"gate peer to gate none, {each.name}", _median_ratio(rates["peer"][each.name], rates["none"][each.name]),
-                "ratio", "at least 0.95", f"peer {_succeeded(rates['peer'][each.name]):.4g} {each.unit}")
+    return [Row("d", f"gate peer to gate none, {each.name}", median_ratio(rates["peer"][each.name], rates["none"][each.name]),
+                "ratio", "at least 0.95", f"peer {succeeded(rates['peer'][each.name]):.4g} {each.unit}")
             for each in [*load.BULK, *load.REQUESTS]]
 
 
@@ -99,17 +99,6 @@ def _mirror_bytes_during(lab: BenchLab, action) -> tuple[int, object]:
     return lab.mirror_bytes() - before, result
 
 
-def _median_ratio(numerators: list[float], denominators: list[float]) -> float:
-    """Of the rounds in which both succeeded."""
-    ratios = [n / d for n, d in zip(numerators, denominators) if n == n and d == d]
-    return median(ratios) if ratios else float("nan")
-
-
-def _succeeded(values: list[float]) -> float:
-    good = [value for value in values if value == value]
-    return median(good) if good else float("nan")
-
-
 def _ratios(each: Load, rates: dict[str, Rates]) -> list[Row]:
     """Holdfast's own rate, and what it is to each of the others in the same round."""
     rows = []
@@ -118,11 +107,11 @@ def _ratios(each: Load, rates: dict[str, Rates]) -> list[Row]:
         if not ours:
             continue
         failed = sum(value != value for value in ours)
-        rows.append(Row("b", f"{each.name}: {who}", _succeeded(ours), each.unit, note=f"{failed} of {len(ours)} rounds failed" if failed else ""))
+        rows.append(Row("b", f"{each.name}: {who}", succeeded(ours), each.unit, note=f"{failed} of {len(ours)} rounds failed" if failed else ""))
         for other in ("io forwarding", "HAProxy", "HAProxy, busy polling"):
             theirs = rates[other][each.name]
-            rows.append(Row("b", f"    to {other}", _median_ratio(ours, theirs), "ratio", _aim(each, who, other),
-                            f"{other} {_succeeded(theirs):.4g} {each.unit}"))
+            rows.append(Row("b", f"    to {other}", median_ratio(ours, theirs), "ratio", _aim(each, who, other),
+                            f"{other} {succeeded(theirs):.4g} {each.unit}"))
     return rows
 
 
@@ -134,5 +123,5 @@ def _aim(each: Load, who: str, other: str) -> str:
 
 
 def _cpu_rows(cpu: Rates) -> list[Row]:
-    return [Row("b", f"CPU time per connection, {name}", _succeeded(cpu[node]), "us")
+    return [Row("b", f"CPU time per connection, {name}", succeeded(cpu[node]), "us")
             for node, name in (("a", "active"), ("b", "standby"))]

@@ -15,7 +15,7 @@ from labkit import table
 class Row:
     """One figure: the median over the rounds of a run."""
 
-    part: str  # a to e
+    part: str  # a to f
     what: str
     value: float
     unit: str
@@ -25,6 +25,17 @@ class Row:
 
 def median(values: list[float]) -> float:
     return statistics.median(values)
+
+
+def succeeded(values: list[float]) -> float:
+    """The median of the rounds that did; nan stands for one that failed."""
+    good = [value for value in values if value == value]
+    return median(good) if good else float("nan")
+
+
+def median_ratio(numerators: list[float], denominators: list[float]) -> float:
+    """Of the rounds in which both succeeded."""
+    return succeeded([n / d for n, d in zip(numerators, denominators)])
 
 
 def machine() -> dict[str, str]:

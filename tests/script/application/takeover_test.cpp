@@ -13,11 +13,7 @@ class Heir : public ApplicationStage {
   public:
     explicit Heir(ApplicationStage& old, std::size_t records = ~std::size_t{0}, bool progress = true)
         : ApplicationStage({.gate = old.config().services[0].gate, .starts_as_standby = true}) {
-        client().knowledge() = old.client().knows();
-        std::vector<ProgressRecord> hints;
-        if (const auto* p = old.standby.newest(Side::client, proxy::JournalKind::progress); progress && p)
-            hints.push_back(p->progress);
-        install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+        inherit(old, progress);
         auto entries = old.standby.application;
         entries.resize(std::min(records, entries.size()));
         install_application(entries);

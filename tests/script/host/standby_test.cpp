@@ -12,11 +12,7 @@ constexpr auto both = Gate::host | Gate::standby;
 class Heir : public HostStage {
   public:
     explicit Heir(HostStage& old) : HostStage({.gate = both, .starts_as_standby = true}) {
-        client().knowledge() = old.client().knows();
-        std::vector<ProgressRecord> hints;
-        if (const auto* p = old.standby.newest(Side::client, proxy::JournalKind::progress); p)
-            hints.push_back(p->progress);
-        install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+        inherit(old);
         install_application(old.standby.application);
     }
 };

@@ -69,11 +69,7 @@ class Heir : public JournalStage {
   public:
     explicit Heir(JournalStage& old)
         : JournalStage({.gate = both, .starts_as_standby = true}, std::make_shared<JournalDisk>(), 8) {
-        client().knowledge() = old.client().knows();
-        std::vector<ProgressRecord> hints;
-        if (const auto* p = old.standby.newest(Side::client, proxy::JournalKind::progress))
-            hints.push_back(p->progress);
-        install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+        inherit(old);
         proxy::ApplicationEntry describe{};
         describe.kind = proxy::AppEntryKind::describe;
         describe.epoch = 1;

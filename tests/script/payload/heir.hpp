@@ -16,16 +16,11 @@ inline LaneOptions mirroring(MirrorPayload what) {
 class Heir : public LaneStage {
   public:
     explicit Heir(LaneStage& old) : LaneStage(as_standby(old)) {
-        for (auto [from, to] : {std::pair{&old.client(), &client()}, std::pair{&old.server(), &server()}}) {
-            to->knowledge() = from->knows();
-            from->ignores_rest();
-        }
+        server().knowledge() = old.server().knows();
+        old.client().ignores_rest();
+        old.server().ignores_rest();
         main().server_bound = true;
-        std::vector<ProgressRecord> hints;
-        for (const auto side : {Side::client, Side::server})
-            if (const auto* p = old.standby.newest(side, proxy::JournalKind::progress); p != nullptr)
-                hints.push_back(p->progress);
-        install(old.standby.newest(Side::client, proxy::JournalKind::opened)->opened, hints);
+        inherit(old);
         for (const auto side : {Side::client, Side::server})
             install_payload(side, old.standby.payload[index(side)]);
         become_active(2);
