@@ -466,7 +466,7 @@ std::uint32_t MirrorCore::drain_journal(Journal journal, Ring<Entry>& ring, Entr
         if (wanted && held.epoch == epoch_ && held.kind == decltype(held.kind)::epoch_start)
             epoch_seen = true;
         if (!wanted || held.epoch != epoch_ || !epoch_seen) counters_.add(Counter::journal_stale);
-        else if (!write_entry(held, now)) return n + 1;
+        else if (!write_entry(held, now)) return n;  // to wait is no work: the standby may need this CPU
         has_held = false;
     }
 }
