@@ -12,7 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 ROOT = Path(__file__).resolve().parents[2]
-SHELL_SCRIPTS = ("check", "fuzz", "install", "sanitize", "sim", "test")
+SHELL_SCRIPTS = ("check", "fuzz", "install", "model", "sanitize", "sim", "test")
 SCRIPTS = (*SHELL_SCRIPTS, "bench", "lab", "lint", "mutants", "rfc-report", "run")
 _HOLDFAST = _HOLDFASTCTL = _HOLDFAST_JOURNAL = ""
 
