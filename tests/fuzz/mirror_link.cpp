@@ -11,6 +11,7 @@
 #include "tests/fuzz/target.hpp"
 #include "tests/script/takeover_stage.hpp"
 #include "tests/support/frame_bytes.hpp"
+#include "tests/support/mirror_end.hpp"
 #include "tests/support/records.hpp"
 
 using namespace holdfast;
@@ -26,69 +27,6 @@ void depart_at_end(const std::string& what) { fuzz::require(false, what.c_str())
 namespace {
 
 constexpr unsigned steps_max = 64;
-const MacAddress macs[2] = {{{2, 0, 0, 0, 3, 1}}, {{2, 0, 0, 0, 3, 2}}};
-const IpAddress addresses[2] = {*IpAddress::parse("10.9.0.1"), *IpAddress::parse("10.9.0.2")};
-constexpr std::uint16_t mirror_port = 7070;
-
-/// One end of the mirror's wire.
-class End {
-  public:
-    End(int which, const tcp::Secrets& secrets)
-        : which_(which),
-          pool_(mbufs_.get()),
-          net_(interface_settings(which), pool_, net_counters_),
-          link(link_settings(which), secrets, net_, tcp_counters_, counters) {}
-
-    void receive(const sim::Bytes& frame, Instant now) {
-        auto* m = mbufs_.receive(frame);
-        if (m == nullptr) return;
-        wire::Frame f;
-        switch (wire::parse_frame(m, false, f)) {
-            case wire::FrameKind::arp: net_.receive(m, f, now); return;
-            case wire::FrameKind::tcp:
-                if (f.destination == addresses[which_]) return link.receive(f, Packet(m), now);
-                break;
-            default: break;
-        }
-        rte_pktmbuf_free(m);
-    }
-    std::vector<sim::Bytes> transmit() {
-        std::vector<sim::Bytes> frames;
-        std::array<rte_mbuf*, 32> out;
-        for (std::uint32_t n; (n = net_.transmit(out, true)) > 0;)
-            for (std::uint32_t i = 0; i < n; ++i) {
-                const auto* p = rte_pktmbuf_mtod(out[i], const std::uint8_t*);
-                frames.emplace_back(p, p + out[i]->pkt_len);
-                rte_pktmbuf_free(out[i]);
-            }
-        return frames;
-    }
-    std::uint64_t held_mbufs() const { return link.held_mbufs() + net_.held_mbufs(); }
-    unsigned mbufs_in_use() const { return mbufs_.in_use(); }
-    void advance(Instant now) { net_.advance(now); }
-
-  private:
-    static net::InterfaceSettings interface_settings(int which) {
-        net::InterfaceSettings s;
-        s.own_mac = macs[which];
-        s.own_address = {addresses[which], 24};
-        return s;
-    }
-    static mirror::LinkSettings link_settings(int which) {
-        return {addresses[which], addresses[1 - which], mirror_port, 1500, 1, {}};
-    }
-
-    int which_;
-    test::MbufPool mbufs_{127};
-    PacketPool pool_;
-    net::NetCounters net_counters_;
-    tcp::TcpCounters tcp_counters_;
-    net::Interface net_;
-
-  public:
-    mirror::MirrorCounters counters;
-    mirror::Link link;
-};
 
 class Program {
   public:
@@ -189,11 +127,12 @@ class Program {
     void segment() {
         sim::Segment s;
         const auto how = in_.u8();
-        s.from_mac = macs[1];
-        s.to_mac = macs[0];
-        s.from = {(how & 1) != 0 ? addresses[1] : *IpAddress::parse("10.9.0.77"), last_.from.port};
-        s.to = {addresses[0], last_.to.port};
-        if ((how & 2) != 0) s.from.port = s.to.port = mirror_port;
+        s.from_mac = test::mirror_macs[1];
+        s.to_mac = test::mirror_macs[0];
+        s.from = {(how & 1) != 0 ? test::mirror_addresses[1] : *IpAddress::parse("10.9.0.77"),
+                  last_.from.port};
+        s.to = {test::mirror_addresses[0], last_.to.port};
+        if ((how & 2) != 0) s.from.port = s.to.port = test::mirror_port;
         s.seq = last_.seq + (last_.length() + in_.u16() - ((how & 4) != 0 ? 0u : 32768u));
         s.ack = last_.ack + (in_.u16() - ((how & 8) != 0 ? 0u : 32768u));
         if ((how & 16) != 0) s.seq = last_.seq, s.ack = last_.ack;
@@ -304,7 +243,7 @@ class Program {
         }
     } stage_;
     tcp::Secrets secrets_{stage_.config().key};
-    End us_{0, secrets_}, them_{1, secrets_};
+    test::MirrorEnd us_{0, secrets_}, them_{1, secrets_};
     Ring<Event> events_{unique_name(), 64, SOCKET_ID_ANY};
     protocol::MirrorCore mirror_{stage_.config(), 1, stage_.lane(), us_.link, us_.counters, events_};
     std::uint64_t term_ = 1, sequence_ = 0;
