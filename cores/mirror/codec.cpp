@@ -150,6 +150,8 @@ void payload(Io& io, P& p) {
     identity(io, p.id);
     io.number(p.side);
     io.number(p.over);
+    io.number(p.entrusted);
+    io.number(p.fin);
     io.number(p.una);
     io.number(p.edge);
     io.number(p.ack);

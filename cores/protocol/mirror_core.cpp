@@ -203,7 +203,7 @@ bool MirrorCore::take_opened(const mirror::Opened& o) {
     // Both nodes have the same services.
     const auto gates = static_cast<Gate>(o.record.gates);
     if (has(gates, served_here) && !lane_.application) return false;
-    if (has(gates, Gate::peer) && has(gates, Gate::standby) && !lane_.payload) return false;
+    if (has(gates, Gate::standby) && !has(gates, served_here) && !lane_.payload) return false;
     switch (image_.opened(o.record)) {
         case mirror::Image::Verdict::stale: counters_.add(Counter::records_stale); return true;
         case mirror::Image::Verdict::out_of_range: counters_.add(Counter::records_out_of_range); return true;

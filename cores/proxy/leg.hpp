@@ -19,7 +19,7 @@ enum class Phase : std::uint8_t {
     accepted,    ///< server leg: SYN-ACK received and not yet acknowledged
     terminated,  ///< served by our TCP
     installed,   ///< standby: known from the mirror
-    resuming,    ///< after a takeover: the application core is asked what is stored of it
+    resuming,    ///< after a takeover: the other core says what is stored of its direction
     translated,  ///< after a takeover: numbers are mapped, nothing is held
     dead,        ///< over; its tuple stays quarantined
 };
@@ -86,7 +86,7 @@ struct Leg {
     bool half_open = false;        ///< client leg: counted among the half-open sessions
     bool cookie = false;           ///< client leg: it answered a cookie, the server is yet to be asked
     bool fin_received = false;     ///< and its FIN was acknowledged by the far end
-    bool unproven = false;         ///< resumed, and the client may know of more than is stored here
+    bool unproven = false;         ///< resumed, and its endpoint may know of more than is stored here
     std::uint8_t idle_probes = 0;  ///< unanswered
     std::uint16_t pending = 0;     ///< bit per MessageKind that the ring refused
     std::uint32_t generation = 0;
@@ -115,7 +115,8 @@ struct Leg {
     Duration window_probe_wait{};
     Instant dead_until = Instant::never();
     Instant store_deadline = Instant::never();
-    Instant give_up_at = Instant::never();  ///< opening, answering, connecting: the answer is late
+    Instant give_up_at = Instant::never();  ///< opening, answering, connecting, resuming: the answer is late;
+                                            ///< unproven: what is missing has not come
 
     std::uint64_t opened_sequence = 0;  ///< journal sequence of the Opened record, 0 = not written
     std::uint32_t opened_epoch = 0;
@@ -152,10 +153,15 @@ inline bool has_peer_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gat
 
 /// The far end is an application on the application core.
 inline bool has_app_gate(const Leg& leg) { return has(static_cast<Gate>(leg.gates), served_here); }
-/// And the standby has to have stored what is on its way to the far end.
+/// What the standby has stored is acknowledged, and nothing else goes on to the far end.
+inline bool is_entrusted(const Leg& leg) { return is_entrusted(static_cast<Gate>(leg.gates)); }
+/// The standby has to have stored what is on its way to the far end.
 inline bool has_stored_gate(const Leg& leg) {
-    return has_peer_gate(leg) && has(static_cast<Gate>(leg.gates), Gate::standby);
+    return !has_app_gate(leg) && has(static_cast<Gate>(leg.gates), Gate::standby);
 }
+/// What waits above a hole nobody but this node has, where it does not go ahead to the far end (gate peer):
+/// after a takeover a sender that was told of it would read its loss as reneging.
+inline bool may_agree_on_sack(const ServiceConfig& service) { return !is_entrusted(service.gate); }
 /// What is acknowledged to the endpoint, the far end says.
 inline bool waits_for_far(const Leg& leg) { return leg.gates != 0; }
 
@@ -187,13 +193,13 @@ inline Instant deadline_of(const Leg& leg) {
             return earlier(earlier(earlier(at, leg.takeover_probe_at), leg.heard->payload_at),
                            earlier(leg.prefix_at, leg.silent_at));
         case Phase::dead: return earlier(at, leg.dead_until);
-        case Phase::opening: return earlier(at, leg.give_up_at);
+        case Phase::opening:
+        case Phase::resuming: return earlier(at, leg.give_up_at);
         case Phase::free:
         case Phase::storing:
         case Phase::accepted:
         case Phase::terminated:
-        case Phase::installed:
-        case Phase::resuming: break;
+        case Phase::installed: break;
     }
     return at;
 }

@@ -45,6 +45,8 @@ PayloadRecord& PayloadJournal::fill(const PayloadContext& leg, Position begin) {
     auto& r = entry_.record;
     r.id = leg.id;
     r.over = false;
+    r.entrusted = leg.entrusted;
+    r.fin = told_[leg.id.slot].fin;
     r.size = 0;
     r.una = leg.una;
     r.edge = leg.edge;
@@ -61,20 +63,53 @@ void PayloadJournal::account(Told& told, Position begin, Position end) {
     told.end = end;
 }
 
-void PayloadJournal::add(const PayloadContext& leg, Position begin, std::span<const std::uint8_t> bytes) {
-    if (!runs()) return;
-    auto& told = told_[leg.id.slot];
+/// The account of the session, which may be new in the epoch or in its slot.
+PayloadJournal::Told& PayloadJournal::begin_told(SessionId id) {
+    auto& told = told_[id.slot];
     // What an earlier session of the slot held, the standby forgets when it hears of this one.
     if (told.epoch != epoch_) told = Told{};
-    if (told.generation != leg.id.generation) {
-        account(told, begin, begin);
-        told.sequence = 0;
+    if (told.generation != id.generation) {
+        account(told, 0, 0);
+        told = Told{};
     }
     told.epoch = epoch_;
-    told.generation = leg.id.generation;
+    told.generation = id.generation;
+    return told;
+}
+
+bool PayloadJournal::begin_leg(const PayloadContext& leg, Position begin) {
+    if (!runs()) return true;
+    auto& told = begin_told(leg.id);
+    fill(leg, begin);
+    if (!write(JournalKind::progress)) {
+        told = Told{};
+        return false;
+    }
+    account(told, begin, begin);
+    told.una = leg.una;
+    told.sequence = sequence_;
+    return true;
+}
+
+bool PayloadJournal::add_fin(const PayloadContext& leg) {
+    if (!runs()) return true;
+    auto& told = told_[leg.id.slot];
+    if (told.fin) return true;
+    fill(leg, told.end).fin = true;
+    if (!write(JournalKind::progress)) return false;
+    told.fin = true;
+    told.una = leg.una;
+    told.sequence = sequence_;
+    return true;
+}
+
+PayloadJournal::Verdict PayloadJournal::add(const PayloadContext& leg, Position begin,
+                                            std::span<const std::uint8_t> bytes) {
+    if (!runs()) return Verdict::told;
+    auto& told = begin_told(leg.id);
     // A translated segment may say again what was said before.
     const auto known = std::max(told.end, leg.una);
-    if (begin + bytes.size() <= known) return;
+    if (begin + bytes.size() <= known) return Verdict::told;
     if (begin < known) {
         bytes = bytes.subspan(known - begin);
         begin = known;
@@ -82,11 +117,10 @@ void PayloadJournal::add(const PayloadContext& leg, Position begin, std::span<co
     const auto end = begin + bytes.size();
     const auto first = begin == told.end ? std::clamp(leg.una, told.begin, begin) : begin;
     const auto others = blocks_ - blocks_for(told.end - told.begin);
-    if (end - first > leg_max_ || others + blocks_for(end - first) > blocks_max_)
-        return counters_.add(Counter::payload_over_limit);
-    if (ring_.free_count() < bytes.size() / payload_record_max + 1)
-        return counters_.add(Counter::payload_refused);
+    if (end - first > leg_max_ || others + blocks_for(end - first) > blocks_max_) return Verdict::limit;
+    if (ring_.free_count() < bytes.size() / payload_record_max + 1) return Verdict::refused;
     account(told, first, end);
+    told.una = leg.una;
     counters_.add(Counter::payload_mirrored, bytes.size());
     while (!bytes.empty()) {
         auto& r = fill(leg, end - bytes.size());
@@ -97,13 +131,17 @@ void PayloadJournal::add(const PayloadContext& leg, Position begin, std::span<co
         bytes = bytes.subspan(size);
     }
     told.sequence = sequence_;
+    return Verdict::told;
 }
 
 bool PayloadJournal::release(const PayloadContext& leg) {
     auto& told = told_[leg.id.slot];
-    if (!holds(leg.id) || leg.una <= told.begin) return true;
+    const bool news =
+        leg.entrusted ? is_of(leg.id) && leg.una > told.una : holds(leg.id) && leg.una > told.begin;
+    if (!news) return true;
     fill(leg, told.end);
     if (!write(JournalKind::progress)) return false;
+    told.una = leg.una;
     account(told, std::min(leg.una, told.end), told.end);
     return true;
 }

@@ -13,6 +13,7 @@ namespace holdfast::proxy {
 struct PayloadContext {
     SessionId id;
     Position una = 1, edge = 1, ack = 1, window = 1;
+    bool entrusted = false;  ///< gate standby alone
 };
 
 /// One writer of payload records: the core of `side`. Of each leg it keeps one range without a hole, the end
@@ -31,13 +32,27 @@ class PayloadJournal {
     /// Writes the end of the snapshot. False when the ring is full.
     bool end_snapshot();
 
-    /// The bytes from `begin` on follow on the leg. They are told in whole or not at all; if not, a counter
-    /// says why.
-    void add(const PayloadContext& leg, Position begin, std::span<const std::uint8_t> bytes);
+    enum class Verdict : std::uint8_t {
+        told,     ///< now or before; or there is nobody to be told
+        limit,    ///< limits.payload_bytes or limits.payloads is reached
+        refused,  ///< the ring is full
+    };
+    /// The bytes from `begin` on follow on the leg. They are told in whole or not at all.
+    Verdict add(const PayloadContext& leg, Position begin, std::span<const std::uint8_t> bytes);
+    /// Entrusted: what is told of the leg in this epoch begins at `begin`. False when the ring is full.
+    bool begin_leg(const PayloadContext& leg, Position begin);
+    /// Entrusted: behind what was told stands the far end's FIN. False when the ring is full.
+    bool add_fin(const PayloadContext& leg);
     /// What lies below `una` has been acknowledged. False when that is yet to be told: the ring is full.
     bool release(const PayloadContext& leg);
     /// The last record of the leg in this epoch; 0 = none.
     std::uint64_t told(SessionId id) const { return is_of(id) ? told_[id.slot].sequence : 0; }
+    /// Something was told of the leg in this epoch.
+    bool is_told(SessionId id) const { return is_of(id); }
+    /// Up to where it was, its FIN counted; 0 = nothing was.
+    Position told_end(SessionId id) const {
+        return is_of(id) ? told_[id.slot].end + (told_[id.slot].fin ? 1 : 0) : 0;
+    }
     /// The last record of all.
     std::uint64_t written() const { return sequence_; }
     /// The leg needs nothing of this any more. May be said again while the ring is full.
@@ -49,7 +64,9 @@ class PayloadJournal {
         std::uint32_t generation = 0;
         std::uint32_t epoch = 0;
         Position begin = 0, end = 0;
-        std::uint64_t sequence = 0;  ///< of the last record with bytes
+        Position una = 0;            ///< as in the last record
+        bool fin = false;            ///< and the FIN behind `end`
+        std::uint64_t sequence = 0;  ///< of the last record with bytes or FIN
     };
     bool runs() const { return epoch_ != 0 && !start_pending_; }
     /// The entry is this session's, in this epoch.
@@ -58,6 +75,7 @@ class PayloadJournal {
         return runs() && t.epoch == epoch_ && t.generation == id.generation;
     }
     bool holds(SessionId id) const { return is_of(id) && told_[id.slot].begin < told_[id.slot].end; }
+    Told& begin_told(SessionId id);
     void account(Told& told, Position begin, Position end);
     bool write(JournalKind kind);
     PayloadRecord& fill(const PayloadContext& leg, Position begin);

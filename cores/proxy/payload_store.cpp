@@ -12,7 +12,7 @@ PayloadStore::PayloadStore(const LimitsConfig& limits, ProxyCounters& counters)
 void PayloadStore::drop(HeldPayload& h) {
     if (!h.held) return;
     h.bytes.clear(pool_);
-    h.held = false;
+    h.held = h.fin = false;
 }
 
 void PayloadStore::clear() {
@@ -24,15 +24,20 @@ void PayloadStore::store(const PayloadRecord& r) {
     if (h.generation != r.id.generation) drop(h);
     h.generation = r.id.generation;
     if (r.over) return drop(h);
+    h.entrusted = r.entrusted;
     if (h.held) drop_until(h, r.una);
+    const bool says_where = r.size > 0 || r.entrusted;
     // Behind a hole it takes the place of what lies before the hole.
-    if (h.held && r.size > 0 && r.begin != h.bytes.end()) drop(h);
+    if (h.held && says_where && r.begin != h.bytes.end()) drop(h);
+    h.una = r.una;
     h.edge = r.edge;
     h.ack = r.ack;
     h.window = r.window;
-    if (r.size == 0) return;
+    if (!says_where) return;
     if (!h.held) h.bytes.start(r.begin);
     h.held = true;
+    h.fin = r.fin;
+    if (r.size == 0) return;
     const auto taken = h.bytes.append(pool_, {r.bytes.data(), r.size});
     counters_.add(taken == r.size ? Counter::payload_stored : Counter::payload_no_room);
 }
@@ -44,7 +49,7 @@ HeldPayload* PayloadStore::find(SessionId id) {
 
 void PayloadStore::drop_until(HeldPayload& h, Position una) {
     h.bytes.drop_until(pool_, std::clamp(una, h.bytes.begin(), h.bytes.end()));
-    if (h.bytes.begin() == h.bytes.end()) drop(h);
+    if (h.bytes.begin() == h.bytes.end() && !h.entrusted) drop(h);
 }
 
 }  // namespace holdfast::proxy

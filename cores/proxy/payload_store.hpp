@@ -22,8 +22,13 @@ constexpr std::uint32_t payload_blocks(const LimitsConfig& limits) {
 struct HeldPayload {
     std::uint32_t generation = 0;
     bool held = false;
+    bool entrusted = false;  ///< it is held though it may be empty: its end is what was acknowledged
+    bool fin = false;        ///< a FIN stands behind the bytes
     BlockBuffer bytes;
-    Position edge = 1, ack = 1, window = 1;
+    Position una = 1, edge = 1, ack = 1, window = 1;
+
+    /// Up to where the leg's stream is stored, its FIN counted.
+    Position end() const { return bytes.end() + (fin ? 1 : 0); }
 };
 
 /// By slot. The active keeps account of it (PayloadJournal), so that what it tells has room.
@@ -34,6 +39,7 @@ class PayloadStore {
     void store(const PayloadRecord& r);
     /// What is held of the session; nullptr when that is nothing.
     HeldPayload* find(SessionId id);
+    const HeldPayload* find(SessionId id) const { return const_cast<PayloadStore*>(this)->find(id); }
     /// What lies below `una` is not needed any more.
     void drop_until(HeldPayload& h, Position una);
     /// Copies the bytes from `position` on, which are all held.

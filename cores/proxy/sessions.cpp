@@ -50,8 +50,8 @@ Sessions::Sessions(const SessionsSettings& settings)
 }
 
 Sessions::~Sessions() {
-    for (auto& leg : legs_)
-        if (leg.phase != Phase::free) tcp::discard_queue(leg.tcb);
+    for (std::uint32_t slot = 0; slot < legs_.size(); ++slot)
+        if (legs_[slot].phase != Phase::free) discard_queues(slot);
     drop_messages();
 }
 
@@ -114,7 +114,9 @@ void Sessions::send_pending(std::uint32_t slot) {
     // In the order of MessageKind, which is the order of a session's life.
     for (unsigned kind = 0; leg.pending >> kind != 0; ++kind) {
         if ((leg.pending >> kind & 1) == 0) continue;
-        if (!send_message({static_cast<MessageKind>(kind), 0, 0, id_of(slot), 0, nullptr, 0, 0})) return;
+        auto m = Message{static_cast<MessageKind>(kind), 0, 0, id_of(slot), 0, nullptr, 0, 0};
+        if (m.kind == MessageKind::resumed) m = resumed_message(slot);
+        if (!send_message(m)) return;
         leg.pending = static_cast<std::uint16_t>(leg.pending & ~(1u << kind));
     }
 }
@@ -282,6 +284,9 @@ void Sessions::take_message(const Message& m) {
         }
         return;
     }
+    // The other core may know of a new role before us.
+    const auto epoch = s_.lane.node.role_epoch.load(std::memory_order_acquire);
+    if (m.kind == MessageKind::resumed && epoch != role_epoch_) follow_role();
     auto* leg = leg_of(m.id);
     if (leg == nullptr) return;
     const bool changes_phase = m.kind == MessageKind::accepted || m.kind == MessageKind::resumed ||
@@ -291,12 +296,16 @@ void Sessions::take_message(const Message& m) {
     const auto slot = m.id.slot;
     switch (m.kind) {
         case MessageKind::accepted: accepted(slot); break;
-        case MessageKind::resumed: resumed(slot, m); break;
+        case MessageKind::resumed:
+            if (is_entrusted(*leg)) entrusted_resumed(slot, m);
+            else resumed(slot, m);
+            break;
         case MessageKind::refused: refuse_client(slot); break;
         case MessageKind::established: server_established(slot); break;
         case MessageKind::data: take_data(slot, std::move(packet)); break;
         case MessageKind::fin:
-            tcp::enqueue_fin(leg->tcb);
+            if (is_entrusted(*leg)) payload_->entrusted[slot].fin = leg->phase == Phase::terminated;
+            else tcp::enqueue_fin(leg->tcb);
             cover_payload(slot);
             break;
         case MessageKind::reset: reset_leg(slot); break;
@@ -364,8 +373,10 @@ void Sessions::fire(std::uint32_t slot) {
             run_idle(slot);
             end_if_silent(slot);
             break;
-        case Phase::installed:
-        case Phase::resuming: break;
+        case Phase::installed: break;
+        case Phase::resuming:
+            if (now_ >= leg.give_up_at) reset_unproven(slot);
+            break;
         case Phase::translated:
             if (now_ >= leg.takeover_probe_at) takeover_probe(slot);
             if (leg.phase == Phase::translated && now_ >= leg.heard->payload_at) repeat_held(slot);
@@ -443,8 +454,7 @@ void Sessions::free_leg(std::uint32_t slot) {
         // A new connection of the same tuple may have taken the entry over.
         if (flows_.find(key_of(leg)) == slot) flows_.erase(key_of(leg));
         wheel_.disarm(slot);
-        tcp::discard_queue(leg.tcb);
-        recount(slot);
+        discard_queues(slot);
         leg.phase = Phase::free;
         clear_cell(slot);
     }

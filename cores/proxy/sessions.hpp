@@ -9,7 +9,8 @@
 //     sessions_cookie.cpp    SYN cookies             sessions_ahead.cpp      what waits above a hole
 //     sessions_app.cpp       with an application at the far end
 //     sessions_payload.cpp   payload for the mirror  sessions_held.cpp      payload from it, after a takeover
-//     sessions_stored.cpp    gate standby
+//     sessions_stored.cpp    gate standby            sessions_entrusted.cpp  the same alone
+//     sessions_resume.cpp    and after a takeover
 #pragma once
 
 #include <array>
@@ -20,6 +21,7 @@
 #include "cores/proxy/admission.hpp"
 #include "cores/proxy/backends.hpp"
 #include "cores/proxy/counters.hpp"
+#include "cores/proxy/entrusted_queue.hpp"
 #include "cores/proxy/health_check.hpp"
 #include "cores/proxy/lane.hpp"
 #include "cores/proxy/leg.hpp"
@@ -94,9 +96,13 @@ class Sessions {
     void post(std::uint32_t slot, MessageKind kind);
     void send_pending(std::uint32_t slot);
     void try_again(std::uint32_t slot);
+    std::uint32_t sending_mbufs(std::uint32_t slot) const {
+        const auto waiting = payload_ ? payload_->entrusted[slot].mbufs() : 0;
+        return legs_[slot].tcb.soft.snd.mbufs + waiting;
+    }
     void recount(std::uint32_t slot) {
         auto& leg = legs_[slot];
-        const auto held = leg.tcb.soft.snd.mbufs + leg.tcb.soft.rcv.queue.mbufs();
+        const auto held = sending_mbufs(slot) + leg.tcb.soft.rcv.queue.mbufs();
         held_ += held - leg.held_counted;
         leg.held_counted = held;
     }
@@ -161,9 +167,10 @@ class Sessions {
 
     // sessions_payload.cpp
     void mirror_payload(std::uint32_t slot, Position begin, std::span<const std::uint8_t> bytes);
-    void mirror_queue(std::uint32_t slot);
+    bool mirror_queue(std::uint32_t slot);
     bool release_payload(std::uint32_t slot);
     void end_payload(SessionId id);
+    void count_told(PayloadJournal::Verdict verdict);
     PayloadContext payload_context(std::uint32_t slot);
     std::uint32_t full_size(std::uint32_t slot) const;
 
@@ -174,6 +181,29 @@ class Sessions {
     void begin_stored(std::uint32_t slot, Position position);
     Position stored_by_standby(std::uint32_t slot) const;
     StoredGate::Records payload_records() const;
+    Position taken_end(std::uint32_t slot) const;
+
+    // sessions_entrusted.cpp
+    Position given_end(std::uint32_t slot) const;
+    bool given_fin(std::uint32_t slot) const;
+    void entrust(std::uint32_t slot, Packet packet);
+    PayloadJournal::Verdict tell_sent(std::uint32_t slot);
+    PayloadJournal::Verdict tell_waiting(std::uint32_t slot);
+    bool tell_entrusted(std::uint32_t slot);
+    bool send_entrusted(std::uint32_t slot);
+    void pass_entrusted(std::uint32_t slot);
+    void discard_queues(std::uint32_t slot);
+    void end_entrusted(std::uint32_t slot);
+
+    // sessions_resume.cpp
+    void resume_entrusted(std::uint32_t slot);
+    bool has_begun(std::uint32_t slot) const;
+    Message resumed_message(std::uint32_t slot) const;
+    void entrusted_resumed(std::uint32_t slot, const Message& m);
+    void resume_handshake(std::uint32_t slot);
+    void resume_entrusted_leg(std::uint32_t slot, const Message& m);
+    static bool has_forgotten(const Leg& leg);
+    void end_forgotten(std::uint32_t slot);
 
     // sessions_held.cpp
     void take_payload();
@@ -359,7 +389,8 @@ class Sessions {
         PayloadJournal journal;
         PayloadStore store;
         StoredGate gate;
-        PayloadEntry entry{};  ///< being read; large
+        ZeroedArray<EntrustedQueue> entrusted;  ///< by slot
+        PayloadEntry entry{};                   ///< being read; large
     };
     std::unique_ptr<Payload> payload_;  ///< nullptr where no service has its payload mirrored
 

@@ -116,6 +116,12 @@ bool Sessions::contradicts_stored(std::uint32_t slot, const wire::Frame& frame) 
         leg.unproven = leg.unproven && !fits;
         return false;
     }
+    // What is missing before it may have died with the old active, untold: then it comes again.
+    constexpr Duration comes_again = seconds(5);
+    if (is_entrusted(leg) && ahead <= 1) {
+        if (leg.give_up_at.is_never()) leg.give_up_at = now_ + comes_again;
+        if (now_ < leg.give_up_at) return false;
+    }
     reset_unproven(slot);
     return true;
 }

@@ -90,11 +90,11 @@ void Sessions::bury(std::uint32_t slot, Duration quarantine) {
     auto& leg = legs_[slot];
     if (leg.phase == Phase::dead || leg.phase == Phase::free) return;
     leave_half_open(slot);
-    tcp::discard_queue(leg.tcb);
-    recount(slot);
+    if (payload_ && is_entrusted(leg) && !leg.reset_sent) end_entrusted(slot);
+    else end_payload(id_of(slot));
+    discard_queues(slot);
     unlist(slot);
     note_over(slot);
-    end_payload(id_of(slot));
     leg.phase = Phase::dead;
     leg.dead_until = now_ + quarantine;
     leg.progress_at = Instant::never();

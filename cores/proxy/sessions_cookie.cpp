@@ -42,8 +42,9 @@ void Sessions::leave_half_open(std::uint32_t slot) {
 void Sessions::answer_by_cookie(const wire::Frame& frame, std::uint16_t service) {
     const Endpoint local{frame.destination, frame.tcp.destination_port},
         remote{frame.source, frame.tcp.source_port};
-    const auto agreed =
-        tcp::cookie_offer(s_.lane.backend_options.accepted_by_all(service, tcp::read_offer(frame.tcp)));
+    auto offer = tcp::read_offer(frame.tcp);
+    offer.sack = offer.sack && may_agree_on_sack(s_.config.services[service]);
+    const auto agreed = tcp::cookie_offer(s_.lane.backend_options.accepted_by_all(service, offer));
     wire::TcpHeader h;
     h.flags = flag::syn | flag::ack;
     h.seq = tcp::make_cookie(s_.secrets, {local, remote, frame.tcp.seq}, agreed, shared_now());

@@ -55,16 +55,22 @@ void Sessions::continue_snapshot() {
     for (std::uint32_t i = 0; i < snapshot_per_cycle * 8 && snapshot_next_ < legs_.size(); ++i) {
         // Room for what one slot needs, and a reserve so that live records are never crowded out.
         if (ring.free_count() < ring.count() + 4) return;
-        const auto slot = snapshot_next_++;
+        const auto slot = snapshot_next_;
         // What still waits to be taken over is part of the table.
         if (inherited_[slot].waiting) wake(slot);
         const auto& leg = legs_[slot];
+        // Of what is entrusted to the pair the new standby has to know all, of a leg that is over, too.
+        if (is_entrusted(leg) && leg.phase == Phase::installed) take_over(slot);
+        const bool over = leg.phase == Phase::dead && !leg.reset_sent;
+        const bool tells = over || leg.phase == Phase::terminated || leg.phase == Phase::resuming;
+        if (is_entrusted(leg) && tells && !mirror_queue(slot)) return;
+        ++snapshot_next_;
         if (!has_record(leg.phase)) continue;
         if (is_client()) journal_opened(slot);
         const bool has_progress = leg.phase == Phase::terminated || leg.phase == Phase::translated ||
                                   (leg.phase == Phase::installed && leg.hints->version > 0);
         if (has_progress) journal_progress(slot);
-        if (has_progress) mirror_queue(slot);
+        if (has_progress && !is_entrusted(leg)) mirror_queue(slot);
     }
     if (snapshot_next_ != none && snapshot_next_ >= legs_.size()) {
         snapshot_next_ = none;
@@ -157,6 +163,7 @@ void Sessions::journal_progress(std::uint32_t slot) {
     }
     if (t.rcv.ts_recent_valid) p.ts_recent = t.rcv.ts_recent;
     else if (leg.hints != nullptr) p.ts_recent = leg.hints->ts_recent;
+    if (is_entrusted(leg)) cover_payload(slot);
     const bool written = write_journal(entry);
     if (written) s_.counters.add(Counter::progress_sent);
     if (!release_payload(slot) || !written) leg.progress_at = now_ + 1_ms;

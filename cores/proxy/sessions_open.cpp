@@ -54,6 +54,7 @@ void Sessions::open(const wire::Frame& frame, Packet packet) {
     const Numbers numbers{frame.tcp.seq, s_.secrets.initial_sequence(local, remote, shared_now())};
     auto offer = tcp::read_offer(frame.tcp);
     offer.ecn = offer.ecn && s_.config.tcp.ecn;
+    offer.sack = offer.sack && may_agree_on_sack(*service);
     const auto slot = begin(frame, position, numbers, offer);
     if (slot == FlowTable::none) return;
     if (!far_ring(slot).push({MessageKind::open, 0, 0, record(slot).id, 0, nullptr, 0, 0})) {
@@ -268,6 +269,7 @@ void Sessions::client_established(std::uint32_t slot) {
     post(slot, MessageKind::established);
     leg.phase = Phase::terminated;
     leg.established = true;
+    leg.give_up_at = Instant::never();
     leave_half_open(slot);
     leg.idle_at = now_ + s_.config.tcp.idle_probe;
     if (const auto timeout = service_of(leg)->idle_timeout; timeout > Duration{})

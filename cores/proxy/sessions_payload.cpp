@@ -9,7 +9,8 @@ namespace holdfast::proxy {
 Sessions::Payload::Payload(const SessionsSettings& s)
     : journal(s.side, s.config.limits, s.lane.payload->journal[index(s.side)], s.counters, s.lane.slots),
       store(s.config.limits, s.counters),
-      gate(s.lane.payload->stored[index(s.side)]) {}
+      gate(s.lane.payload->stored[index(s.side)]),
+      entrusted(s.lane.slots) {}
 
 /// Payload of a full segment from the other leg's endpoint.
 std::uint32_t Sessions::full_size(std::uint32_t slot) const {
@@ -24,8 +25,16 @@ PayloadContext Sessions::payload_context(std::uint32_t slot) {
     const auto& t = leg.tcb.soft;
     // Before anything has left on it a leg has granted nothing.
     const auto window = std::max(t.rcv.edge_sent, Position{1});
-    if (leg.phase == Phase::terminated)
-        return {id_of(slot), t.snd.una, t.snd.edge, t.rcv.ledger.acknowledged(), window};
+    const bool entrusted = is_entrusted(leg);
+    // One that is over says the same as long as its session lives.
+    if (leg.phase == Phase::terminated || entrusted)
+        // An endpoint may not have said its window yet.
+        return {id_of(slot),
+                std::max(t.snd.una, Position{1}),
+                std::max(t.snd.edge, Position{1}),
+                t.rcv.ledger.acknowledged(),
+                window,
+                entrusted};
     const auto& theirs = other_cell(slot);
     const auto una = known_una(slot);
     // Until the endpoint was heard, what the other one sends tells of its window.
@@ -50,14 +59,26 @@ void Sessions::mirror_payload(std::uint32_t slot, Position begin, std::span<cons
     const auto kind = service == nullptr ? MirrorPayload::none : service->mirror_payload;
     if (kind == MirrorPayload::none || (kind == MirrorPayload::tails && bytes.size() >= full_size(slot)))
         return;
-    payload_->journal.add(payload_context(slot), begin, bytes);
+    count_told(payload_->journal.add(payload_context(slot), begin, bytes));
     note_progress(slot);
 }
 
+/// What is not told stays unmirrored.
+void Sessions::count_told(PayloadJournal::Verdict verdict) {
+    switch (verdict) {
+        case PayloadJournal::Verdict::told: break;
+        case PayloadJournal::Verdict::limit: s_.counters.add(Counter::payload_over_limit); break;
+        case PayloadJournal::Verdict::refused: s_.counters.add(Counter::payload_refused); break;
+    }
+}
+
 /// For a standby that has joined: what the leg holds, or what a standby held when it took the session over.
-void Sessions::mirror_queue(std::uint32_t slot) {
+/// False when it is to be asked again: of an entrusted leg nothing may be left out.
+bool Sessions::mirror_queue(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    if (!payload_ || !is_served(leg)) return;
+    if (!payload_) return true;
+    if (is_entrusted(leg)) return tell_entrusted(slot);
+    if (!is_served(leg)) return true;
     for (auto* m = leg.tcb.soft.snd.head; m != nullptr; m = meta(m).next)
         mirror_payload(slot, meta(m).begin, {holdfast::payload(m), meta(m).payload_len});
     if (const auto* held = payload_->store.find(id_of(slot)); held != nullptr) {
@@ -65,10 +86,11 @@ void Sessions::mirror_queue(std::uint32_t slot) {
         for (auto at = held->bytes.begin(); at < held->bytes.end(); at += piece.size()) {
             const auto size = std::min<std::size_t>(held->bytes.end() - at, piece.size());
             payload_->store.copy(*held, at, {piece.data(), size});
-            payload_->journal.add(payload_context(slot), at, {piece.data(), size});
+            count_told(payload_->journal.add(payload_context(slot), at, {piece.data(), size}));
         }
     }
     cover_payload(slot);
+    return true;
 }
 
 /// What has been acknowledged meanwhile the standby need not hold. False when there is no room to say so.

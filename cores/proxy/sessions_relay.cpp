@@ -48,6 +48,7 @@ void Sessions::in_terminated(std::uint32_t slot, const wire::Frame& frame, Packe
     leg.established = true;
     leg.idle_probes = 0;
     leg.idle_at = now_ + idle_wait(leg);
+    if (arrival.reset && has_forgotten(leg)) return end_forgotten(slot);
     if (arrival.reset) {
         s_.counters.add(Counter::sessions_reset);
         reset_by_endpoint(slot);
@@ -81,19 +82,23 @@ void Sessions::take_data(std::uint32_t slot, Packet packet) {
     auto& leg = legs_[slot];
     auto& t = leg.tcb;
     // What went ahead may have been acknowledged before it came again.
-    const auto queue_end = t.soft.snd.queue_end;
+    const auto queue_end = given_end(slot);
     if (leg.phase == Phase::terminated && meta(packet.get()).begin < queue_end) {
         if (meta(packet.get()).end() <= queue_end) return;
         tcp::trim_front(packet.get(), queue_end);
     }
     // Data for a leg that is over has nowhere to go; the endpoint that sent it gets a RST from its own leg.
-    if (leg.phase != Phase::terminated || meta(packet.get()).begin != t.soft.snd.queue_end ||
-        t.soft.snd.fin_queued) {
+    if (leg.phase != Phase::terminated || meta(packet.get()).begin != queue_end || given_fin(slot)) {
         s_.counters.add(Counter::payload_for_ended_leg);
         return;
     }
-    mirror_payload(slot, queue_end, {payload(packet.get()), meta(packet.get()).payload_len});
-    tcp::enqueue(t, std::move(packet), context_);
+    if (is_entrusted(leg)) {
+        entrust(slot, std::move(packet));
+        note_progress(slot);
+    } else {
+        mirror_payload(slot, queue_end, {payload(packet.get()), meta(packet.get()).payload_len});
+        tcp::enqueue(t, std::move(packet), context_);
+    }
     cover_payload(slot);
     note_payload(slot);
 }
@@ -124,14 +129,16 @@ void Sessions::apply_other_cell(std::uint32_t slot) {
     const auto& theirs = other_cell(slot);
     const auto edge = theirs.edge.load(std::memory_order_acquire);
     const auto acknowledged = theirs.acknowledged.load(std::memory_order_acquire);
-    const auto passed = has_stored_gate(leg) ? std::min(acknowledged, stored_by_standby(slot)) : acknowledged;
+    auto passed = acknowledged;
+    if (is_entrusted(leg)) passed = stored_by_standby(slot);
+    else if (has_stored_gate(leg)) passed = std::min(acknowledged, stored_by_standby(slot));
     // What was clamped is released when the bytes themselves have come: look again then.
     leg.far_changed = !rcv.ledger.release_until(waits_for_far(leg) ? passed : rcv.ledger.received());
     if (leg.far_changed) s_.tcp_counters.add(tcp::Counter::release_clamped);
     // Windows are tied: never past what the far end granted, but for a lead that was asked for, nor past what
     // we are willing to hold.
-    const auto limit =
-        std::min<Position>(edge + s_.config.tcp.window_lead, passed + s_.config.limits.session_bytes);
+    const auto limit = std::min<Position>(edge + s_.config.tcp.window_lead,
+                                          std::min(acknowledged, passed) + s_.config.limits.session_bytes);
     rcv.edge_limit = std::max(rcv.edge_limit, limit);
     const auto requests = theirs.probe_requests.load(std::memory_order_relaxed);
     if (requests != leg.probe_requests_seen) {
@@ -202,6 +209,7 @@ void Sessions::service(std::uint32_t slot) {
     if (t.soft.rcv.sack_from_far && t.soft.rcv.queue.next_offer() != nullptr) offer_ahead(slot);
     if (leg.far_changed || !waits_for_far(leg)) apply_other_cell(slot);
     if (t.soft.rcv.fin_taken) note_fin(slot);
+    if (is_entrusted(leg)) cover_payload(slot);
     if (tcp::may_send(t)) send(slot);
     if (tcp::may_owe_ack(t)) acknowledge(slot);
     publish(slot);
@@ -230,7 +238,7 @@ void Sessions::publish(std::uint32_t slot) {
     const auto& s = t.soft.snd;
     own.received.store(t.soft.rcv.ledger.received(), std::memory_order_relaxed);
     own.announced.store(t.soft.rcv.ledger.acknowledged(), std::memory_order_relaxed);
-    own.held_mbufs.store(s.mbufs, std::memory_order_relaxed);
+    own.held_mbufs.store(sending_mbufs(slot), std::memory_order_relaxed);
     own.room_ahead.store(tcp::room_ahead(s), std::memory_order_relaxed);
     const auto edge_before = own.edge.load(std::memory_order_relaxed);
     if (own.acknowledged.load(std::memory_order_relaxed) == s.una && edge_before >= s.edge) return;

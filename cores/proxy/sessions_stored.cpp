@@ -1,4 +1,4 @@
-// Gate standby of sessions with a backend: an endpoint's bytes are acknowledged when the far end has them and
+// Gate ["peer", "standby"]: an endpoint's bytes are acknowledged when the far end has them and
 // the standby has stored what it is to hold of them.
 //
 //     endpoint           its core                 core of the far leg              standby
@@ -21,13 +21,8 @@ StoredGate::Records Sessions::payload_records() const {
     return {payload_->journal.written(), current ? stored : 0};
 }
 
-namespace {
 /// Of what the leg has taken to send, its FIN counts.
-Position taken_end(const Leg& leg) {
-    const auto& snd = leg.tcb.soft.snd;
-    return snd.queue_end + (snd.fin_queued && snd.fin == snd.queue_end ? 1 : 0);
-}
-}  // namespace
+Position Sessions::taken_end(std::uint32_t slot) const { return given_end(slot) + (given_fin(slot) ? 1 : 0); }
 
 /// The other leg is alive, and what it may acknowledge this one is still to say: its endpoint would never
 /// have its ACK if this one were forgotten before.
@@ -37,17 +32,19 @@ bool Sessions::awaits_stored(std::uint32_t slot) const {
         s_.lane.views[slot].load(std::memory_order_acquire) != View::terminated)
         return false;
     const auto stored = s_.lane.payload->stored[index(s_.side)][slot].load(std::memory_order_relaxed);
-    return std::max(stored, Position{1}) < taken_end(leg);
+    return std::max(stored, Position{1}) < taken_end(slot);
 }
 
 /// What the leg has taken until now has been told of, as far as it is to be. A leg may be over before the
 /// other one's ACK may leave.
 void Sessions::cover_payload(std::uint32_t slot) {
     const auto& leg = legs_[slot];
-    if (!payload_ || !has_stored_gate(leg) || (leg.phase != Phase::terminated && leg.phase != Phase::dead))
-        return;
+    const bool ended = leg.phase == Phase::dead && !(is_entrusted(leg) && leg.reset_sent);
+    if (!payload_ || !has_stored_gate(leg) || (leg.phase != Phase::terminated && !ended)) return;
     auto& gate = payload_->gate;
-    const auto end = taken_end(leg);
+    const bool entrusted = is_entrusted(leg);
+    if (entrusted && !tell_entrusted(slot)) try_again(slot);
+    const auto end = taken_end(slot);
     const auto id = id_of(slot);
     const auto* service = service_of(leg);
     const auto stored = s_.lane.payload->stored[index(s_.side)][slot].load(std::memory_order_relaxed);
@@ -55,13 +52,16 @@ void Sessions::cover_payload(std::uint32_t slot) {
     const bool degrade = behind && !gate.in_sync() && service != nullptr && service->degrade;
     const bool waits = behind && !gate.in_sync() && !degrade;
     if (gate.note_waiting(id, waits) && waits) s_.counters.add(Counter::gate_waits);
-    bool moved = gate.cover(id, end, payload_->journal.told(id), payload_records());
+    // What is entrusted is stored as far as the records go; of other bytes only some are to be stored.
+    const auto covered = entrusted ? payload_->journal.told_end(id) : end;
+    bool moved = gate.cover(id, covered, payload_->journal.told(id), payload_records());
     if (degrade) {
         s_.counters.add(Counter::gate_degraded);
         gate.pass(id, end);
         moved = true;
     }
     if (moved) mark_changed(slot);
+    if (entrusted) pass_entrusted(slot);
 }
 
 /// The leg begins with this position: both ends have agreed on what lies below.
@@ -82,9 +82,14 @@ std::uint32_t Sessions::follow_stored() {
     auto& gate = payload_->gate;
     std::uint32_t n = 0;
     if (gate.follow(mirror_epoch_, s_.lane.node.in_sync.load(std::memory_order_acquire)))
-        for (; n < legs_.size(); ++n) cover_payload(n);
+        for (; n < legs_.size(); ++n) {
+            payload_->entrusted[n].tell_anew();
+            cover_payload(n);
+            if (is_entrusted(legs_[n]) && legs_[n].phase == Phase::terminated) touch(n);
+        }
     gate.take(payload_records(), [&](std::uint32_t slot) {
         mark_changed(slot);
+        if (is_entrusted(legs_[slot])) touch(slot);
         ++n;
     });
     s_.lane.core[index(s_.side)].waiting.store(gate.waiting(), std::memory_order_relaxed);

@@ -191,8 +191,10 @@ void Sessions::retake_all() {
 
 void Sessions::retake(std::uint32_t slot) {
     auto& leg = legs_[slot];
-    // The peer's application may have gone on with it, and would have said other things than ours.
-    if (has_app_gate(leg) && leg.phase != Phase::opening && leg.phase != Phase::installed)
+    // The peer may have gone on with it from what it had stored; its application would have said other things
+    // than ours.
+    const bool begun = leg.phase != Phase::opening && leg.phase != Phase::connecting;
+    if ((has_app_gate(leg) || is_entrusted(leg)) && begun && leg.phase != Phase::installed)
         return reset_unproven(slot);
     switch (leg.phase) {
         // Where a handshake was under way, nothing is known beyond the record; both cores see it so.
@@ -208,8 +210,7 @@ void Sessions::retake(std::uint32_t slot) {
     *leg.heard = Heard{};
     auto& t = leg.tcb.soft;
     leave_half_open(slot);
-    tcp::discard_queue(leg.tcb);
-    recount(slot);
+    discard_queues(slot);
     t.rcv.ts_recent_valid = false;
     t.snd.timer = tcp::SendTimer::none;
     t.snd.timer_at = Instant::never();
@@ -283,6 +284,7 @@ void Sessions::take_over(std::uint32_t slot) {
         record(slot).leg[index(s_.side)].ts_offset + static_cast<std::uint32_t>(terms * 10'000);
     leg.tcb.hard.leg.iss = record(slot).leg[index(s_.side)].iss;
     if (has_app_gate(leg)) return resume(slot);
+    if (is_entrusted(leg)) return resume_entrusted(slot);
     leg.phase = Phase::translated;
     // A server that has a byte of the client's has the header, too.
     leg.prefix_pending = leg.prefix_size > 0 && leg.hints->una <= 1;

@@ -141,7 +141,10 @@ AckEffect take_ack(Tcb& t, Position ack, const wire::TcpHeader& h, const Context
         //= rfc6298#5
         //  (5.3) An ACK of new data restarts the timer: send_ready() chooses it anew.
         arm(s, SendTimer::none, Instant::never());
-        if (s.fin_sent && !s.fin_acknowledged && ack > s.fin) {
+        if (s.fin_queued && !s.fin_acknowledged && ack > s.fin) {
+            // It may have left a node that is dead, and not this one.
+            if (!s.fin_sent) t.soft.state = next_state(t.soft.state, StateEvent::fin_sent);
+            s.fin_sent = true;
             s.fin_acknowledged = effect.fin_acknowledged = true;
             t.soft.state = next_state(t.soft.state, StateEvent::fin_acknowledged);
         }

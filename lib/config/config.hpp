@@ -25,6 +25,9 @@ constexpr bool has(Gate gates, Gate g) {
 /// Sessions with one of these end here, and have no backend.
 inline constexpr Gate served_here = Gate::app | Gate::host;
 
+/// Gate standby alone, of sessions with a backend: their bytes are entrusted to the pair.
+constexpr bool is_entrusted(Gate gates) { return gates == Gate::standby; }
+
 /// What runs on the appliance and serves the clients of a service with gate app.
 enum class ApplicationKind : std::uint8_t { none, echo, journal };
 

@@ -245,6 +245,19 @@ void check_tcp(const TcpConfig& t, Problems& problems) {
                                                     std::to_string(t.window_probe_min.to_ms()));
 }
 
+/// What gate standby alone holds back until it has room must find room some time.
+void check_entrusted_room(const Config& c, Problems& problems) {
+    constexpr std::uint32_t segment_room = 16 * 1024;
+    const bool entrusts = std::any_of(c.services.begin(), c.services.end(),
+                                      [](const ServiceConfig& s) { return is_entrusted(s.gate); });
+    if (entrusts && c.limits.payload_bytes < segment_room)
+        problems.add(
+            "limits.payload_bytes",
+            "may be less than one segment, which gate \"standby\" alone would hold for ever; choose at "
+            "least " +
+                std::to_string(segment_room));
+}
+
 void check_limits(const LimitsConfig& l, Problems& problems) {
     if ((l.ring & (l.ring - 1)) != 0)
         problems.add("limits.ring",
@@ -284,6 +297,7 @@ void cross_check(const Config& config, Problems& problems) {
     check_references(config, problems);
     check_tcp(config.tcp, problems);
     check_limits(config.limits, problems);
+    check_entrusted_room(config, problems);
 }
 
 }  // namespace holdfast

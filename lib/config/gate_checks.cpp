@@ -97,10 +97,10 @@ void check_gates(const ServiceConfig& s, const std::string& section, Problems& p
                      "holds \"app\" and \"peer\", but a session ends either here or at a "
                      "backend; leave one of them out");
     const bool mirrored = s.mirror_payload != MirrorPayload::none;
-    if (standby && !has(s.gate, served_here | Gate::peer))
+    if (is_entrusted(s.gate) && s.mirror_payload != MirrorPayload::all)
         problems.add(section + ".gate",
-                     "holds \"standby\" alone: a session with a backend needs the backend's word, too; use "
-                     "[\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]");
+                     "holds \"standby\" alone, so what is acknowledged nobody but the standby has: set "
+                     "mirror_payload = \"all\", or use [\"peer\", \"standby\"] or [\"app\", \"standby\"]");
     else if (standby && has(s.gate, Gate::peer) && !mirrored)
         problems.add(
             section + ".mirror_payload",

@@ -106,8 +106,8 @@ std::string assign(Gate& to, const KnobValue& v) {
         if (name == "none") return "holds \"none\" beside another gate; leave one of them out";
         if (row == std::end(gate_names))
             return quoted(name) +
-                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each also with \"standby\", or "
-                   "[\"none\"]";
+                   " is no gate; use [\"peer\"], [\"app\"], [\"host\"], each also with \"standby\", "
+                   "[\"standby\"], or [\"none\"]";
         if (has(to, row->second)) return quoted(name) + " is there twice; leave one of them out";
         to = to | row->second;
     }
@@ -349,8 +349,8 @@ constexpr Knob rows[] = {
     {"service", "gate", optional, 0, 0, in_service<&ServiceConfig::gate>(),
      "what an acknowledgment waits for: \"peer\" (the far end's), \"app\" (the application's commit), "
      "\"host\" "
-     "(another process's confirmation), \"standby\" beside one of these (and that the standby has it), "
-     "or \"none\""},
+     "(another process's confirmation), \"standby\" beside one of these (and that the standby has it) or "
+     "alone (with mirror_payload \"all\", whatever the far end says), or \"none\""},
     {"service", "application", optional, 0, 0, in_service<&S::application>(),
      "what serves the clients on this machine, with gate \"app\": \"echo\", or \"journal\", which keeps what "
      "they send on disk"},

@@ -135,6 +135,8 @@ struct PayloadRecord {
     SessionId id;
     Side side{};             ///< whose endpoint they are for
     bool over = false;       ///< nothing of the leg is to be held any more; the rest says nothing
+    bool entrusted = false;  ///< gate standby alone: nothing is missing before `begin`, and it is kept
+    bool fin = false;        ///< entrusted: the far end's FIN stands behind the bytes
     std::uint16_t size = 0;  ///< of `bytes`
     Position una = 1;        ///< the endpoint has acknowledged what lies below: it need not be held
     Position edge = 1;       ///< right edge of its window

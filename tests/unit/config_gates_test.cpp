@@ -78,8 +78,13 @@ TEST_CASE("gates: what does not go together is named with its mend") {
         {"gate = [\"none\", \"app\"]\napplication = \"echo\"\n",
          "c.toml:34: service[0].gate: holds \"none\" beside another gate; leave one of them out"},
         {"backends = [\"10.77.2.20:80\"]\ngate = [\"standby\"]\n",
-         "c.toml:35: service[0].gate: holds \"standby\" alone: a session with a backend needs the backend's "
-         "word, too; use [\"peer\", \"standby\"] with mirror_payload, or [\"app\", \"standby\"]"},
+         "c.toml:35: service[0].gate: holds \"standby\" alone, so what is acknowledged nobody but the "
+         "standby "
+         "has: set mirror_payload = \"all\", or use [\"peer\", \"standby\"] or [\"app\", \"standby\"]"},
+        {"backends = [\"10.77.2.20:80\"]\ngate = [\"standby\"]\nmirror_payload = \"tails\"\n",
+         "c.toml:35: service[0].gate: holds \"standby\" alone, so what is acknowledged nobody but the "
+         "standby "
+         "has: set mirror_payload = \"all\", or use [\"peer\", \"standby\"] or [\"app\", \"standby\"]"},
         {"backends = [\"10.77.2.20:80\"]\ngate = [\"peer\", \"standby\"]\n",
          "c.toml:31: service[0].mirror_payload: is \"none\", so gate \"standby\" has nothing to wait for; "
          "set it "
@@ -130,6 +135,9 @@ TEST_CASE("gates: payload may be mirrored behind gate peer") {
     CHECK(parsed("backends = [\"10.77.2.20:80\"]\ngate = [\"peer\", \"standby\"]\nmirror_payload = \"all\"\n")
               .services[0]
               .gate == (Gate::peer | Gate::standby));
+    CHECK(parsed("backends = [\"10.77.2.20:80\"]\ngate = [\"standby\"]\nmirror_payload = \"all\"\n")
+              .services[0]
+              .gate == Gate::standby);
     CHECK(
         said("[limits]", "[limits]\npayload_bytes = 65536\npayloads = 131072") ==
         "c.toml:53: limits.payloads: is less than four times limits.payload_bytes; choose at least 262144 or "

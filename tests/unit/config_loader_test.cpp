@@ -63,7 +63,7 @@ TEST_CASE("a single wrong value is named with its line and its mend") {
         {"[limits]", "[limit]", "c.toml:51: limit: unknown section; did you mean \"limits\"?"},
         {"[\"peer\"]", "[\"peers\"]",
          "c.toml:35: service[0].gate: \"peers\" is no gate; use [\"peer\"], [\"app\"], [\"host\"], each "
-         "also with \"standby\", or [\"none\"]"},
+         "also with \"standby\", [\"standby\"], or [\"none\"]"},
         {"[\"peer\"]", "[]",
          "c.toml:35: service[0].gate: is empty; use [\"none\"] if an acknowledgment waits for nothing"},
         {"[\"peer\"]", "\"peer\"",

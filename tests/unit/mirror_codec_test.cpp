@@ -51,6 +51,7 @@ PayloadRecord payload_record() {
     r.id = {0xa1a2a3a4, 0xa5a6a7a8};
     r.side = Side::server;
     r.over = true;
+    r.entrusted = true;
     r.una = 0x3132333435363738;
     r.edge = 0x3334353637383940;
     r.ack = 0x3536373839404142;

@@ -1,6 +1,8 @@
 // A session of a service whose payload is mirrored: its active, and the node that takes over.
 #pragma once
 
+#include <functional>
+
 #include "tests/script/lane_stage.hpp"
 
 namespace holdfast::script {
@@ -12,10 +14,20 @@ inline LaneOptions mirroring(MirrorPayload what) {
     return o;
 }
 
+/// Gate standby alone.
+inline LaneOptions entrusted() {
+    auto o = mirroring(MirrorPayload::all);
+    o.gate = Gate::standby;
+    return o;
+}
+
 /// The node that has stored what `old` told its standby, and the ends as they are. It takes over at once.
 class Heir : public LaneStage {
   public:
-    explicit Heir(LaneStage& old) : LaneStage(as_standby(old)) {
+    /// `before` may change what `old` told.
+    explicit Heir(LaneStage& old, const std::function<void(LaneStage&)>& before = {})
+        : LaneStage(as_standby(old)) {
+        if (before) before(old);
         server().knowledge() = old.server().knows();
         old.client().ignores_rest();
         old.server().ignores_rest();
