@@ -63,8 +63,8 @@ void Machine::start() {
 }
 
 void Machine::kill() {
+    take_events();
     if (journal_.verbose()) {
-        print_events();
         print_counters();
         journal_.print("node " + name() + " dies");
     }
@@ -277,9 +277,11 @@ std::uint64_t Machine::mbufs_in_use() const {
     return sum;
 }
 
-void Machine::print_events() {
+void Machine::take_events() {
     Event event;
     while (alive() && node_->next_event(event)) {
+        unsure_ = unsure_ || (event.kind == EventKind::resumed && event.b != 0);
+        if (!journal_.verbose()) continue;
         const auto& row = event_rows[static_cast<std::size_t>(event.kind)];
         journal_.print("node " + name() + " event " + std::string(row.name) +
                        " a=" + std::to_string(event.a) + " b=" + std::to_string(event.b));

@@ -93,7 +93,10 @@ class Machine : public Actor {
     /// Counts starts and deaths: tells one life of the node from another.
     std::uint64_t life() const { return life_; }
     Instant born_at() const { return born_at_; }
-    void print_events();
+    /// Reads what the node tells, and prints it where that is wanted.
+    void take_events();
+    /// A node was silent, and did not know whether the peer had served meanwhile, when it served again.
+    bool was_unsure() const { return unsure_; }
     void print_counters() const;
     void count_refusals(Coverage& coverage) const;
 
@@ -138,7 +141,7 @@ class Machine : public Actor {
     Instant paused_until_{}, born_at_{}, idle_until_{}, starved_until_{};
     std::optional<std::size_t> doomed_core_;
     std::uint64_t life_ = 0, stored_term_ = 0;
-    bool persisting_ = false, lost_term_ = false;
+    bool persisting_ = false, lost_term_ = false, unsure_ = false;
 };
 
 }  // namespace holdfast::sim

@@ -203,7 +203,9 @@ std::string payload_text(const Config& c) {
     if (what == MirrorPayload::none) return {};
     return std::string(", mirrors ") + (what == MirrorPayload::tails ? "tails" : "all") + " up to " +
            std::to_string(c.limits.payload_bytes) + " of " + std::to_string(c.limits.payloads) +
-           (has(c.services[0].gate, Gate::standby) ? ", gate standby" : "");
+           (is_entrusted(c.services[0].gate)         ? ", gate standby alone"
+            : has(c.services[0].gate, Gate::standby) ? ", gate standby"
+                                                     : "");
 }
 
 std::string print(const MachineOptions& m) {
@@ -380,17 +382,22 @@ void use_headers(Options& o) {
 }
 
 /// In one seed of three payload is mirrored: tails or all of it, with room for much or next to nothing; in
-/// half of these acknowledgments wait for the standby, too. Drawn from a number of its own.
+/// half of these acknowledgments wait for the standby, too, and in half of those that mirror all for the
+/// standby alone. Drawn from a number of its own.
 void draw_payload(Options& o) {
     Random random(mix64(o.seed ^ 0x9a11));
     if (random.below(3) != 0) return;
     const auto what = random.below(2) == 0 ? MirrorPayload::tails : MirrorPayload::all;
-    const auto bytes = 1u << random.between(12, 18);
-    const auto all = bytes * 4u << random.below(4);
+    const auto drawn = 1u << random.between(12, 18);
+    const auto times = 4u << random.below(4);
     const bool gate = random.below(2) == 0;
+    const bool alone = gate && what == MirrorPayload::all && random.below(2) == 0;
+    // A segment has to fit.
+    const auto bytes = alone ? std::max(drawn, 1u << 14) : drawn;
+    const auto all = bytes * times;
     for (auto& m : o.machines) {
         m.config.services[0].mirror_payload = what;
-        if (gate) m.config.services[0].gate = Gate::peer | Gate::standby;
+        if (gate) m.config.services[0].gate = alone ? Gate::standby : Gate::peer | Gate::standby;
         // A run may end with one node alone: its sessions go on without a standby.
         m.config.services[0].degrade = gate;
         m.config.limits.payload_bytes = bytes;

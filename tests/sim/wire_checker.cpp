@@ -30,6 +30,7 @@ WireChecker::WireChecker(Scheduler& scheduler, Journal& journal, const Options& 
                          std::vector<Track>& tracks, const std::array<std::unique_ptr<Machine>, 2>& machines)
     : cookies_(options.cookies),
       mirrors_payload_(options.machines[0].config.mirrors_payload()),
+      entrusted_(is_entrusted(options.machines[0].config.services[0].gate)),
       scheduler_(scheduler),
       journal_(journal),
       site_(options.site),
@@ -131,6 +132,7 @@ void WireChecker::check_ack(const View& v) {
     v.leg.ack = std::max(v.leg.ack, distance(0, ack) > 0 ? ack : 0);
     if (distance(0, ack) <= 0 && !v.s.has(flag::syn)) return;
     if (by_cookie(v) && ack == 1) return;
+    if (entrusted_) return check_entrusted_ack(v, ack);
     const auto limit = v.far.acknowledged;
     if (!limit || distance(*limit, ack) > 0)
         return violate(v, "R1",
@@ -148,6 +150,14 @@ void WireChecker::check_ack(const View& v) {
         violate(v, "T1",
                 "ACK " + std::to_string(ack) + " advances, but this node has heard " +
                     (heard ? std::to_string(*heard) : std::string("nothing")) + " from the other end");
+}
+
+/// Gate standby alone: what is acknowledged the standby has, and each byte of it reaches the other end, which
+/// judge_ends() sees. Nobody sees more than what the endpoint has sent; and while there is no standby, what
+/// no one was told before is acknowledged by a node that degrades alone.
+void WireChecker::check_entrusted_ack(const View& v, Position ack) {
+    if (distance(v.to.sent_end(), ack) > 1)
+        violate(v, "R1", "ACK " + std::to_string(ack) + " of what was never sent");
 }
 
 /// R1 holds for SACK as well: what is reported, the other end has, so no takeover can lose it. And an ACK
@@ -298,6 +308,8 @@ void WireChecker::forget(const Machine& machine) {
     for (auto& track : tracks_)
         for (auto& leg : track.leg) {
             leg.heard[number(machine)].reset();
+            // What the old active granted last, the new one learns from the far end.
+            if (entrusted_) leg.edge = 0;
         }
 }
 

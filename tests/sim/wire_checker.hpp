@@ -35,6 +35,7 @@ class WireChecker {
     void pair(const Machine& machine, const Segment& syn);
     void learn(const View& v);
     void check_ack(const View& v);
+    void check_entrusted_ack(const View& v, Position ack);
     void check_sack(const View& v);
     void check_payload(const View& v);
     void check_fin(const View& v);
@@ -48,6 +49,7 @@ class WireChecker {
 
     bool cookies_;          ///< clients may get SYN cookies
     bool mirrors_payload_;  ///< a standby may send what it held
+    bool entrusted_;        ///< gate standby alone
     Scheduler& scheduler_;
     Journal& journal_;
     Site site_;

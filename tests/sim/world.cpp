@@ -66,7 +66,7 @@ Outcome World::run() {
     }
     for (auto& machine : machines_) {
         if (!journal_.verbose() || !machine->alive()) continue;
-        machine->print_events();
+        machine->take_events();
         machine->print_counters();
     }
     conclude(outcome_);
@@ -123,7 +123,14 @@ bool World::settled(const Track& track) const {
     return track.over();
 }
 
+/// Gate standby alone: a node that is not sure resets what the peer may have served.
+bool World::was_retaken() const {
+    return is_entrusted(options_.machines[0].config.services[0].gate) &&
+           (machines_[0]->was_unsure() || machines_[1]->was_unsure());
+}
+
 void World::judge_ends() {
+    for (auto& machine : machines_) machine->take_events();
     for (const auto& track : tracks_) judge_end(track);
 }
 
@@ -132,7 +139,7 @@ void World::judge_end(const Track& track) {
         ++outcome_.completed;
         return;
     }
-    if (!track.excuse.empty()) {
+    if (!track.excuse.empty() || was_retaken()) {
         ++outcome_.lost;
         if (journal_.verbose()) journal_.print(track.plan->client.label + " was lost: " + track.excuse);
         return;

@@ -59,6 +59,8 @@ class World : public Pair {
     // Takeovers.
     void speaker_changed(Machine& machine) override;
     void assess(Track& track, const Machine& heir);
+    bool breaks_unprotected(const Track& track) const;
+    bool was_retaken() const;
     void remember_protection(const Machine& machine);
 
     void wake(std::uint64_t token, const Frame& frame) override;

@@ -181,12 +181,23 @@ void World::speaker_changed(Machine& machine) {
     for (auto& track : tracks_) assess(track, machine);
 }
 
+/// Gate standby alone: what was acknowledged while no standby was in sync (service.degrade) is lost.
+bool World::breaks_unprotected(const Track& track) const {
+    const auto& said = protection_[track.plan->number];
+    return is_entrusted(options_.machines[0].config.services[0].gate) && !said.empty() &&
+           said != "protected" && said != "closing";
+}
+
 /// A session that the heir knows must go on. One that it does not know may break only if nobody had called it
 /// protected.
 void World::assess(Track& track, const Machine& heir) {
     if (!track.begun() || track.complete() || !track.excuse.empty()) return;
     const auto client = track.leg[0].talker->socket().state();
     if (client == State::syn_sent) track.handshake_hit = true;
+    if (breaks_unprotected(track)) {
+        track.excuse = protection_[track.plan->number];
+        return;
+    }
     if (client == State::syn_sent ||
         find_row(heir.node(), {options_.site.client_host(), track.plan->client_port}))
         return;
