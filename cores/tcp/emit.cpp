@@ -234,6 +234,7 @@ void emit_challenge_ack(Tcb& t, const Context& c) {
     }
     ++s.challenges;
     c.counters.add(Counter::challenge_acks_sent);
+    s.rcv.unanswered = 0;  // it goes once, whatever it answers besides
     emit_ack(t, c);
 }
 

@@ -38,6 +38,20 @@ void receive_until(SenderRig& rig, Position position) {
 
 }  // namespace
 
+TEST_CASE("emit: the ACK of several segments in a repair goes twice, a challenge once", "[tcp]") {
+    for (const bool challenge : {false, true}) {
+        SenderRig rig;
+        rig.t.hard.sack = true;
+        rig.t.soft.rcv.unanswered = 3;
+        rig.t.soft.rcv.repaired_at = 10'000;
+        rig.segments();
+        if (challenge) tcp::emit_challenge_ack(rig.t, rig.context());
+        else tcp::emit_ack(rig.t, rig.context());
+        CHECK(rig.segments().size() == (challenge ? 1 : 2));
+        CHECK(rig.count(Counter::acks_repeated) == (challenge ? 0 : 1));
+    }
+}
+
 TEST_CASE("emit: a time to live of 64, and no router may cut the packet", "[tcp]") {
     SenderRig rig;
     tcp::emit_ack(rig.t, rig.context());
